@@ -1,0 +1,57 @@
+# Every command a developer or an operator needs. `make demo` and `make test` do all the set-up themselves.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full lint format bench native proto proto-check clean
+
+help: ## say what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# System packages, by apt and only where missing: a C compiler, Python's headers and venv.
+build/system.stamp: .ci/system-packages.sh
+	@mkdir -p build
+	@.ci/system-packages.sh gcc libc6-dev make python3-dev python3-venv
+	@touch $@
+
+$(VENV)/installed.stamp: pyproject.toml build/system.stamp
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group dev --editable .
+	@touch $@
+
+demo: native ## start a server, check three prescriptions through the C library, print the answers
+	@$(BIN)/precheck demo
+
+test: native lint proto-check ## everything that must hold, in its short form (under ten minutes)
+	$(PY) -m pytest -m "not long" tests
+
+test-full: native lint proto-check ## the long forms too
+	$(PY) -m pytest tests
+
+lint: $(VENV)/installed.stamp ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/installed.stamp ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: native ## the evaluator alone, and the whole call against an echo
+	$(PY) -m bench
+
+native: $(VENV)/installed.stamp ## build libprecheck.so and its Python binding
+	@$(PY) -m client_shim.build
+
+proto: $(VENV)/installed.stamp ## generate the Python code of proto/
+	$(PY) proto/generate.py
+
+proto-check: $(VENV)/installed.stamp
+	@$(PY) proto/generate.py --check
+
+clean: ## remove what was built (not the virtual environment)
+	rm -rf build dist native/build client_shim/*.so client_shim/_precheck.c .pytest_cache .mypy_cache .ruff_cache

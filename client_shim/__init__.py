@@ -1,0 +1,1 @@
+"""Builds the C client with cffi and binds it for Python."""

@@ -1,0 +1,148 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class DocumentFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DOCUMENT_FORMAT_UNSPECIFIED: _ClassVar[DocumentFormat]
+    DOCUMENT_FORMAT_PRECHECK_JSON: _ClassVar[DocumentFormat]
+    DOCUMENT_FORMAT_NHSA_3101: _ClassVar[DocumentFormat]
+    DOCUMENT_FORMAT_NHSA_3102: _ClassVar[DocumentFormat]
+    DOCUMENT_FORMAT_NHSA_3103: _ClassVar[DocumentFormat]
+
+class DocumentEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DOCUMENT_ENCODING_UNSPECIFIED: _ClassVar[DocumentEncoding]
+    DOCUMENT_ENCODING_UTF_8: _ClassVar[DocumentEncoding]
+    DOCUMENT_ENCODING_GB18030: _ClassVar[DocumentEncoding]
+
+class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VERDICT_PASS: _ClassVar[Verdict]
+    VERDICT_WARN: _ClassVar[Verdict]
+    VERDICT_BLOCK: _ClassVar[Verdict]
+
+class Completeness(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COMPLETENESS_UNSPECIFIED: _ClassVar[Completeness]
+    COMPLETENESS_COMPLETE: _ClassVar[Completeness]
+    COMPLETENESS_PARTIAL: _ClassVar[Completeness]
+    COMPLETENESS_NONE: _ClassVar[Completeness]
+DOCUMENT_FORMAT_UNSPECIFIED: DocumentFormat
+DOCUMENT_FORMAT_PRECHECK_JSON: DocumentFormat
+DOCUMENT_FORMAT_NHSA_3101: DocumentFormat
+DOCUMENT_FORMAT_NHSA_3102: DocumentFormat
+DOCUMENT_FORMAT_NHSA_3103: DocumentFormat
+DOCUMENT_ENCODING_UNSPECIFIED: DocumentEncoding
+DOCUMENT_ENCODING_UTF_8: DocumentEncoding
+DOCUMENT_ENCODING_GB18030: DocumentEncoding
+VERDICT_PASS: Verdict
+VERDICT_WARN: Verdict
+VERDICT_BLOCK: Verdict
+COMPLETENESS_UNSPECIFIED: Completeness
+COMPLETENESS_COMPLETE: Completeness
+COMPLETENESS_PARTIAL: Completeness
+COMPLETENESS_NONE: Completeness
+
+class CheckDocumentRequest(_message.Message):
+    __slots__ = ("document", "format", "encoding", "profile", "station_id", "request_id")
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    STATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    document: bytes
+    format: DocumentFormat
+    encoding: DocumentEncoding
+    profile: str
+    station_id: str
+    request_id: str
+    def __init__(self, document: _Optional[bytes] = ..., format: _Optional[_Union[DocumentFormat, str]] = ..., encoding: _Optional[_Union[DocumentEncoding, str]] = ..., profile: _Optional[str] = ..., station_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class CheckDocumentResponse(_message.Message):
+    __slots__ = ("answer", "verdict", "completeness", "check_id", "revision")
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    COMPLETENESS_FIELD_NUMBER: _ClassVar[int]
+    CHECK_ID_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    answer: bytes
+    verdict: Verdict
+    completeness: Completeness
+    check_id: str
+    revision: str
+    def __init__(self, answer: _Optional[bytes] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., check_id: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
+
+class CommitRequest(_message.Message):
+    __slots__ = ("document", "format", "encoding", "profile", "station_id")
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    STATION_ID_FIELD_NUMBER: _ClassVar[int]
+    document: bytes
+    format: DocumentFormat
+    encoding: DocumentEncoding
+    profile: str
+    station_id: str
+    def __init__(self, document: _Optional[bytes] = ..., format: _Optional[_Union[DocumentFormat, str]] = ..., encoding: _Optional[_Union[DocumentEncoding, str]] = ..., profile: _Optional[str] = ..., station_id: _Optional[str] = ...) -> None: ...
+
+class CommitResponse(_message.Message):
+    __slots__ = ("committed_lines", "history_position")
+    COMMITTED_LINES_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_POSITION_FIELD_NUMBER: _ClassVar[int]
+    committed_lines: int
+    history_position: int
+    def __init__(self, committed_lines: _Optional[int] = ..., history_position: _Optional[int] = ...) -> None: ...
+
+class VoidRequest(_message.Message):
+    __slots__ = ("patient_id", "encounter_id", "order_ids", "item_code", "reason", "station_id")
+    PATIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ENCOUNTER_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_IDS_FIELD_NUMBER: _ClassVar[int]
+    ITEM_CODE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    STATION_ID_FIELD_NUMBER: _ClassVar[int]
+    patient_id: str
+    encounter_id: str
+    order_ids: _containers.RepeatedScalarFieldContainer[str]
+    item_code: str
+    reason: str
+    station_id: str
+    def __init__(self, patient_id: _Optional[str] = ..., encounter_id: _Optional[str] = ..., order_ids: _Optional[_Iterable[str]] = ..., item_code: _Optional[str] = ..., reason: _Optional[str] = ..., station_id: _Optional[str] = ...) -> None: ...
+
+class VoidResponse(_message.Message):
+    __slots__ = ("voided_lines", "history_position")
+    VOIDED_LINES_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_POSITION_FIELD_NUMBER: _ClassVar[int]
+    voided_lines: int
+    history_position: int
+    def __init__(self, voided_lines: _Optional[int] = ..., history_position: _Optional[int] = ...) -> None: ...
+
+class FeedbackRequest(_message.Message):
+    __slots__ = ("document", "format", "encoding", "station_id")
+    DOCUMENT_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    STATION_ID_FIELD_NUMBER: _ClassVar[int]
+    document: bytes
+    format: DocumentFormat
+    encoding: DocumentEncoding
+    station_id: str
+    def __init__(self, document: _Optional[bytes] = ..., format: _Optional[_Union[DocumentFormat, str]] = ..., encoding: _Optional[_Union[DocumentEncoding, str]] = ..., station_id: _Optional[str] = ...) -> None: ...
+
+class FeedbackResponse(_message.Message):
+    __slots__ = ("answer", "recorded", "unmatched")
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    UNMATCHED_FIELD_NUMBER: _ClassVar[int]
+    answer: bytes
+    recorded: int
+    unmatched: int
+    def __init__(self, answer: _Optional[bytes] = ..., recorded: _Optional[int] = ..., unmatched: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""The service: gRPC, HTTP gateway, history, records, packs in production, command line."""
