@@ -1,0 +1,35 @@
+"""Every rule template, by its id. The only rule logic there is; a new one is a module here and a line below."""
+
+from ruleset.template import Template
+from ruleset.templates.t01_insurance import Insurance
+from ruleset.templates.t02_facility_level import FacilityLevel
+from ruleset.templates.t03_care_mode import CareMode
+from ruleset.templates.t06_sex import SexLimit
+from ruleset.templates.t07_age import Age
+from ruleset.templates.t08_indication import Indication
+from ruleset.templates.t10_herb_payment import HerbPayment
+from ruleset.templates.t23_herb_pair import HerbPair
+from ruleset.templates.t31_course_days import CourseDays
+from ruleset.templates.t32_quantity import Quantity
+from ruleset.templates.t34_second_line import SecondLine
+from ruleset.templates.t35_exclusive_items import ExclusiveItems
+from ruleset.templates.t37_surgery_discount import SurgeryDiscount
+
+TEMPLATES: dict[str, Template] = {
+    template.id: template
+    for template in (
+        Insurance(),
+        FacilityLevel(),
+        CareMode(),
+        SexLimit(),
+        Age(),
+        Indication(),
+        HerbPayment(),
+        HerbPair(),
+        CourseDays(),
+        Quantity(),
+        SecondLine(),
+        ExclusiveItems(),
+        SurgeryDiscount(),
+    )
+}

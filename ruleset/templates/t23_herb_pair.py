@@ -1,0 +1,68 @@
+"""T23 中药饮片配伍禁忌: two herbs that must not stand in one prescription (十八反 and others), by name."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ruleset.case import Line
+from ruleset.chart import Chart
+from ruleset.outcome import Judgement, Missing
+from ruleset.template import FALSE, Template, herb_key
+
+HERB_KINDS = ("herb_piece", "herb_granule")
+
+
+class Params(msgspec.Struct, frozen=True):
+    """Two herb names; their order has no meaning."""
+
+    herb_a: str
+    herb_b: str
+
+
+class HerbPair(Template):
+    """One result per pair of lines; both lines violate, unless one of them is history: that one is related."""
+
+    id = "T23"
+    title = "中药饮片配伍禁忌"
+    columns = Params
+    row_name = ("herb_a", "herb_b")
+    needs = ("item_kind",)
+    evidence = ("herb_a", "herb_b")
+
+    def keys(self, params: Params) -> Sequence[str]:
+        """Indexed by both names, so that either line leads to the pair."""
+        return (herb_key(params.herb_a), herb_key(params.herb_b))
+
+    def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
+        """TRUE for each other line of the prescription that is the other herb of the pair."""
+        name = chart.herb_name(line)
+        if name not in (params.herb_a, params.herb_b):
+            return FALSE
+        is_first = name == params.herb_a
+        partner_name = params.herb_b if is_first else params.herb_a
+        judgements: list[Judgement] = []
+        for other in chart.prescription(line):
+            if other is line or chart.herb_name(other) != partner_name:
+                continue
+            current = chart.is_current(other)
+            if current and not is_first:
+                continue  # the pair is judged once, from its first herb
+            judgement = self._pair(params, line, other, current=current)
+            if judgement is not None:
+                judgements.append(judgement)
+        return judgements
+
+    def _pair(self, params: Params, line: Line, other: Line, *, current: bool) -> Judgement | None:
+        """Return the judgement of one pair of lines, or None where one of them is no herb."""
+        missing: list[Missing] = []
+        for herb in (line, other):
+            if herb.item_kind is None:
+                missing.append(Missing("item_kind", f"“{herb.name}”没有可识别的目录类别"))
+            elif herb.item_kind not in HERB_KINDS:
+                return None
+        if missing:
+            return Judgement(related=(other,), missing=tuple(missing))
+        evidence = {"herb_a": params.herb_a, "herb_b": params.herb_b}
+        if current:
+            return Judgement(also_violating=(other,), evidence=evidence)
+        return Judgement(related=(other,), evidence=evidence)

@@ -1,0 +1,114 @@
+"""T32 限定频次: at most so much of an item per calendar day, or per period of days."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+from ruleset.case import Line
+from ruleset.chart import Chart
+from ruleset.outcome import Judgement, Missing
+from ruleset.template import FALSE, Template, item_key
+
+ZERO = Decimal(0)
+EXCESS_MIN = Decimal("0.000001")
+"""Less than this over the limit is the rounding of a quantity spread over several days."""
+
+
+class Params(msgspec.Struct, frozen=True):
+    """One item and its limit.
+
+    Without `period_days` the limit is per calendar day at one institution; with it, per that many days (exactly
+    `period_days` apart is allowed) wherever the patient was. `unit` is the unit of the quantity: 小时 counts hours.
+    """
+
+    item_code: str
+    item_name: str
+    max_qty: Decimal
+    unit: Literal["", "日", "天", "小时"] = ""
+    period_days: int | None = None
+
+
+class Quantity(Template):
+    """Sums quantities (refunds are negative) up to the judged line; lines later than it do not count against it."""
+
+    id = "T32"
+    title = "限定频次"
+    columns = Params
+    needs = ("quantity",)
+    evidence = ("limit", "unit", "total", "excess", "period_days")
+
+    def keys(self, params: Params) -> Sequence[str]:
+        """Indexed by item code."""
+        return (item_key(params.item_code),)
+
+    def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
+        """TRUE when the running sum at the line exceeds the limit."""
+        if line.quantity is None:
+            return (Judgement(missing=(Missing("quantity"),)),)
+        if line.quantity <= 0:
+            return FALSE
+        limit = params.max_qty
+        total = line.quantity
+        counted: list[Line] = []
+        uncounted: list[Missing] = []
+        first, last = days_covered(line)
+        if params.period_days is None:
+            limit = limit * (last - first + 1)
+        else:
+            last = first
+            first = first - params.period_days + 1
+        for other in chart.lines_up_to(line):
+            if other is line or (params.period_days is None and other.facility_id != line.facility_id):
+                continue
+            share = _share(other, first, last, whole=params.period_days is not None)
+            if share is None:
+                uncounted.append(Missing("quantity", f"“{other.name}”（{other.begin}）没有数量"))
+            elif share:
+                total += share
+                counted.append(other)
+        excess = min(total - limit, line.quantity)
+        if excess >= EXCESS_MIN:
+            return (self._over(params, line, limit, total, excess, counted),)
+        return (Judgement(missing=tuple(uncounted)),) if uncounted else FALSE
+
+    def _over(
+        self, params: Params, line: Line, limit: Decimal, total: Decimal, excess: Decimal, counted: list[Line]
+    ) -> Judgement:
+        evidence = {
+            "limit": f"{limit:f}",
+            "unit": params.unit or "次",
+            "total": f"{total:f}",
+            "excess": f"{excess:f}",
+            "period_days": str(params.period_days or 1),
+        }
+        price = line.price
+        if price is None and line.amount is not None and line.quantity:
+            price = line.amount / line.quantity
+        amount = (excess * price).quantize(Decimal("0.01")) if price is not None else None
+        return Judgement(evidence=evidence, related=tuple(counted), amount=amount)
+
+
+def days_covered(line: Line) -> tuple[int, int]:
+    """Return the first and last day (ordinals) that a line covers: begin to end, else the day it begins."""
+    assert line.begin is not None  # lines without a time are in no window
+    first = line.begin.toordinal()
+    last = line.end.toordinal() if line.end is not None else first
+    return first, max(first, last)
+
+
+def _share(line: Line, first: int, last: int, *, whole: bool) -> Decimal | None:
+    """Return how much of another line falls into the days; None when that depends on a quantity it does not state.
+
+    A line over several days counts evenly on each of them (`whole`: all of it on the day it begins).
+    """
+    begin, end = days_covered(line)
+    if whole:
+        end = begin
+    overlap = min(end, last) - max(begin, first) + 1
+    if overlap <= 0:
+        return ZERO
+    if line.quantity is None:
+        return None
+    return line.quantity if overlap == end - begin + 1 else line.quantity * overlap / (end - begin + 1)

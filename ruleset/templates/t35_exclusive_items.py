@@ -1,0 +1,64 @@
+"""T35 重复收费: two items of which one (the sub item) is not charged beside the other (the main item)."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Literal
+
+import msgspec
+
+from ruleset.case import Line
+from ruleset.chart import Chart
+from ruleset.outcome import Judgement
+from ruleset.template import FALSE, Template, item_key
+
+APART_LESS_THAN = {"6小时": timedelta(hours=6), "同一小时": timedelta(hours=1)}
+
+
+class Params(msgspec.Struct, frozen=True):
+    """The main item, the sub item, and what "beside" means."""
+
+    main_code: str
+    main_name: str
+    sub_code: str
+    sub_name: str
+    window: Literal["单日", "单次就诊", "6小时", "同一小时"]
+
+
+class ExclusiveItems(Template):
+    """One result per pair of lines; the sub line violates, the main line is related, whichever came first."""
+
+    id = "T35"
+    title = "重复收费"
+    columns = Params
+    row_name = ("sub_code", "main_code")
+    needs = ("begin",)
+    evidence = ("main", "window", "main_date")
+
+    def keys(self, params: Params) -> Sequence[str]:
+        """Indexed by the sub item: only a sub line can violate."""
+        return (item_key(params.sub_code),)
+
+    def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
+        """TRUE for each line of the main item within the window."""
+        mains = chart.lines_of(params.main_code)
+        if not mains:
+            return FALSE
+        return [
+            Judgement(
+                related=(main,),
+                evidence={"main": main.name, "window": params.window, "main_date": str(main.begin or "")},
+            )
+            for main in mains
+            if not main.is_refund and _beside(params.window, line, main)
+        ]
+
+
+def _beside(window: str, sub: Line, main: Line) -> bool:
+    """单次就诊: the same encounter; 单日: the same calendar day; 6小时, 同一小时: less than that apart."""
+    if window == "单次就诊":
+        return main.encounter_id == sub.encounter_id
+    if main.facility_id != sub.facility_id or main.begin is None or sub.begin is None:
+        return False
+    if window == "单日":
+        return main.begin.date() == sub.begin.date()
+    return abs(main.begin - sub.begin) < APART_LESS_THAN[window]
