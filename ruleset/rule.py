@@ -64,7 +64,6 @@ class Rule:
     __slots__ = (
         "action",
         "action_at",
-        "citation",
         "constants",
         "curation",
         "exempt_payers",
@@ -93,7 +92,6 @@ class Rule:
         action_at: Mapping[Trigger, Action],
         message: MessageTemplate,
         remedies: tuple[str, ...],
-        citation: Citation,
         severity_degree: SeverityDegree,
         exempt_payers: frozenset[str],
         constants: Mapping[str, Any],
@@ -109,7 +107,6 @@ class Rule:
         self.action_at = action_at
         self.message = message
         self.remedies = remedies
-        self.citation = citation
         self.severity_degree = severity_degree
         self.exempt_payers = exempt_payers
         self.constants = constants

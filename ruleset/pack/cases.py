@@ -1,0 +1,195 @@
+"""A pack's own tests: cases in our JSON layout (written as TOML) with everything that is expected of them.
+
+    [defaults]                      merged under every case of the file
+    time = 2026-07-06T09:00:00
+    encounter = { facility_level = "tertiary", care_modes = ["outpatient"] }
+
+    [[case]]
+    name = "限女性药品开给男性"
+    kind = "violating"
+    patient = { sex = "male" }
+    lines = [{ item_code = "XG01AFK079A008010100225" }]
+    findings = [{ rule = "drug-sex", violating = ["1"] }]
+
+`lines` are the current lines; one without `order_id` is called "1", "2", …. `history` are past lines of the current
+encounter, called "h1", "h2", …; one with `encounter_id` or `facility_id` belongs elsewhere. What a case does not list is asserted to be
+absent: findings, hints, lines not evaluated.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from ruleset.case import Case
+from ruleset.chart import RowSource
+from ruleset.document import DocumentError, read_document
+from ruleset.evaluator import evaluate
+from ruleset.outcome import Result
+from ruleset.pack.source import ActionName
+from ruleset.timeline import EMPTY
+
+CaseKind = Literal["violating", "compliant", "unknown", "exempt", "boundary", "validity"]
+
+
+class ExpectedFinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A finding, by its rule and the order ids of its lines; `action` and `amount` are compared where given."""
+
+    rule: str
+    violating: list[str]
+    related: list[str] = []
+    action: ActionName | None = None
+    amount: str | None = None
+
+
+class ExpectedHint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A hint, by its rule, its line's order id and the facts that were missing."""
+
+    rule: str
+    line: str
+    missing: list[str]
+
+
+class ExpectedGap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something not evaluated, by its reason and (where it concerns one) its line's order id."""
+
+    reason: str
+    line: str = ""
+
+
+class TestCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One case."""
+
+    name: str
+    kind: CaseKind
+    time: Any = None
+    triggers: list[str] | None = None
+    patient: dict[str, Any] = {}
+    encounter: dict[str, Any] = {}
+    lines: list[dict[str, Any]] = []
+    history: list[dict[str, Any]] = []
+    findings: list[ExpectedFinding] = []
+    hints: list[ExpectedHint] = []
+    not_evaluated: list[ExpectedGap] = []
+    completeness: Literal["COMPLETE", "PARTIAL", "NONE"] | None = None
+
+
+class TestFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One test file."""
+
+    case: list[TestCase]
+    defaults: dict[str, Any] = {}
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A case that did not come out as expected."""
+
+    path: str
+    case: str
+    differences: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.path}: {self.case}", *(f"  {difference}" for difference in self.differences)])
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a pack's own tests went. `kinds` tells per rule which kinds of case name it."""
+
+    passed: int
+    failures: tuple[Failure, ...]
+
+
+def run_tests(tests: Mapping[str, dict[str, Any]], rows: RowSource) -> Outcome:
+    """Run every case of a pack's test files against `rows`. Never raises for what the files contain."""
+    passed = 0
+    failures: list[Failure] = []
+    for path, document in sorted(tests.items()):
+        try:
+            file = msgspec.convert(document, TestFile, strict=False)
+        except msgspec.ValidationError as error:
+            failures.append(Failure(path, "(file)", (str(error),)))
+            continue
+        for test in file.case:
+            differences = _differences(test, file.defaults, rows)
+            if differences:
+                failures.append(Failure(path, test.name, tuple(differences)))
+            else:
+                passed += 1
+    return Outcome(passed, tuple(failures))
+
+
+def case_of_test(test: TestCase, defaults: Mapping[str, Any]) -> Case:
+    """Return the case that a test states, with the file's defaults under it. Raises DocumentError."""
+    encounter = {"id": "E1", "facility_id": "F1", **defaults.get("encounter", {}), **test.encounter}
+    history: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for number, line in enumerate(test.history, 1):
+        place = (line.get("encounter_id", encounter["id"]), line.get("facility_id", encounter["facility_id"]))
+        history.setdefault(place, []).append({"order_id": f"h{number}", **line})
+    document = {
+        "message_id": "test",
+        "time": test.time or defaults.get("time"),
+        "triggers": test.triggers or defaults.get("triggers", ["other"]),
+        "patient": {"id": "P1", **defaults.get("patient", {}), **test.patient},
+        "encounter": {
+            **encounter,
+            "lines": [{"order_id": str(number), **line} for number, line in enumerate(test.lines, 1)],
+        },
+        "history": [
+            {"id": encounter_id, "facility_id": facility_id, "lines": lines}
+            for (encounter_id, facility_id), lines in history.items()
+        ],
+    }
+    return read_document(document)
+
+
+def _differences(test: TestCase, defaults: Mapping[str, Any], rows: RowSource) -> list[str]:
+    try:
+        result = evaluate(case_of_test(test, defaults), EMPTY, rows)
+    except DocumentError as error:
+        return [f"the case cannot be read: {error}"]
+    differences = _compare("finding", [_key(expected) for expected in test.findings], _found(test.findings, result))
+    hints = [(hint.row.rule.id, hint.line.order_id, sorted({m.fact for m in hint.missing})) for hint in result.hints]
+    differences += _compare("hint", [(hint.rule, hint.line, sorted(hint.missing)) for hint in test.hints], hints)
+    gaps = [(gap.reason, gap.line.order_id if gap.line else "") for gap in result.not_evaluated]
+    differences += _compare("not evaluated", [(gap.reason, gap.line) for gap in test.not_evaluated], gaps)
+    if test.completeness is not None and result.completeness.name != test.completeness:
+        differences.append(f"completeness is {result.completeness.name}, expected {test.completeness}")
+    return differences
+
+
+def _key(expected: ExpectedFinding) -> tuple[Any, ...]:
+    return (
+        expected.rule,
+        sorted(expected.violating),
+        sorted(expected.related),
+        expected.action,
+        expected.amount,
+    )
+
+
+def _found(expected: Sequence[ExpectedFinding], result: Result) -> list[tuple[Any, ...]]:
+    """Return the findings as expectations; action and amount only where the expectation of that place states them."""
+    found: list[tuple[Any, ...]] = []
+    for finding in result.findings:
+        place = (
+            finding.row.rule.id,
+            sorted(line.order_id for line in finding.violating),
+            sorted(line.order_id for line in finding.related),
+        )
+        same = next((e for e in expected if (e.rule, sorted(e.violating), sorted(e.related)) == place), None)
+        action = finding.action.name if same is not None and same.action is not None else None
+        amount = str(finding.amount) if same is not None and same.amount is not None else None
+        found.append((*place, action, amount))
+    return found
+
+
+def _compare(what: str, expected: list[Any], found: list[Any]) -> list[str]:
+    remaining = list(found)
+    differences: list[str] = []
+    for item in expected:
+        if item in remaining:
+            remaining.remove(item)
+        else:
+            differences.append(f"{what} expected and not there: {item}")
+    differences += [f"{what} there and not expected: {item}" for item in remaining]
+    return differences

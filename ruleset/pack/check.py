@@ -1,0 +1,268 @@
+"""Turn a pack's source into typed rules and rows, and say everything that is wrong with it.
+
+Stages: each takes what it needs and returns what it found; only the caller decides that an error is fatal.
+Nothing is guessed: a cell that is not what its column says is an error with its file, line and column.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+
+from ruleset.case import Payer
+from ruleset.outcome import Action
+from ruleset.pack.diagnostics import Diagnostic, PackError, did_you_mean
+from ruleset.pack.source import COMMON_COLUMNS, PackSource, RawRow, RawTable, RuleSource, line_of_key
+from ruleset.rule import MessageTemplate
+from ruleset.template import COMMON_EVIDENCE, Template
+from ruleset.templates import TEMPLATES
+
+FIRST_DAY = date.min.toordinal()
+LAST_DAY = date.max.toordinal()
+ROWS_PER_KEY_MAX = 1_000
+"""A key that leads to more rows than this would make every check of such an item slow; the compiler refuses it."""
+LIST_SEPARATOR = "|"
+
+
+class CheckedRow(msgspec.Struct, frozen=True):
+    """One row, typed. `cells` are the varying columns as plain values, `params` all of them as the template's struct."""
+
+    rule_id: str
+    id: str
+    valid_from: int
+    valid_to: int
+    citation: int
+    cells: tuple[Any, ...]
+    params: msgspec.Struct
+    keys: tuple[str, ...]
+    path: str
+    line: int
+
+
+class CheckedRule(msgspec.Struct, frozen=True):
+    """One rule with the varying columns of its row file, in the file's order."""
+
+    id: str
+    source: RuleSource
+    columns: tuple[str, ...]
+
+
+class CheckedPack(msgspec.Struct, frozen=True):
+    """A pack in which every rule and row is what it should be."""
+
+    source: PackSource
+    rules: tuple[CheckedRule, ...]
+    rows: tuple[CheckedRow, ...]
+
+
+def check_pack(source: PackSource) -> CheckedPack:
+    """Return the typed pack. Raises PackError with every problem found."""
+    problems: list[Diagnostic] = []
+    rules: list[CheckedRule] = []
+    rows: list[CheckedRow] = []
+    for rule_id, rule in sorted(source.rules.items()):
+        path = f"rules/{rule_id}.toml"
+        template = TEMPLATES.get(rule.template)
+        if template is None:
+            help_text = did_you_mean(rule.template, TEMPLATES) or f"known: {', '.join(sorted(TEMPLATES))}"
+            problems.append(_at(source, path, "template", f"unknown template `{rule.template}`", help_text))
+            continue
+        problems.extend(_rule_problems(source, path, rule, template))
+        table = source.tables.get(rule_id)
+        if table is None:
+            problems.append(Diagnostic(path, 1, 1, f"rows/{rule_id}.csv is missing"))
+            continue
+        columns = tuple(name for name in table.header if name not in COMMON_COLUMNS)
+        header_problems = list(_header_problems(table, rule, template))
+        problems.extend(header_problems)
+        rules.append(CheckedRule(rule_id, rule, columns))
+        if not header_problems:
+            rows.extend(_rows(rule_id, rule, template, table, columns, problems))
+    for name in sorted(source.tables.keys() - source.rules.keys()):
+        table = source.tables[name]
+        problems.append(Diagnostic(table.path, 1, 1, f"rules/{name}.toml is missing", did_you_mean(name, source.rules)))
+    problems.extend(_collisions(rows))
+    if problems:
+        raise PackError(problems)
+    return CheckedPack(source, tuple(rules), tuple(rows))
+
+
+def _at(source: PackSource, path: str, key: str, message: str, help_text: str = "") -> Diagnostic:
+    line, column = line_of_key(Path(source.root) / path, key)
+    return Diagnostic(path, line, column, message, help_text)
+
+
+def _rule_problems(source: PackSource, path: str, rule: RuleSource, template: Template) -> Iterator[Diagnostic]:
+    try:
+        message = MessageTemplate(rule.message)
+    except ValueError as error:
+        yield _at(source, path, "message", str(error))
+    else:
+        known = (*COMMON_EVIDENCE, *template.evidence)
+        for name in sorted(message.names - set(known)):
+            text = f"message names `{name}`, which template {template.id} does not know"
+            yield _at(source, path, "message", text, did_you_mean(name, known) or f"known: {', '.join(known)}")
+    if not rule.citations:
+        yield _at(source, path, "citations", "no citation: a finding without its source is not shown to a doctor")
+    for earlier, later in pairwise(rule.citations):
+        if later.valid_from is None or (earlier.valid_from is not None and later.valid_from <= earlier.valid_from):
+            yield _at(source, path, "citations", "citations after the first need a later `valid_from` each")
+    for name in rule.constants:
+        if name not in template.columns.__struct_fields__:
+            text = f"unknown constant `{name}`"
+            yield _at(source, path, name, text, did_you_mean(name, template.columns.__struct_fields__))
+    for payer in rule.exempt_payers:
+        if payer not in get_args(Payer):
+            yield _at(source, path, "exempt_payers", f"unknown payer `{payer}`", did_you_mean(payer, get_args(Payer)))
+    if rule.curation == "raw" and rule.action != Action.HINT.name:
+        yield _at(source, path, "action", "a raw rule never rises above HINT until a person signs it")
+
+
+def _header_problems(table: RawTable, rule: RuleSource, template: Template) -> Iterator[Diagnostic]:
+    fields = {field.name: field for field in msgspec.structs.fields(template.columns)}
+    for column, name in enumerate(table.header, 1):
+        if name in COMMON_COLUMNS:
+            continue
+        if name not in fields:
+            help_text = did_you_mean(name, (*fields, *COMMON_COLUMNS))
+            yield Diagnostic(table.path, 1, column, f"unknown column `{name}`", help_text)
+        elif name in rule.constants:
+            yield Diagnostic(table.path, 1, column, f"column `{name}` is a constant of the rule")
+    for name, field in fields.items():
+        if field.required and name not in table.header and name not in rule.constants:
+            yield Diagnostic(table.path, 1, 1, f"column `{name}` is missing")
+
+
+def _rows(
+    rule_id: str,
+    rule: RuleSource,
+    template: Template,
+    table: RawTable,
+    columns: tuple[str, ...],
+    problems: list[Diagnostic],
+) -> Iterator[CheckedRow]:
+    fields = {field.name: field for field in msgspec.structs.fields(template.columns)}
+    for raw in table.rows:
+        found: list[Diagnostic] = []
+        start = _day(table, raw, "valid_from", FIRST_DAY, found)
+        end = _day(table, raw, "valid_to", LAST_DAY, found)
+        if start >= end:
+            found.append(
+                _in_row(table, raw, "valid_to", "the row is never in force: `valid_to` is not after `valid_from`")
+            )
+        cells = {name: _cell(table, raw, fields[name], found) for name in columns}
+        if not found:
+            values = {name: value for name, value in cells.items() if value is not msgspec.UNSET}
+            try:
+                params = msgspec.convert({**rule.constants, **values}, template.columns, strict=False)
+            except msgspec.ValidationError as error:
+                found.append(Diagnostic(table.path, raw.line, 1, f"row does not fit its template: {error}"))
+        if found:
+            problems.extend(found)
+            continue
+        row_id = raw.cells.get("row_id") or _row_id(rule_id, template, params, start)
+        plain = tuple(None if value is msgspec.UNSET else value for value in cells.values())
+        keys = tuple(dict.fromkeys(template.keys(params)))
+        if not keys:
+            problems.append(
+                Diagnostic(table.path, raw.line, 1, "no key can index this row, so every check would pay for it")
+            )
+            continue
+        citation = _citation_index(rule, start)
+        yield CheckedRow(rule_id, row_id, start, end, citation, plain, params, keys, table.path, raw.line)
+
+
+def _in_row(table: RawTable, raw: RawRow, column: str, message: str, help_text: str = "") -> Diagnostic:
+    position = table.header.index(column) + 1 if column in table.header else 1
+    return Diagnostic(table.path, raw.line, position, message, help_text)
+
+
+def _day(table: RawTable, raw: RawRow, column: str, otherwise: int, found: list[Diagnostic]) -> int:
+    text = raw.cells.get(column, "")
+    if not text:
+        return otherwise
+    try:
+        return date.fromisoformat(text).toordinal()
+    except ValueError:
+        found.append(_in_row(table, raw, column, f"`{text}` is no date", "write it as 2026-01-31"))
+        return otherwise
+
+
+def _cell(table: RawTable, raw: RawRow, field: msgspec.structs.FieldInfo, found: list[Diagnostic]) -> Any:
+    """Return one cell as its column's type, or UNSET where it is empty and the column has a default."""
+    text = raw.cells[field.name]
+    if text != text.strip():
+        found.append(_in_row(table, raw, field.name, f"`{field.name}` has blanks around `{text.strip()}`"))
+        return msgspec.UNSET
+    if not text:
+        if field.required:
+            found.append(_in_row(table, raw, field.name, f"`{field.name}` is empty"))
+        return msgspec.UNSET
+    value: Any = text.split(LIST_SEPARATOR) if get_origin(field.type) is tuple else text
+    try:
+        msgspec.convert(value, field.type, strict=False)
+    except msgspec.ValidationError:
+        choices = tuple(_choices(field.type))
+        expected = f"one of {', '.join(filter(None, choices))}" if choices else _type_name(field.type)
+        message = f"`{field.name}` is `{text}`, expected {expected}"
+        found.append(_in_row(table, raw, field.name, message, did_you_mean(text, choices)))
+    return value
+
+
+def _choices(type_: Any) -> Iterator[str]:
+    if get_origin(type_) is Literal:
+        yield from (str(choice) for choice in get_args(type_))
+    elif get_origin(type_) is tuple:
+        yield from _choices(get_args(type_)[0])
+
+
+def _type_name(type_: Any) -> str:
+    names = {"int": "a whole number", "Decimal": "a number", "str": "text"}
+    parts = get_args(type_) or (type_,)
+    return " or ".join(names.get(getattr(part, "__name__", ""), str(part)) for part in parts if part is not type(None))
+
+
+def _row_id(rule_id: str, template: Template, params: msgspec.Struct, start: int) -> str:
+    """Make a row's id from its rule, its key columns and the day it comes into force: stable however rows are sorted."""
+    name = "+".join(str(getattr(params, column)) for column in template.row_name)
+    since = f"@{date.fromordinal(start)}" if start != FIRST_DAY else ""
+    return f"{rule_id}:{name}{since}"
+
+
+def _citation_index(rule: RuleSource, start: int) -> int:
+    """Return the last citation that is not younger than the row."""
+    index = 0
+    for number, citation in enumerate(rule.citations):
+        if citation.valid_from is not None and citation.valid_from.toordinal() <= start:
+            index = number
+    return index
+
+
+def _collisions(rows: list[CheckedRow]) -> Iterator[Diagnostic]:
+    """Yield rows that share an id, rows of one rule that say the same thing of overlapping days, and crowded keys."""
+    seen: dict[str, CheckedRow] = {}
+    crowd: dict[str, int] = {}
+    same: dict[tuple[str, msgspec.Struct], list[CheckedRow]] = {}
+    for row in rows:
+        first = seen.setdefault(row.id, row)
+        if first is not row:
+            yield Diagnostic(row.path, row.line, 1, f"row id `{row.id}` stands at line {first.line} too")
+        same.setdefault((row.rule_id, row.params), []).append(row)
+        for key in row.keys:
+            crowd[key] = crowd.get(key, 0) + 1
+            if crowd[key] == ROWS_PER_KEY_MAX + 1:
+                yield Diagnostic(row.path, row.line, 1, f"more than {ROWS_PER_KEY_MAX} rows under `{key}`")
+    for group in same.values():
+        ordered = sorted(group, key=lambda row: row.valid_from)
+        for earlier, later in pairwise(ordered):
+            if later.valid_from < earlier.valid_to and later.id != earlier.id:
+                yield Diagnostic(later.path, later.line, 1, f"says the same as line {earlier.line} on the same days")
+
+
+def params_of(template: Template, columns: tuple[str, ...], constants: Mapping[str, Any], cells: list[Any]) -> Any:
+    """Return the template's struct for one row of a compiled pack."""
+    values = {name: cell for name, cell in zip(columns, cells, strict=True) if cell is not None}
+    return msgspec.convert({**constants, **values}, template.columns, strict=False)

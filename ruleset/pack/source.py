@@ -1,0 +1,202 @@
+"""The source form of a pack: what stands in its directory, read but not yet judged.
+
+    pack.toml          id, revision, title, region, minimum engine
+    rules/ID.toml      one rule: a template with its defaults; ID is the rule's id
+    rows/ID.csv        the rows of that rule: one column per field of the template that varies, and the common ones
+    lists/NAME.csv     named code lists (a `code` column)
+    tests/NAME.toml    cases with their expected findings
+
+CSV is UTF-8 (a byte order mark is allowed: spreadsheets write one), with a header. Lists inside a cell are separated
+by `|`.
+"""
+
+import csv
+import io
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from ruleset.case import Trigger
+from ruleset.pack.diagnostics import Diagnostic, PackError, did_you_mean
+from ruleset.rule import Citation, Curation, RuleKind, SeverityDegree
+
+Typed = TypeVar("Typed", bound=msgspec.Struct)
+
+ROWS_FILE_MAX_BYTES = 256 * 1024 * 1024
+COMMON_COLUMNS = ("row_id", "valid_from", "valid_to")
+"""Columns that every row file may have: a row's own id (else it is made from its key columns and valid_from), and
+the days on which it is in force, from `valid_from` up to but not including `valid_to`; empty is without limit."""
+
+
+class PackHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """pack.toml."""
+
+    id: str
+    revision: int
+    title: str
+    region: str = ""
+    minimum_engine: str = "0.1.0"
+
+
+class CitationSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A citation of a rule, for the rows whose `valid_from` is at or after its own (and before the next one's)."""
+
+    document: str
+    batch: str = ""
+    published: date | None = None
+    valid_from: date | None = None
+
+    def citation(self) -> Citation:
+        """Return the citation as the answers give it."""
+        return Citation(self.document, self.batch, self.published.isoformat() if self.published else "")
+
+
+ActionName = Literal["HINT", "WARN", "WARN_REASON", "REVIEW", "BLOCK"]
+
+
+class RuleSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """rules/ID.toml."""
+
+    template: str
+    title: str
+    official_code: str
+    kind: RuleKind
+    action: ActionName
+    message: str
+    citations: list[CitationSource]
+    curation: Curation = "official"
+    severity_degree: SeverityDegree = "1"
+    action_at: dict[Trigger, ActionName] = {}
+    remedies: list[str] = []
+    exempt_payers: list[str] = []
+    constants: dict[str, Any] = {}
+
+
+class RawRow(msgspec.Struct, frozen=True):
+    """One line of a row file: where it stands and what its cells say."""
+
+    line: int
+    cells: dict[str, str]
+
+
+class RawTable(msgspec.Struct, frozen=True):
+    """One row file. `path` is relative to the pack."""
+
+    path: str
+    header: tuple[str, ...]
+    rows: tuple[RawRow, ...]
+
+
+class PackSource(msgspec.Struct, frozen=True):
+    """A pack's directory as read: parsed, with nothing checked beyond each file's own form."""
+
+    root: str
+    head: PackHead
+    rules: dict[str, RuleSource]
+    tables: dict[str, RawTable]
+    tests: dict[str, dict[str, Any]]
+
+
+def read_source(root: Path) -> PackSource:
+    """Read the pack in directory `root`. Raises PackError naming every file that cannot be read as what it is."""
+    problems: list[Diagnostic] = []
+    head = _typed(root, Path("pack.toml"), PackHead, problems)
+    rules: dict[str, RuleSource] = {}
+    for path in _files(root, "rules", "*.toml"):
+        rule = _typed(root, path, RuleSource, problems)
+        if rule is not None:
+            rules[path.stem] = rule
+    tables = {path.stem: table for path in _files(root, "rows", "*.csv") if (table := _table(root, path, problems))}
+    tests: dict[str, dict[str, Any]] = {}
+    for path in _files(root, "tests", "*.toml"):
+        document = _toml(root, path, problems)
+        if document is not None:
+            tests[str(path)] = document
+    if problems or head is None:
+        raise PackError(problems)
+    return PackSource(str(root), head, rules, tables, tests)
+
+
+def _files(root: Path, folder: str, pattern: str) -> Iterator[Path]:
+    """Yield the files of one folder, relative to the pack, in the order of their names."""
+    for path in sorted((root / folder).glob(pattern)):
+        yield path.relative_to(root)
+
+
+def _toml(root: Path, path: Path, problems: list[Diagnostic]) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads((root / path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        problems.append(Diagnostic(str(path), 1, 1, "file is missing"))
+    except UnicodeDecodeError:
+        problems.append(Diagnostic(str(path), 1, 1, "file is not UTF-8"))
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"line (\d+), column (\d+)", str(error))
+        line, column = (int(place[1]), int(place[2])) if place else (1, 1)
+        problems.append(Diagnostic(str(path), line, column, f"not valid TOML: {error}"))
+    return None
+
+
+def _typed(root: Path, path: Path, struct: type[Typed], problems: list[Diagnostic]) -> Typed | None:
+    document = _toml(root, path, problems)
+    if document is None:
+        return None
+    try:
+        return msgspec.convert(document, struct)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        unknown = re.search(r"unknown field `(\w+)`", text)
+        help_text = did_you_mean(unknown[1], struct.__struct_fields__) if unknown else ""
+        place = re.search(r"`\$\.?([\w]*)", text)
+        key = unknown[1] if unknown else (place[1] if place else "")
+        line, column = line_of_key(root / path, key)
+        problems.append(Diagnostic(str(path), line, column, text[0].lower() + text[1:], help_text))
+        return None
+
+
+def line_of_key(path: Path, key: str) -> tuple[int, int]:
+    """Return the 1-based line and column where a TOML file sets `key`, or (1, 1)."""
+    if key:
+        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            match = re.match(rf"\s*(?:\[+)?({re.escape(key)})\b", text)
+            if match:
+                return number, match.start(1) + 1
+    return 1, 1
+
+
+def _table(root: Path, path: Path, problems: list[Diagnostic]) -> RawTable | None:
+    full = root / path
+    if full.stat().st_size > ROWS_FILE_MAX_BYTES:
+        problems.append(Diagnostic(str(path), 1, 1, f"larger than {ROWS_FILE_MAX_BYTES} bytes"))
+        return None
+    try:
+        text = full.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        problems.append(Diagnostic(str(path), 1, 1, "file is not UTF-8", "save it as CSV UTF-8"))
+        return None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[RawRow] = []
+    try:
+        header = tuple(next(reader, ()))
+        start = 2
+        for cells in reader:
+            line, start = start, reader.line_num + 1
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                message = f"{len(cells)} cells where the header has {len(header)}"
+                problems.append(Diagnostic(str(path), line, 1, message))
+                continue
+            rows.append(RawRow(line, dict(zip(header, cells, strict=True))))
+    except csv.Error as error:
+        problems.append(Diagnostic(str(path), reader.line_num, 1, f"not valid CSV: {error}"))
+        return None
+    if len(set(header)) != len(header):
+        problems.append(Diagnostic(str(path), 1, 1, "a column stands twice in the header"))
+        return None
+    return RawTable(str(path), header, tuple(rows))

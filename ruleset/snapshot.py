@@ -1,0 +1,44 @@
+"""The rule packs in force at one moment, as one immutable source of rows.
+
+Publishing is one attribute store of a new snapshot; a check reads the reference once and finishes on what it read.
+Decoded rows, and the knowledge that a key has none, are kept in a bounded cache: a hot key costs a dictionary
+lookup, whatever the size of the packs.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from ruleset.pack.compile import LoadedPack
+from ruleset.rule import Row
+
+KEYS_CACHED_MAX = 65_536
+
+
+class Snapshot:
+    """One or several packs, evaluated together. Safe for any number of threads.
+
+    Two threads that miss the same key at once both decode it; the rows are equal, and one of the two is kept.
+    """
+
+    __slots__ = ("_cache", "packs", "revision")
+
+    def __init__(self, packs: Iterable[LoadedPack]) -> None:
+        self.packs = tuple(packs)
+        self.revision = ",".join(pack.revision for pack in self.packs)
+        self._cache: dict[str, Sequence[Row]] = {}
+
+    def rows(self, key: str) -> Sequence[Row]:
+        """Return the rows of every pack under a key, in the order of the packs."""
+        cached = self._cache.get(key)
+        if cached is not None:
+            return cached
+        rows = tuple(row for pack in self.packs for row in pack.rows(key))
+        cache = self._cache
+        if len(cache) >= KEYS_CACHED_MAX:
+            # Starting over costs each hot key one decode; keeping an order would cost every lookup.
+            cache = self._cache = {}
+        cache[key] = rows
+        return rows
+
+    def forget(self) -> None:
+        """Empty the cache; for measuring cold look-ups."""
+        self._cache = {}
