@@ -1,0 +1,44 @@
+/* What every file of the library shares: error texts, growing byte buffers, and a few numbers. */
+#ifndef PCK_BASE_H
+#define PCK_BASE_H
+
+#include "precheck.h"
+
+#include <stddef.h>
+
+#if defined(__GNUC__)
+#define PCK_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define PCK_PRINTF(text, first)
+#endif
+
+/*
+ * Results that stay inside the library.  Both say that the connection brought no complete answer,
+ * and that it is closed now.
+ */
+#define PCK_LOST     (-2000) /* the server may have seen the call  */
+#define PCK_NOT_SENT (-2001) /* no server can have acted on the call */
+
+struct pck_error {
+	char text[PCK_ERROR_BYTES_MAX];
+};
+
+/* The bytes of the UTF-8 character at `text`, which is zero-terminated; 0 if it is none. */
+size_t pck_utf8_step(const char *text);
+
+/* Formats one line of UTF-8, cut to the space; control characters and broken UTF-8 are replaced. */
+void pck_error_set(struct pck_error *error, const char *format, ...) PCK_PRINTF(2, 3);
+
+/* Bytes owned by the structure.  All zero is the empty buffer. */
+struct pck_bytes {
+	uint8_t *data;
+	size_t len;
+	size_t capacity;
+};
+
+/* Returns PCK_OK or PCK_E_MEMORY; the contents are unchanged by a failure. */
+int32_t pck_bytes_reserve(struct pck_bytes *bytes, size_t more);
+int32_t pck_bytes_append(struct pck_bytes *bytes, const void *data, size_t len);
+void pck_bytes_free(struct pck_bytes *bytes);
+
+#endif

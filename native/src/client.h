@@ -1,0 +1,41 @@
+/* The client behind the handle, and how a call runs on it. */
+#ifndef PCK_CLIENT_H
+#define PCK_CLIENT_H
+
+#include "http2.h"
+
+#define PCK_SEED_BYTES 16
+
+struct pck_client {
+	atomic_flag busy;
+	struct pck_interrupt interrupt;
+	struct pck_conn conn;
+	struct pck_address servers[PCK_SERVERS_MAX];
+	uint32_t server_count;
+	uint32_t server;                   /* to be tried first: the one that worked last */
+	struct pck_tls_context *tls;       /* NULL: plaintext                             */
+	uint32_t deadline_ms;
+	uint32_t max_answer_bytes;
+	uint32_t idle_ms;
+	char station_id[PCK_ID_BYTES_MAX + 1];
+	char profile[PCK_ID_BYTES_MAX + 1];
+	char tls_name[PCK_ID_BYTES_MAX + 1]; /* empty: the server's address               */
+	uint8_t seed[PCK_SEED_BYTES];      /* with `calls`, makes request ids             */
+	uint64_t calls;
+	int32_t dead;                      /* PCK_OK, or the result of every later call   */
+	struct pck_error error;
+	struct pck_reply reply;
+	const uint8_t *answer;             /* in `reply`; NULL: the last call brought none */
+	uint32_t answer_len;
+	int32_t answer_result;
+	int32_t answer_completeness;
+};
+
+/*
+ * Runs one unary call: connects where needed, sends, and sends again over another connection where
+ * the first was lost and that is safe.  PCK_OK: client->reply holds the response's message.
+ */
+int32_t pck_call(struct pck_client *client, const char *path, const struct pck_body *body, int repeatable,
+                 uint32_t deadline_ms);
+
+#endif
