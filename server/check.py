@@ -1,0 +1,342 @@
+"""One check, from bytes to recorded answer.
+
+Five moves: admit (the gRPC layer: in-flight cap, deadline) -> decode to `Case` -> snapshot and history -> evaluate
+-> record and reply. No policy lives here: what a field means is the entrance's business, what a row means the
+ruleset's. The decision is on disk before its answer leaves; where that fails, there is no answer.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from ruleset.case import Case, Line
+from ruleset.document import DocumentError, read_document
+from ruleset.evaluator import evaluate
+from ruleset.outcome import Completeness, Result, Verdict
+from server import clock, limits
+from server.entrance import values
+from server.entrance.identifiers import new_check_id
+from server.entrance.national import NationalMessage, Transaction, read_message
+from server.entrance.national_answer import AnswerHead, national_acknowledgement, national_answer
+from server.entrance.own_answer import own_answer
+from server.entrance.text import Encoding, EntranceError, read_json, write_json
+from server.history import Change, History
+from server.metrics import Metrics
+from server.packs import PackHolder
+from server.profile import Profile, Profiles
+from server.store import Decision, Feedback, Store
+
+Format = Literal["precheck", "3101", "3102", "3103"]
+
+
+class Request(NamedTuple):
+    """One document with what travels around it."""
+
+    document: bytes
+    format: Format
+    encoding: Encoding | None
+    profile: str = ""
+    station_id: str = ""
+    request_id: str = ""
+
+
+class Reply(NamedTuple):
+    """One answer, with what a client needs that knows no field."""
+
+    answer: bytes
+    verdict: Verdict
+    completeness: Completeness
+    check_id: str
+    revision: str
+
+
+class FeedbackReply(NamedTuple):
+    """The acknowledgement of feedback."""
+
+    answer: bytes
+    recorded: int
+    unmatched: int
+
+
+class _Read(NamedTuple):
+    """A document as read: the case, the profile it was read by, and the national message around it, if it was one."""
+
+    case: Case
+    profile: Profile
+    national: NationalMessage | None
+    encoding: Encoding
+
+    @property
+    def commits(self) -> bool:
+        return self.national is not None and self.national.commits
+
+
+class CheckService:
+    """The service without its transport; gRPC and tests call it alike. Safe for any number of threads."""
+
+    def __init__(self, packs: PackHolder, profiles: Profiles, history: History, store: Store, metrics: Metrics) -> None:
+        self._packs = packs
+        self._profiles = profiles
+        self._history = history
+        self._store = store
+        self._metrics = metrics
+
+    def check(self, request: Request) -> Reply:
+        """Judge one document. Raises EntranceError, ProfileError or StoreError; then nothing was recorded."""
+        started = clock.ticks_us()
+        _require_short("request_id", request.request_id, limits.REQUEST_ID_MAX_CHARACTERS)
+        _require_short("station_id", request.station_id, limits.STATION_ID_MAX_CHARACTERS)
+        if request.request_id:
+            repeated = self._store.decision_of_request(request.request_id)
+            if repeated is not None:
+                return _repeated(repeated, request)
+        read = self._read(request)
+        snapshot = self._packs.current()
+        timeline = self._history.of(read.case.patient.id)
+        result = evaluate(
+            read.case,
+            timeline,
+            snapshot,
+            is_item_code=read.profile.is_item_code,
+            same_line_by_content=read.profile.quirks.same_line == "content",
+        )
+        check_id = new_check_id(clock.now_ms())
+        head = AnswerHead(check_id, snapshot.revision, clock.now(), timeline.position)
+        reply = self._record(request, read, result, head, started)
+        self._count(result, started)
+        return reply
+
+    def _record(self, request: Request, read: _Read, result: Result, head: AnswerHead, started: int) -> Reply:
+        """Write the answer, record it with the decision (and the lines it commits), and only then return it."""
+        answer = b""
+
+        def write(committed: Sequence[Line]) -> int:
+            nonlocal answer
+            content, finding_ids = _answer(read, result, head, len(committed))
+            answer = write_json(content, read.encoding)
+            row_ids = [finding.row.id for finding in result.findings]
+            decision = _decision(request, read, result, head, answer, clock.ticks_us() - started)
+            return self._store.record(decision, list(zip(finding_ids, row_ids, strict=True)), committed)
+
+        if read.commits and read.case.patient.id:
+            change = self._commit(read, write)
+            self._metrics.history_changes.labels("commit").inc(change.lines)
+        else:
+            write(())
+        return Reply(answer, result.verdict, result.completeness, head.check_id, head.revision)
+
+    def _commit(self, read: _Read, write: Any) -> Change:
+        by_content = read.profile.quirks.same_line == "content"
+        return self._history.commit(read.case.patient.id, read.case.lines, write, same_line_by_content=by_content)
+
+    def _count(self, result: Result, started: int) -> None:
+        metrics = self._metrics
+        metrics.checks[result.verdict, result.completeness].inc()
+        for finding in result.findings:
+            metrics.findings.labels(finding.row.rule.official_code).inc()
+        for hint in result.hints:
+            metrics.hints.labels(hint.row.rule.official_code).inc()
+        for gap in result.not_evaluated:
+            metrics.not_evaluated.labels(gap.reason).inc()
+        metrics.check_seconds.observe((clock.ticks_us() - started) / 1e6)
+
+    def commit(self, request: Request) -> Change:
+        """Commit the current lines of a document. Raises EntranceError, ProfileError or StoreError."""
+        read = self._read(request)
+        patient_id = read.case.patient.id
+        if not patient_id:
+            raise EntranceError("patn_id", "", "is missing; lines cannot be committed without their patient")
+        if not read.case.lines:
+            raise EntranceError("fsi_order_dtos", None, "no current line to commit")
+        source = request.station_id or "commit"
+        recorded_at = clock.now().isoformat()
+
+        def write(lines: Sequence[Line]) -> int:
+            return self._store.append_history(patient_id, "commit", recorded_at, source, lines) if lines else 0
+
+        change = self._commit(read, write)
+        self._metrics.history_changes.labels("commit").inc(change.lines)
+        return change
+
+    def void(self, patient_id: str, encounter_id: str, order_ids: Sequence[str], item_code: str, source: str) -> Change:
+        """Take committed lines back out of a patient's history. Raises EntranceError or StoreError."""
+        if not patient_id:
+            raise EntranceError("patient_id", "", "is missing")
+        if not encounter_id:
+            raise EntranceError("encounter_id", "", "is missing")
+        if len(order_ids) > limits.VOID_ORDERS_MAX:
+            raise EntranceError("order_ids", len(order_ids), f"at most {limits.VOID_ORDERS_MAX}")
+        wanted = frozenset(order_ids)
+
+        def chosen(line: Line) -> bool:
+            return (
+                line.encounter_id == encounter_id
+                and (not wanted or line.order_id in wanted)
+                and (not item_code or line.item_code == item_code)
+            )
+
+        change = self._history.void(patient_id, chosen, clock.now().isoformat(), source)
+        self._metrics.history_changes.labels("void").inc(change.lines)
+        return change
+
+    def feedback(self, request: Request) -> FeedbackReply:
+        """Record what the doctor did about findings. Raises EntranceError or StoreError; then nothing was recorded."""
+        document, encoding = _json_of(request)
+        now = clock.now()
+        entries, message_id = _national_feedback(document) if request.format == "3103" else _own_feedback(document)
+        unmatched = self._store.record_feedback(entries, now.isoformat(), request.station_id)
+        self._metrics.feedback.inc(len(entries))
+        ext = {"recorded": len(entries), "unmatched": unmatched}
+        answer = national_acknowledgement(message_id, now, ext) if request.format == "3103" else ext
+        return FeedbackReply(write_json(answer, encoding), len(entries), len(unmatched))
+
+    def _read(self, request: Request) -> _Read:
+        document, encoding = _json_of(request)
+        if request.format == "precheck":
+            profile = self._profiles.select(request.profile, "")
+            try:
+                case = read_document(document)
+            except DocumentError as error:
+                raise EntranceError("document", None, str(error)) from error
+            _require_few_lines(case)
+            return _Read(case, profile, None, encoding)
+        if request.format == "3103":
+            raise EntranceError("format", request.format, "3103 is feedback, not a check")
+        asked: Transaction = request.format
+        message = read_message(document, asked, self._profiles, request.profile)
+        return _Read(message.case, message.profile, message, encoding)
+
+
+def _json_of(request: Request) -> tuple[Any, Encoding]:
+    size = len(request.document)
+    if size > limits.DOCUMENT_MAX_BYTES:
+        raise EntranceError("document", size, f"larger than {limits.DOCUMENT_MAX_BYTES} bytes")
+    return read_json(request.document, request.encoding)
+
+
+def _require_short(field: str, text: str, characters_max: int) -> None:
+    if len(text) > characters_max:
+        raise EntranceError(field, text, f"longer than {characters_max} characters")
+
+
+def _require_few_lines(case: Case) -> None:
+    for field, lines, most in (
+        ("encounter.lines", case.lines, limits.CURRENT_LINES_MAX),
+        ("history", case.history, limits.HISTORY_LINES_MAX),
+    ):
+        if len(lines) > most:
+            raise EntranceError(field, None, f"{len(lines)} lines, at most {most}")
+
+
+def _repeated(recorded: Decision, request: Request) -> Reply:
+    """Return the recorded answer to a repeated attempt; the id may not be reused for another document."""
+    if recorded.document != request.document:
+        raise EntranceError("request_id", request.request_id, "was used for another document")
+    return Reply(
+        recorded.answer,
+        Verdict(recorded.verdict),
+        Completeness(recorded.completeness),
+        recorded.check_id,
+        recorded.revision,
+    )
+
+
+def _answer(read: _Read, result: Result, head: AnswerHead, committed_lines: int) -> tuple[dict[str, Any], list[str]]:
+    if read.national is not None:
+        return national_answer(read.national, result, head, committed_lines=committed_lines)
+    return own_answer(read.case, result, head)
+
+
+def _decision(
+    request: Request, read: _Read, result: Result, head: AnswerHead, answer: bytes, elapsed_us: int
+) -> Decision:
+    case = read.case
+    return Decision(
+        check_id=head.check_id,
+        request_id=request.request_id,
+        received_at=head.answered_at.isoformat(),
+        elapsed_us=elapsed_us,
+        patient_id=case.patient.id,
+        encounter_id=case.encounter.id,
+        message_id=case.message_id,
+        station_id=request.station_id,
+        format=read.national.transaction if read.national is not None else request.format,
+        encoding=read.encoding,
+        profile=read.profile.name,
+        revision=head.revision,
+        history_position=head.history_position,
+        verdict=result.verdict,
+        completeness=result.completeness,
+        document=request.document,
+        answer=answer,
+    )
+
+
+class _OwnFeedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    feedback: list[Feedback]
+
+
+def _own_feedback(document: Any) -> tuple[list[Feedback], str]:
+    try:
+        entries = msgspec.convert(document, _OwnFeedback).feedback
+    except msgspec.ValidationError as error:
+        raise EntranceError("feedback", None, str(error)) from error
+    for number, entry in enumerate(entries):
+        _require_reason(entry, f"feedback[{number}].reason")
+    _require_number("feedback", len(entries))
+    return entries, ""
+
+
+_DISPOSITIONS: dict[str, Literal["continued", "went_back"]] = {"1": "continued", "2": "went_back"}
+"""National dspo_way: 1 继续执行, 2 返回修改."""
+
+
+def _national_feedback(document: Any) -> tuple[list[Feedback], str]:
+    """Return the entries of a 3103 message, and its msgid; every entry is checked before any is recorded."""
+    if not isinstance(document, dict):
+        raise EntranceError("document", document, "expected an object")
+    outer = document.get("input", document)
+    body = outer.get("data", outer) if isinstance(outer, dict) else outer
+    if not isinstance(body, dict) or "warns" not in body:
+        raise EntranceError("input.data.warns", None, "is missing")
+    warns = body["warns"]
+    warns = [warns] if isinstance(warns, dict) else warns
+    if not isinstance(warns, list):
+        raise EntranceError("input.data.warns", warns, "expected a list")
+    _require_number("input.data.warns", len(warns))
+    entries = [_national_entry(warn, f"input.data.warns[{number}]") for number, warn in enumerate(warns)]
+    return entries, _text(document.get("msgid"), "msgid")
+
+
+def _national_entry(warn: Any, path: str) -> Feedback:
+    if not isinstance(warn, dict):
+        raise EntranceError(path, warn, "expected an object")
+    finding_id = _text(warn.get("warn_rslt_id"), f"{path}.warn_rslt_id")
+    if not finding_id:
+        raise EntranceError(f"{path}.warn_rslt_id", "", "is missing")
+    way = _text(warn.get("dspo_way"), f"{path}.dspo_way")
+    if way not in _DISPOSITIONS:
+        raise EntranceError(f"{path}.dspo_way", way, "expected 1 (continue) or 2 (go back)")
+    entry = Feedback(finding_id, _DISPOSITIONS[way], _text(warn.get("dspo_way_rea"), f"{path}.dspo_way_rea"))
+    _require_reason(entry, f"{path}.dspo_way_rea")
+    return entry
+
+
+def _text(value: Any, path: str) -> str:
+    try:
+        return values.text(value)
+    except values.BadValueError as error:
+        raise EntranceError(path, value, str(error)) from error
+
+
+def _require_reason(entry: Feedback, path: str) -> None:
+    if entry.disposition == "continued" and not entry.reason.strip():
+        raise EntranceError(path, entry.reason, "a reason is required to continue")
+    if len(entry.reason) > limits.REASON_MAX_CHARACTERS:
+        raise EntranceError(path, entry.reason, f"longer than {limits.REASON_MAX_CHARACTERS} characters")
+
+
+def _require_number(path: str, number: int) -> None:
+    if not 0 < number <= limits.FEEDBACK_ENTRIES_MAX:
+        raise EntranceError(path, number, f"expected 1 to {limits.FEEDBACK_ENTRIES_MAX} entries")

@@ -1,0 +1,19 @@
+"""The only module that reads a clock. Everything else is given its times."""
+
+import time
+from datetime import datetime
+
+
+def now() -> datetime:
+    """Return the time with this machine's offset."""
+    return datetime.now().astimezone()
+
+
+def now_ms() -> int:
+    """Return milliseconds since 1970, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def ticks_us() -> int:
+    """Return a counter of microseconds that never goes back; only differences mean something."""
+    return time.perf_counter_ns() // 1_000

@@ -1,0 +1,39 @@
+"""Identifiers that the answers give out."""
+
+import hashlib
+import os
+
+from ruleset.case import Case, Line
+from ruleset.outcome import Finding
+
+CHECK_ID_CHARACTERS = 26
+FINDING_ID_CHARACTERS = 32
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_check_id(milliseconds: int) -> str:
+    """Return a ULID: 48 bits of time and 80 random bits in Crockford's base 32, so that ids sort by time."""
+    number = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    characters: list[str] = []
+    for _ in range(CHECK_ID_CHARACTERS):
+        characters.append(_CROCKFORD[number & 31])
+        number >>= 5
+    return "".join(reversed(characters))
+
+
+def finding_id(case: Case, finding: Finding) -> str:
+    """Return the id of a finding (national jr_id): the same message gives the same ids, in whatever order its lines
+    stand, so that feedback to an earlier answer stays valid when the message is sent again.
+    """
+    digest = hashlib.blake2b(digest_size=FINDING_ID_CHARACTERS // 2)
+    parts = [case.message_id, case.patient.id, case.encounter.id, finding.row.id]
+    for role, lines in (("violating", finding.violating), ("related", finding.related)):
+        parts.append(role)
+        parts.extend(sorted(_line_part(line) for line in lines))
+    digest.update("\x1f".join(parts).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _line_part(line: Line) -> str:
+    stated = line.begin if line.begin_stated else ""
+    return "\x1e".join((line.encounter_id, line.order_id, line.item_code or line.name, str(stated), str(line.ordinal)))

@@ -1,0 +1,75 @@
+"""Write the answer to our own JSON document."""
+
+from typing import Any
+
+from ruleset.case import Case, Line
+from ruleset.outcome import Result
+from server.entrance.identifiers import finding_id
+from server.entrance.national_answer import AnswerHead
+from server.entrance.wording import citation_text, missing_text
+
+
+def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, Any], list[str]]:
+    """Return the answer as JSON values, and the ids of its findings in their order."""
+    ids = [finding_id(case, finding) for finding in result.findings]
+    answer = {
+        "check_id": head.check_id,
+        "message_id": case.message_id,
+        "verdict": result.verdict.name,
+        "completeness": result.completeness.name,
+        "revision": head.revision,
+        "answered_at": head.answered_at.isoformat(),
+        "history_position": head.history_position,
+        "findings": [
+            {
+                "finding_id": identifier,
+                "rule": finding.row.rule.official_code,
+                "title": finding.row.rule.title,
+                "action": finding.action.name,
+                "message": finding.message,
+                "violating": [_line(line) for line in finding.violating],
+                "related": [_line(line) for line in finding.related],
+                "amount": str(finding.amount) if finding.amount is not None else None,
+                "citation": citation_text(finding.row),
+                "remedies": finding.row.rule.remedies,
+                "row_id": finding.row.id,
+                "template": finding.row.rule.template.id,
+                "pack": finding.row.rule.pack_id,
+            }
+            for identifier, finding in zip(ids, result.findings, strict=True)
+        ],
+        "hints": [
+            {
+                "rule": hint.row.rule.official_code,
+                "title": hint.row.rule.title,
+                "line": _line(hint.line),
+                "missing": [item.fact for item in hint.missing],
+                "text": missing_text(hint.missing, case, hint.line),
+                "citation": citation_text(hint.row),
+                "row_id": hint.row.id,
+                "template": hint.row.rule.template.id,
+            }
+            for hint in result.hints
+        ],
+        "not_evaluated": [
+            {
+                "reason": gap.reason,
+                "text": gap.detail,
+                "line": _line(gap.line) if gap.line is not None else None,
+                "missing": [item.fact for item in gap.missing],
+                "row_id": gap.rule_id,
+            }
+            for gap in result.not_evaluated
+        ],
+    }
+    return answer, ids
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "order_id": line.order_id,
+        "position": line.position,
+        "encounter_id": line.encounter_id,
+        "item_code": line.item_code,
+        "item_name": line.name,
+    }

@@ -1,0 +1,47 @@
+"""What an answer says in words, the same in both layouts: missing facts, and how a line is named."""
+
+from collections.abc import Iterable
+
+from ruleset.case import Case, Line, UnknownFact
+from ruleset.facts import FACTS
+from ruleset.outcome import Missing
+from ruleset.rule import Row
+
+
+def national_names(missing: Iterable[Missing]) -> list[str]:
+    """Return the national fields of missing facts, each once, in order."""
+    return list(dict.fromkeys(name for item in missing for name in FACTS[item.fact].national))
+
+
+def missing_text(missing: Iterable[Missing], case: Case, line: Line | None) -> str:
+    """Return a Chinese sentence that names each missing fact, and why it is missing where the message tells."""
+    known: dict[str, UnknownFact] = {
+        unknown.fact: unknown
+        for unknown in (
+            *case.patient.unknown_facts,
+            *case.encounter.unknown_facts,
+            *(line.unknown_facts if line is not None else ()),
+        )
+    }
+    parts: list[str] = []
+    for item in missing:
+        fact = FACTS[item.fact]
+        detail = item.detail or (known[item.fact].reason if item.fact in known else "")
+        parts.append(f"缺少: {fact.label}（{'、'.join(fact.national)}）" + (f"，{detail}" if detail else ""))
+    return "；".join(dict.fromkeys(parts))
+
+
+def line_name(line: Line) -> dict[str, object]:
+    """Return how an answer names a line: by order id, by its place where that id is shared, and by its item."""
+    return {
+        "rx_id": line.order_id,
+        "position": line.position,
+        "mdtrt_id": line.encounter_id,
+        "hilist_code": line.item_code,
+        "hilist_name": line.item_name or line.local_name,
+    }
+
+
+def citation_text(row: Row) -> str:
+    """Return where a row comes from: rule code, document, batch and date."""
+    return f"{row.rule.official_code} {row.rule.title}；{row.citation.text()}"

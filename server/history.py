@@ -1,0 +1,109 @@
+"""Patients' histories in memory, backed by the store.
+
+A check reads an immutable `Timeline`; a commit or a void writes the store first and then puts a new timeline in the
+cache, so nothing is ever in memory that is not on disk, and the next check sees it.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from cachetools import LRUCache
+
+from ruleset.case import Line, LineIdentity, identity, identity_by_content
+from ruleset.timeline import EMPTY, Timeline
+from server.store import Store
+
+
+class Change(NamedTuple):
+    """What a commit or void did: lines affected, and the patient's history position after it."""
+
+    lines: int
+    position: int
+
+
+def _weight(timeline: Timeline) -> int:
+    return len(timeline) + 1
+
+
+class History:
+    """The recent histories, bounded by their number of lines. Safe for any number of threads."""
+
+    def __init__(self, store: Store, lines_max: int) -> None:
+        self._store = store
+        self._cache: LRUCache[str, Timeline] = LRUCache(maxsize=max(1, lines_max), getsizeof=_weight)
+        self._cache_lock = threading.Lock()
+        self._change_lock = threading.Lock()
+        self.hits = 0
+        self.misses = 0
+
+    def of(self, patient_id: str) -> Timeline:
+        """Return the patient's committed lines; nothing for an empty id. Raises StoreError."""
+        if not patient_id:
+            return EMPTY
+        with self._cache_lock:
+            timeline = self._cache.get(patient_id)
+        if timeline is not None:
+            self.hits += 1
+            return timeline
+        # A commit between reading and keeping would be lost from memory: load under the lock that commits take.
+        with self._change_lock:
+            return self._loaded(patient_id)
+
+    def _loaded(self, patient_id: str) -> Timeline:
+        """Return the timeline from memory or the store. The caller holds the change lock."""
+        with self._cache_lock:
+            timeline = self._cache.get(patient_id)
+        if timeline is None:
+            self.misses += 1
+            timeline = self._store.timeline(patient_id)
+            self._keep(patient_id, timeline)
+        return timeline
+
+    def _keep(self, patient_id: str, timeline: Timeline) -> None:
+        with self._cache_lock:
+            self._cache.pop(patient_id, None)
+            if _weight(timeline) <= self._cache.maxsize:
+                self._cache[patient_id] = timeline
+
+    def commit(
+        self,
+        patient_id: str,
+        lines: Sequence[Line],
+        write: Callable[[Sequence[Line]], int],
+        *,
+        same_line_by_content: bool = False,
+    ) -> Change:
+        """Commit the lines that are new or changed; a repeated commit changes nothing.
+
+        `write` stores them (it is called even if there are none) and returns the history position after them.
+        Raises what `write` raises; then nothing has changed.
+        """
+        with self._change_lock:
+            timeline = self._loaded(patient_id)
+            if same_line_by_content:
+                changed = [line for line in lines if identity_by_content(line) not in timeline.by_content]
+            else:
+                changed = [line for line in lines if timeline.by_identity.get(identity(line)) != line]
+            position = write(changed)
+            if not changed:
+                return Change(0, timeline.position)
+            self._keep(patient_id, timeline.with_changes(changed, (), position))
+            return Change(len(changed), position)
+
+    def void(self, patient_id: str, chosen: Callable[[Line], bool], recorded_at: str, source: str) -> Change:
+        """Take the chosen lines back out. Raises StoreError; then nothing has changed."""
+        with self._change_lock:
+            timeline = self._loaded(patient_id)
+            keys: list[LineIdentity] = [key for key, line in timeline.by_identity.items() if chosen(line)]
+            if not keys:
+                return Change(0, timeline.position)
+            lines = [timeline.by_identity[key] for key in keys]
+            position = self._store.append_history(patient_id, "void", recorded_at, source, lines)
+            self._keep(patient_id, timeline.with_changes((), keys, position))
+            return Change(len(lines), position)
+
+    def committed_lines(self) -> int:
+        """Return how many lines are in memory."""
+        with self._cache_lock:
+            return int(self._cache.currsize)

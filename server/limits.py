@@ -1,0 +1,35 @@
+"""Every limit of the service, by name and with its unit. What exceeds one is refused with a message that names it."""
+
+MEBIBYTE = 1024 * 1024
+
+DOCUMENT_MAX_BYTES = 24 * MEBIBYTE
+"""The whole document, in its own encoding."""
+
+MESSAGE_MAX_BYTES = DOCUMENT_MAX_BYTES + MEBIBYTE
+"""A gRPC message: a document and what travels around it."""
+
+CURRENT_LINES_MAX = 500
+HISTORY_LINES_MAX = 20_000
+DIAGNOSES_MAX = 1_000
+OPERATIONS_MAX = 1_000
+ENCOUNTERS_MAX = 2_000
+
+TEXT_MAX_CHARACTERS = 500
+"""One text of a document that becomes a fact: a code, a name, an id."""
+
+STATION_ID_MAX_CHARACTERS = 64
+REQUEST_ID_MAX_CHARACTERS = 64
+REASON_MAX_CHARACTERS = 500
+"""What a doctor writes (national dspo_way_rea)."""
+
+FEEDBACK_ENTRIES_MAX = 1_000
+VOID_ORDERS_MAX = 1_000
+
+TIME_LEFT_MIN_S = 0.005
+"""A call with less time left than this is refused at once: an early "not checked" beats a late one."""
+
+GATEWAY_DEADLINE_S = 10.0
+"""What the HTTP gateway gives a call, whose client states no deadline."""
+
+DRAIN_MAX_S = 10.0
+"""How long SIGTERM waits for calls in flight; with start and end of the drain the process is gone within 15 s."""

@@ -1,0 +1,58 @@
+"""What the server counts, in the Prometheus text format. Children are bound once: a labelled look-up costs more."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from ruleset.outcome import Completeness, Verdict
+
+LATENCY_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 1.0, 5.0)
+
+
+class Metrics:
+    """The metrics of one server process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        checks = Counter(
+            "precheck_checks",
+            "Decisions recorded and answered.",
+            ("verdict", "completeness"),
+            registry=self.registry,
+        )
+        self.checks = {
+            (verdict, completeness): checks.labels(verdict.name, completeness.name)
+            for verdict in Verdict
+            for completeness in Completeness
+        }
+        self.check_seconds = Histogram(
+            "precheck_check_seconds",
+            "Time from a document's receipt to its recorded decision.",
+            buckets=LATENCY_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "precheck_refused", "Calls answered with a status other than OK.", ("code",), registry=self.registry
+        )
+        self.findings = Counter(
+            "precheck_findings", "Findings by the rule's official code.", ("rule",), registry=self.registry
+        )
+        self.hints = Counter("precheck_hints", "Hints by the rule's official code.", ("rule",), registry=self.registry)
+        self.not_evaluated = Counter(
+            "precheck_not_evaluated", "Things not evaluated, by reason.", ("reason",), registry=self.registry
+        )
+        self.history_changes = Counter(
+            "precheck_history_lines", "Lines committed to and voided from history.", ("kind",), registry=self.registry
+        )
+        self.pack_activations = Counter(
+            "precheck_pack_activations", "Attempts to activate packs.", ("outcome",), registry=self.registry
+        )
+        self.feedback = Counter("precheck_feedback", "Feedback entries recorded.", registry=self.registry)
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Add a gauge whose value is read when the metrics are asked for."""
+        Gauge(name, text, registry=self.registry).set_function(read)
+
+    def exposition(self) -> bytes:
+        """Return all metrics in the text format, version 0.0.4."""
+        return generate_latest(self.registry)

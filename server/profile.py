@@ -1,0 +1,175 @@
+"""Site profiles: what a site's codes mean and where its messages deviate. Data (TOML), never code."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from ruleset.case import CareMode, FacilityLevel, ItemKind, Payer, Sex, Trigger, VisitKind
+
+SHIPPED = Path(__file__).parent / "profiles"
+PROFILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+CODE_LISTS: Mapping[str, tuple[str, ...]] = {
+    "gend": get_args(Sex),
+    "medins_lv": get_args(FacilityLevel),
+    "med_mdtrt_type": get_args(CareMode),
+    "med_type": get_args(VisitKind),
+    "insutype": get_args(Payer),
+    "hilist_type": get_args(ItemKind),
+    "trig_scen": get_args(Trigger),
+    "curr_drord_flag": ("true", "false"),
+    "long_drord_flag": ("true", "false"),
+    "drord_bhvr": ("true", "false"),
+}
+"""The national fields whose codes a profile maps, with what they may be mapped to ("" is: known to be unknown)."""
+
+
+class ProfileError(ValueError):
+    """A profile that is missing or cannot be used. The text names the profile, the key and the value."""
+
+
+class SelfPayMark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An order field whose values mark a line as agreed self-pay at this site."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+class Quirks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the site's messages deviate; each is explained in profiles/default.toml."""
+
+    trusted_care_mode: Literal["", "med_mdtrt_type", "med_type"] = ""
+    has_internet_hospital: bool = True
+    same_line: Literal["order_id", "content"] = "order_id"
+    self_pay: tuple[SelfPayMark, ...] = ()
+
+
+class ProfileSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A profile file, with what it inherits merged in."""
+
+    time_zone: str
+    item_code_shapes: tuple[str, ...]
+    codes: dict[str, dict[str, str]]
+    transactions: dict[Literal["3101", "3102"], tuple[str, ...]]
+    quirks: Quirks = Quirks()
+    facilities: tuple[str, ...] = ()
+
+
+class CodeMap:
+    """One code list: exact codes, and prefixes of which the longest match wins."""
+
+    __slots__ = ("_exact", "_prefixes")
+
+    def __init__(self, codes: Mapping[str, str]) -> None:
+        self._exact = {code: value for code, value in codes.items() if not code.endswith("*")}
+        prefixes = [(code[:-1], value) for code, value in codes.items() if code.endswith("*")]
+        self._prefixes = sorted(prefixes, key=lambda prefix: -len(prefix[0]))
+
+    def get(self, code: str) -> str | None:
+        """Return what a code means ("" where it means unknown), or None for a code that the profile does not know."""
+        value = self._exact.get(code)
+        if value is None:
+            for prefix, meaning in self._prefixes:
+                if code.startswith(prefix):
+                    return meaning
+        return value
+
+
+class Profile:
+    """One site's reading of a message. Immutable."""
+
+    def __init__(self, name: str, source: ProfileSource) -> None:
+        """Raise ProfileError naming what cannot be used."""
+        self.name = name
+        for field, codes in source.codes.items():
+            if field not in CODE_LISTS:
+                raise ProfileError(f"profile `{name}`: unknown code list `{field}`; known: {', '.join(CODE_LISTS)}")
+            for code, value in codes.items():
+                if value and value not in CODE_LISTS[field]:
+                    known = ", ".join(CODE_LISTS[field])
+                    raise ProfileError(f"profile `{name}`: codes.{field} maps `{code}` to `{value}`, known: {known}")
+        try:
+            self.time_zone = ZoneInfo(source.time_zone)
+            shapes = "|".join(f"(?:{shape})" for shape in source.item_code_shapes)
+            self._item_code = re.compile(shapes, re.ASCII)
+        except (ZoneInfoNotFoundError, ValueError, re.error) as error:
+            raise ProfileError(f"profile `{name}`: {error}") from error
+        self.codes = {field: CodeMap(source.codes.get(field, {})) for field in CODE_LISTS}
+        self.quirks = source.quirks
+        self.facilities = source.facilities
+        self.transaction_of_scene = {scene: infno for infno, scenes in source.transactions.items() for scene in scenes}
+
+    def is_item_code(self, code: str) -> bool:
+        """Say whether a code has the shape of a national item code."""
+        return self._item_code.fullmatch(code) is not None
+
+
+class Profiles:
+    """All profiles of a server, read once at start-up."""
+
+    def __init__(self, directory: str, default: str) -> None:
+        """Read the shipped profiles and those in `directory`. Raises ProfileError."""
+        files = {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+        if directory:
+            if not Path(directory).is_dir():
+                raise ProfileError(f"setting `profiles` is `{directory}`, which is no directory")
+            files |= {path.stem: path for path in sorted(Path(directory).glob("*.toml"))}
+        self._by_name = {name: Profile(name, _read(name, files, ())) for name in files}
+        if default not in self._by_name:
+            raise ProfileError(f"setting `profile` is `{default}`; known: {', '.join(self._by_name)}")
+        self.default = self._by_name[default]
+        self._by_facility: dict[str, Profile] = {}
+        for profile in self._by_name.values():
+            for facility in profile.facilities:
+                other = self._by_facility.setdefault(facility, profile)
+                if other is not profile:
+                    raise ProfileError(f"facility `{facility}` stands in profiles `{other.name}` and `{profile.name}`")
+
+    def select(self, name: str, facility: str) -> Profile:
+        """Return the profile asked for by name, else the institution's, else the default. Raises ProfileError."""
+        if name:
+            try:
+                return self._by_name[name]
+            except KeyError:
+                raise ProfileError(f"profile: `{name[:64]}` is unknown; known: {', '.join(self._by_name)}") from None
+        return self._by_facility.get(facility, self.default)
+
+
+def _read(name: str, files: Mapping[str, Path], children: tuple[str, ...]) -> ProfileSource:
+    if not PROFILE_NAME.fullmatch(name):
+        raise ProfileError(f"profile `{name}`: a name has letters, digits, `-` and `_`")
+    try:
+        return msgspec.convert(_merged(name, files, children), ProfileSource)
+    except msgspec.ValidationError as error:
+        raise ProfileError(f"profile `{name}`: {error}") from error
+
+
+def _merged(name: str, files: Mapping[str, Path], children: tuple[str, ...]) -> dict[str, object]:
+    """Return a profile's values over those of the profile that it extends; tables are merged, all else replaced."""
+    if name not in files or name in children:
+        raise ProfileError(
+            f"profile `{children[-1]}` extends `{name}`, which {'extends it' if name in files else 'is missing'}"
+        )
+    try:
+        values = tomllib.loads(files[name].read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(f"profile `{name}`: {error}") from error
+    parent = values.pop("extends", None)
+    if parent is None:
+        return values
+    merged = _merged(parent, files, (*children, name))
+    merged.pop("facilities", None)
+    return _over(merged, values)
+
+
+def _over(below: dict[str, object], above: dict[str, object]) -> dict[str, object]:
+    result = dict(below)
+    for key, value in above.items():
+        under = result.get(key)
+        result[key] = _over(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+    return result

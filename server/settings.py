@@ -1,0 +1,119 @@
+"""Settings: one struct, from a TOML file, the environment and the command line, in rising order of precedence.
+
+An unknown key is a start-up error, wherever it stands. This is the only module that reads the environment.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+ENVIRONMENT_PREFIX = "PRECHECK_"
+SETTINGS_FILE_VARIABLE = "PRECHECK_SETTINGS"
+NOT_SETTINGS = frozenset({SETTINGS_FILE_VARIABLE, "PRECHECK_SOURCES"})
+"""Variables of ours that are no setting: the settings file's place, and the C client's folder of source archives."""
+ENVIRONMENT_LIST_SEPARATOR = ","
+
+
+class SettingsError(ValueError):
+    """A setting that is unknown or has a value it cannot have. The text names the key and where it stands."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that an operator can set. The name in the environment is the key in capitals after `PRECHECK_`."""
+
+    pack: tuple[str, ...] = ()
+    """Rule packs, each a compiled file or a source directory; all are evaluated together. Empty: the packs that
+    ship with the product."""
+    grpc: str = "127.0.0.1:50051"
+    """Where the gRPC service listens, HOST:PORT. Port 0 takes a free one."""
+    http: str = "127.0.0.1:8080"
+    """Where the HTTP gateway listens, HOST:PORT. Port 0 takes a free one."""
+    data: str = "data"
+    """Directory of the store and the compiled packs; made if missing. One server at a time."""
+    profile: str = "default"
+    """Site profile for documents that neither name one nor come from an institution that a profile lists."""
+    profiles: str = ""
+    """Directory of further site profiles (NAME.toml)."""
+    threads: int = 4
+    """Threads that judge. Judging is CPU-bound Python: more threads do not judge more."""
+    calls_in_flight_max: int = 64
+    """Calls accepted at once; the next one is refused with RESOURCE_EXHAUSTED."""
+    history_cache_lines_max: int = 2_000_000
+    """Lines of history kept in memory, over all patients."""
+    durability: str = "process"
+    """process: a decision survives the end of the process (SQLite synchronous=NORMAL). power: it survives a power
+    cut too (synchronous=FULL), at the price of a disk flush per decision."""
+    reflection: bool = False
+    """Whether gRPC server reflection is offered."""
+    tls_certificate: str = ""
+    """PEM file with the server's certificate chain. Empty: plaintext."""
+    tls_key: str = ""
+    """PEM file with the server's private key."""
+    tls_client_ca: str = ""
+    """PEM file with the authorities whose client certificates are accepted. Empty: none is asked for."""
+
+
+def load_settings(
+    file: str | None, environment: Mapping[str, str] | None = None, options: Mapping[str, Any] | None = None
+) -> Settings:
+    """Return the settings. `options` are the command line's. Raises SettingsError naming key, value and place."""
+    environment = os.environ if environment is None else environment
+    file = file or environment.get(SETTINGS_FILE_VARIABLE)
+    values: dict[str, Any] = {}
+    if file:
+        values |= _from_file(Path(file))
+    values |= _from_environment(environment)
+    values |= {key: value for key, value in (options or {}).items() if value is not None}
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"settings: {error}") from error
+    _require(settings.durability in ("process", "power"), "durability", settings.durability, "`process` or `power`")
+    _require(1 <= settings.threads <= 64, "threads", settings.threads, "1 to 64")
+    _require(settings.calls_in_flight_max >= 1, "calls_in_flight_max", settings.calls_in_flight_max, "at least 1")
+    for key in ("grpc", "http"):
+        host, separator, port = getattr(settings, key).rpartition(":")
+        valid = bool(host and separator) and port.isdigit() and int(port) < 65_536
+        _require(valid, key, getattr(settings, key), "HOST:PORT")
+    _require(bool(settings.tls_certificate) == bool(settings.tls_key), "tls_key", settings.tls_key, "both or neither")
+    return settings
+
+
+def _require(condition: bool, key: str, value: object, expected: str) -> None:
+    if not condition:
+        raise SettingsError(f"setting `{key}` is `{value}`, expected {expected}")
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"settings file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {path}: {error}") from error
+    for key in values:
+        _known(key, str(path))
+    return values
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in environment.items():
+        if not name.startswith(ENVIRONMENT_PREFIX) or name in NOT_SETTINGS:
+            continue
+        key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        _known(key, f"environment variable {name}")
+        values[key] = tuple(filter(None, text.split(ENVIRONMENT_LIST_SEPARATOR))) if key == "pack" else text
+    return values
+
+
+def _known(key: str, place: str) -> None:
+    if key not in Settings.__struct_fields__:
+        nearest = get_close_matches(key, Settings.__struct_fields__, n=1)
+        hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
+        raise SettingsError(f"{place}: unknown setting `{key}`{hint}")

@@ -1,0 +1,301 @@
+"""The durable store: decisions, the log of history, feedback. SQLite in WAL mode.
+
+Everything is appended, nothing is rewritten. A patient's history is a log of commits and voids with a growing
+position, so the history that a decision saw can be reconstructed from the position that the decision recorded.
+
+Durability: with `process`, what was answered survives `kill -9` (the operating system has the pages); a power cut
+can lose the last moments. With `power` every transaction waits for the disk.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ruleset.case import Line, LineIdentity, identity
+from ruleset.timeline import Timeline
+
+SCHEMA_VERSION = 1
+BUSY_TIMEOUT_MS = 2_000
+"""How long a write waits for another process that holds the store (a backup, an inspection)."""
+CHECKPOINT_INTERVAL_S = 1.0
+CHECKPOINT_PAGES = 1_000
+"""The log is folded into the database beside the requests, never by one of them, so none pays for it."""
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE decision (
+    sequence INTEGER PRIMARY KEY,
+    check_id TEXT NOT NULL UNIQUE,
+    request_id TEXT,
+    received_at TEXT NOT NULL,
+    elapsed_us INTEGER NOT NULL,
+    patient_id TEXT NOT NULL,
+    encounter_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    station_id TEXT NOT NULL,
+    format TEXT NOT NULL,
+    encoding TEXT NOT NULL,
+    profile TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    history_position INTEGER NOT NULL,
+    verdict INTEGER NOT NULL,
+    completeness INTEGER NOT NULL,
+    document BLOB NOT NULL,
+    answer BLOB NOT NULL
+);
+CREATE UNIQUE INDEX decision_request ON decision (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX decision_patient ON decision (patient_id, sequence);
+CREATE TABLE finding (
+    finding_id TEXT NOT NULL,
+    decision INTEGER NOT NULL REFERENCES decision (sequence),
+    row_id TEXT NOT NULL,
+    PRIMARY KEY (finding_id, decision)
+) WITHOUT ROWID;
+CREATE TABLE history (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    patient_id TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('commit', 'void')),
+    recorded_at TEXT NOT NULL,
+    source TEXT NOT NULL,
+    line BLOB NOT NULL
+);
+CREATE INDEX history_patient ON history (patient_id, position);
+CREATE TABLE feedback (
+    sequence INTEGER PRIMARY KEY,
+    recorded_at TEXT NOT NULL,
+    finding_id TEXT NOT NULL,
+    check_id TEXT NOT NULL,
+    disposition TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    station_id TEXT NOT NULL
+);
+CREATE INDEX feedback_finding ON feedback (finding_id);
+"""
+
+
+class StoreError(Exception):
+    """The store could not do what was asked; nothing of it was done. The text says what and why."""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One decision as it is recorded. Times are ISO 8601; `elapsed_us` runs from receipt to record."""
+
+    check_id: str
+    request_id: str
+    received_at: str
+    elapsed_us: int
+    patient_id: str
+    encounter_id: str
+    message_id: str
+    station_id: str
+    format: str
+    encoding: str
+    profile: str
+    revision: str
+    history_position: int
+    verdict: int
+    completeness: int
+    document: bytes
+    answer: bytes
+
+
+class Feedback(msgspec.Struct, frozen=True):
+    """What the doctor did about one finding."""
+
+    finding_id: str
+    disposition: Literal["continued", "went_back"]
+    reason: str
+
+
+_DECISION_FIELDS = Decision.__struct_fields__
+_DECISION_COLUMNS = ", ".join(_DECISION_FIELDS)
+_INSERT_DECISION = f"INSERT INTO decision ({_DECISION_COLUMNS}) VALUES ({', '.join('?' * len(_DECISION_FIELDS))})"  # noqa: S608 - names of a struct
+_SELECT_DECISION = f"SELECT {_DECISION_COLUMNS} FROM decision"  # noqa: S608 - names of a struct
+_INSERT_FINDING = "INSERT OR IGNORE INTO finding (finding_id, decision, row_id) VALUES (?, ?, ?)"
+_INSERT_HISTORY = "INSERT INTO history (patient_id, kind, recorded_at, source, line) VALUES (?, ?, ?, ?, ?)"
+_INSERT_FEEDBACK = "INSERT INTO feedback (recorded_at, finding_id, check_id, disposition, reason, station_id) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+class Store:
+    """One SQLite database. Safe for any number of threads; writes follow one another."""
+
+    def __init__(self, path: Path, *, durability: Literal["process", "power"] = "process") -> None:
+        """Open the database, making it if it is missing. Raises StoreError."""
+        self._lock = threading.Lock()
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(Line).decode
+        self._closed = threading.Event()
+        try:
+            self._connection = self._connect(path)
+            synchronous = "FULL" if durability == "power" else "NORMAL"
+            self._connection.execute(f"PRAGMA synchronous={synchronous}")
+            self._connection.execute("PRAGMA wal_autocheckpoint=0")
+            self._prepare(path)
+            self._folder = self._connect(path)
+        except sqlite3.Error as error:
+            raise StoreError(f"store {path}: {error}") from error
+        self._folding = threading.Thread(target=self._fold_log, name="store-checkpoint", daemon=True)
+        self._folding.start()
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        return connection
+
+    def _prepare(self, path: Path) -> None:
+        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()
+        if not tables:
+            self._connection.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
+            self._connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
+        row = self._connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+        if row is None or row[0] != str(SCHEMA_VERSION):
+            found = row[0] if row else "none"
+            raise StoreError(f"store {path}: schema version {found}, this server needs {SCHEMA_VERSION}")
+
+    def _fold_log(self) -> None:
+        while not self._closed.wait(CHECKPOINT_INTERVAL_S):
+            try:
+                self._folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            except sqlite3.Error:
+                continue  # busy or full: the next round tries again, and writes report their own errors
+
+    def _transaction(self, work: Callable[[sqlite3.Connection], object]) -> None:
+        with self._lock:
+            connection = self._connection
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                work(connection)
+                connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise StoreError(f"store: {error}") from error
+
+    def record(
+        self,
+        decision: Decision,
+        findings: Sequence[tuple[str, str]],
+        committed: Sequence[Line] = (),
+    ) -> int:
+        """Append a decision with its findings (id and row id), and the lines it commits, in one transaction.
+
+        Returns the patient's history position after it. Raises StoreError; then nothing was written.
+        """
+        position = decision.history_position
+        values = [getattr(decision, name) for name in _DECISION_FIELDS]
+        values[1] = decision.request_id or None
+
+        def work(connection: sqlite3.Connection) -> None:
+            nonlocal position
+            sequence = connection.execute(_INSERT_DECISION, values).lastrowid
+            for finding_id, row_id in findings:
+                connection.execute(_INSERT_FINDING, (finding_id, sequence, row_id))
+            if committed:
+                position = self._append(
+                    connection, decision.patient_id, "commit", decision.received_at, decision.check_id, committed
+                )
+
+        self._transaction(work)
+        return position
+
+    def append_history(
+        self, patient_id: str, kind: Literal["commit", "void"], recorded_at: str, source: str, lines: Sequence[Line]
+    ) -> int:
+        """Append commits or voids of a patient's lines; return the position after them. Raises StoreError."""
+        position = 0
+
+        def work(connection: sqlite3.Connection) -> None:
+            nonlocal position
+            position = self._append(connection, patient_id, kind, recorded_at, source, lines)
+
+        self._transaction(work)
+        return position
+
+    def _append(
+        self,
+        connection: sqlite3.Connection,
+        patient_id: str,
+        kind: str,
+        recorded_at: str,
+        source: str,
+        lines: Iterable[Line],
+    ) -> int:
+        position = 0
+        for line in lines:
+            row = (patient_id, kind, recorded_at, source, self._encode(line))
+            position = connection.execute(_INSERT_HISTORY, row).lastrowid or 0
+        return position
+
+    def timeline(self, patient_id: str, up_to: int | None = None) -> Timeline:
+        """Return a patient's committed lines, today or as of a history position. Raises StoreError."""
+        query = "SELECT position, kind, line FROM history WHERE patient_id = ? AND position <= ? ORDER BY position"
+        with self._lock:
+            try:
+                rows = self._connection.execute(query, (patient_id, up_to if up_to is not None else 2**62)).fetchall()
+            except sqlite3.Error as error:
+                raise StoreError(f"store: {error}") from error
+        lines: dict[LineIdentity, Line] = {}
+        for _, kind, encoded in rows:
+            line = self._decode(encoded)
+            if kind == "commit":
+                lines[identity(line)] = line
+            else:
+                lines.pop(identity(line), None)
+        return Timeline(lines.values(), rows[-1][0] if rows else 0)
+
+    def decision(self, check_id: str) -> Decision | None:
+        """Return a recorded decision, or None. Raises StoreError."""
+        return self._one_decision(f"{_SELECT_DECISION} WHERE check_id = ?", check_id)
+
+    def decision_of_request(self, request_id: str) -> Decision | None:
+        """Return the decision that answered a request id, or None. Raises StoreError."""
+        return self._one_decision(f"{_SELECT_DECISION} WHERE request_id = ?", request_id)
+
+    def _one_decision(self, query: str, value: str) -> Decision | None:
+        with self._lock:
+            try:
+                row = self._connection.execute(query, (value,)).fetchone()
+            except sqlite3.Error as error:
+                raise StoreError(f"store: {error}") from error
+        if row is None:
+            return None
+        values = dict(zip(_DECISION_FIELDS, row, strict=True))
+        values["request_id"] = values["request_id"] or ""
+        return Decision(**values)
+
+    def record_feedback(self, entries: Sequence[Feedback], recorded_at: str, station_id: str) -> list[str]:
+        """Append feedback, joined to the latest decision with that finding; return the finding ids of no decision.
+
+        Raises StoreError; then nothing was written.
+        """
+        unmatched: list[str] = []
+        query = (
+            "SELECT decision.check_id FROM finding JOIN decision ON decision.sequence = finding.decision "
+            "WHERE finding_id = ? ORDER BY decision.sequence DESC LIMIT 1"
+        )
+
+        def work(connection: sqlite3.Connection) -> None:
+            for entry in entries:
+                row = connection.execute(query, (entry.finding_id,)).fetchone()
+                if row is None:
+                    unmatched.append(entry.finding_id)
+                check_id = row[0] if row else ""
+                values = (recorded_at, entry.finding_id, check_id, entry.disposition, entry.reason, station_id)
+                connection.execute(_INSERT_FEEDBACK, values)
+
+        self._transaction(work)
+        return unmatched
+
+    def close(self) -> None:
+        """Fold the log and close. Calls after it raise StoreError."""
+        self._closed.set()
+        self._folding.join()
+        with self._lock:
+            self._folder.close()
+            self._connection.close()
