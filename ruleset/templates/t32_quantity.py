@@ -77,10 +77,10 @@ class Quantity(Template):
         self, params: Params, line: Line, limit: Decimal, total: Decimal, excess: Decimal, counted: list[Line]
     ) -> Judgement:
         evidence = {
-            "limit": f"{limit:f}",
+            "limit": _plain(limit),
             "unit": params.unit or "次",
-            "total": f"{total:f}",
-            "excess": f"{excess:f}",
+            "total": _plain(total),
+            "excess": _plain(excess),
             "period_days": str(params.period_days or 1),
         }
         price = line.price
@@ -88,6 +88,11 @@ class Quantity(Template):
             price = line.amount / line.quantity
         amount = (excess * price).quantize(Decimal("0.01")) if price is not None else None
         return Judgement(evidence=evidence, related=tuple(counted), amount=amount)
+
+
+def _plain(quantity: Decimal) -> str:
+    """Return a quantity as a person writes it: no trailing zeros, no exponent."""
+    return f"{quantity.normalize():f}"
 
 
 def days_covered(line: Line) -> tuple[int, int]:

@@ -22,8 +22,10 @@ def new_check_id(milliseconds: int) -> str:
 
 
 def finding_id(case: Case, finding: Finding) -> str:
-    """Return the id of a finding (national jr_id): the same message gives the same ids, in whatever order its lines
-    stand, so that feedback to an earlier answer stays valid when the message is sent again.
+    """Return the id of a finding (national jr_id).
+
+    The same message gives the same ids, in whatever order its lines stand, so that feedback to an earlier answer
+    stays valid when the message is sent again.
     """
     digest = hashlib.blake2b(digest_size=FINDING_ID_CHARACTERS // 2)
     parts = [case.message_id, case.patient.id, case.encounter.id, finding.row.id]

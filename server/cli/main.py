@@ -1,0 +1,99 @@
+"""The command line's arguments, and what each command does."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from server.settings import Settings, SettingsError, load_settings
+from server.version import VERSION
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code: 0 done, 1 failed or (check) not a pass, 2 wrong usage."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return EXIT_USAGE
+    try:
+        return int(options.run(options))
+    except SettingsError as error:
+        print(f"precheck: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="precheck", description="Prescription pre-check (处方事前审核).")
+    parser.add_argument("--version", action="version", version=f"precheck {VERSION}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_serve(commands)
+    from server.cli import check, demo, pack  # noqa: PLC0415 - each command pays for its own imports
+
+    check.add_to(commands)
+    demo.add_to(commands)
+    pack.add_to(commands)
+    return parser
+
+
+def _add_serve(commands: Any) -> None:
+    serve = commands.add_parser("serve", help="run the server: gRPC, HTTP gateway, history, records")
+    serve.add_argument("--settings", metavar="FILE", help="settings file (TOML); else PRECHECK_SETTINGS")
+    serve.add_argument("--pack", metavar="PATH", action="append", help="compiled pack or source directory; repeatable")
+    serve.add_argument("--grpc", metavar="HOST:PORT", help="default 127.0.0.1:50051; port 0 takes a free one")
+    serve.add_argument("--http", metavar="HOST:PORT", help="default 127.0.0.1:8080; port 0 takes a free one")
+    serve.add_argument("--data", metavar="DIR", help="store and compiled packs; default ./data")
+    serve.add_argument("--profile", metavar="NAME", help="site profile of documents that name none")
+    serve.add_argument("--profiles", metavar="DIR", help="directory of further site profiles")
+    serve.set_defaults(run=_serve)
+
+
+SERVE_OPTIONS = ("pack", "grpc", "http", "data", "profile", "profiles")
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from server.serve import Addresses, StartError, serve  # noqa: PLC0415 - the other commands do without
+
+    configure_logging()
+    given = {name: getattr(options, name) for name in SERVE_OPTIONS}
+
+    def read() -> Settings:
+        return load_settings(options.settings, options=given)
+
+    def ready(addresses: Addresses, revision: str) -> None:
+        print(f"precheck serving grpc={addresses.grpc} http={addresses.http} revision={revision}", flush=True)
+
+    from server.packs import ActivationError  # noqa: PLC0415 - as above
+    from server.profile import ProfileError  # noqa: PLC0415 - as above
+    from server.store import StoreError  # noqa: PLC0415 - as above
+
+    try:
+        serve(read(), read, ready)
+    except (StartError, ActivationError, ProfileError, StoreError, OSError) as error:
+        print(f"precheck: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    return EXIT_OK
+
+
+def configure_logging() -> None:
+    """Log lines as JSON objects on standard error, one a line."""
+    logging.basicConfig(level=logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

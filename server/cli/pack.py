@@ -1,0 +1,156 @@
+"""`precheck pack …`: lint, build, test and explain packs on disk; activate them in a running server."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import grpc
+from precheck.v1 import operations_pb2, operations_pb2_grpc
+
+from ruleset.pack.cases import run_tests
+from ruleset.pack.check import CheckedPack, check_pack
+from ruleset.pack.compile import LoadedPack, compile_pack, write_checked
+from ruleset.pack.diagnostics import PackError
+from ruleset.pack.explain import explain_pack, explain_row
+from ruleset.pack.file import PackFile, PackFileError
+from ruleset.pack.source import read_source
+from ruleset.snapshot import Snapshot
+from server.cli import station
+
+
+def add_to(commands: Any) -> None:
+    """Add the command group."""
+    group = commands.add_parser("pack", help="rule packs: lint, build, test, explain, activate")
+    verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    lint = verbs.add_parser("lint", help="say everything that is wrong with a pack's source")
+    lint.add_argument("source", metavar="DIRECTORY")
+    lint.set_defaults(run=_lint)
+    build = verbs.add_parser("build", help="compile a pack into one file")
+    build.add_argument("source", metavar="DIRECTORY")
+    build.add_argument("-o", "--output", metavar="FILE", help="default: ID-REVISION.pack in the current directory")
+    build.set_defaults(run=_build)
+    test = verbs.add_parser("test", help="run a pack's own tests")
+    test.add_argument("pack", metavar="PATH", help="source directory or compiled file")
+    test.set_defaults(run=_test)
+    explain = verbs.add_parser("explain", help="say what a pack holds and how each rule is indexed")
+    explain.add_argument("pack", metavar="PATH", help="source directory or compiled file")
+    explain.add_argument("--row", metavar="ID", help="explain one row")
+    explain.add_argument("--item", metavar="CODE", help="explain every row of an item code")
+    explain.set_defaults(run=_explain)
+    activate = verbs.add_parser("activate", help="swap the packs of a running server")
+    activate.add_argument("paths", metavar="PATH", nargs="*", help="none: the configured packs, read anew")
+    station.add_address(activate)
+    activate.set_defaults(run=_activate)
+    status = verbs.add_parser("status", help="say which packs a running server has in force")
+    station.add_address(status)
+    status.set_defaults(run=_status)
+
+
+def _complain(error: Exception) -> int:
+    print(error, file=sys.stderr)
+    if isinstance(error, PackError):
+        count = len(error.diagnostics)
+        print(f"{count} error{'s' if count != 1 else ''}, pack not compiled", file=sys.stderr)
+    return 1
+
+
+def _checked(directory: str) -> CheckedPack:
+    return check_pack(read_source(Path(directory)))
+
+
+def _lint(options: argparse.Namespace) -> int:
+    try:
+        pack = _checked(options.source)
+    except PackError as error:
+        return _complain(error)
+    print(
+        f"{pack.source.head.id}@{pack.source.head.revision}: {len(pack.rules)} rules, {len(pack.rows)} rows, no errors"
+    )
+    return 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    try:
+        pack = _checked(options.source)
+        head = pack.source.head
+        target = Path(options.output or f"{head.id}-{head.revision}.pack")
+        digest = write_checked(pack, target)
+    except (PackError, PackFileError, OSError) as error:
+        return _complain(error)
+    print(f"{target}: {len(pack.rules)} rules, {len(pack.rows)} rows, {target.stat().st_size} bytes, sha256 {digest}")
+    return 0
+
+
+def _loaded(path: str) -> LoadedPack:
+    """Open a compiled pack, or compile a source directory beside the caller's files and open that."""
+    place = Path(path)
+    if not place.is_dir():
+        return LoadedPack(PackFile(place))
+    import tempfile  # noqa: PLC0415 - only here
+
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "built.pack"
+        compile_pack(place, file)
+        return LoadedPack(PackFile(file))
+
+
+def _test(options: argparse.Namespace) -> int:
+    try:
+        pack = _loaded(options.pack)
+    except (PackError, PackFileError, OSError) as error:
+        return _complain(error)
+    outcome = run_tests(pack.file.manifest.tests, Snapshot([pack]))
+    for failure in outcome.failures:
+        print(failure, file=sys.stderr)
+    print(f"{outcome.passed} passed, {len(outcome.failures)} failed")
+    return 1 if outcome.failures or not outcome.passed else 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    try:
+        pack = _loaded(options.pack)
+    except (PackError, PackFileError, OSError) as error:
+        return _complain(error)
+    if options.row or options.item:
+        found = 0
+        for text in explain_row(pack, row_id=options.row, item_code=options.item):
+            found += 1
+            print(text)
+        if not found:
+            print(f"no row `{options.row or options.item}` in {pack.revision}", file=sys.stderr)
+        return 0 if found else 1
+    for text in explain_pack(pack):
+        print(text)
+    return 0
+
+
+def _activate(options: argparse.Namespace) -> int:
+    paths = [str(Path(path).resolve()) for path in options.paths]
+    with station.channel_of(options) as channel:
+        stub = operations_pb2_grpc.OperationsStub(channel)
+        try:
+            reply = stub.ActivatePacks(
+                operations_pb2.ActivatePacksRequest(paths=paths), timeout=station.ACTIVATION_MAX_S
+            )
+        except grpc.RpcError as error:
+            details = error.details() if isinstance(error, grpc.Call) else str(error)
+            print(f"precheck: not activated: {details}", file=sys.stderr)
+            return 1
+    print(f"live: {reply.revision} (before: {reply.previous_revision or 'none'})")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    with station.channel_of(options) as channel:
+        stub = operations_pb2_grpc.OperationsStub(channel)
+        try:
+            reply = stub.GetStatus(operations_pb2.GetStatusRequest(), timeout=station.ANSWER_MAX_S)
+        except grpc.RpcError as error:
+            station.fail(error)
+    print(f"precheck {reply.version}, live since {reply.activated_at}: {reply.revision}")
+    for pack in reply.packs:
+        print(f"  {pack.id} revision {pack.revision}, {pack.rows} rows, sha256 {pack.digest}, from {pack.source}")
+    if reply.last_error:
+        print(f"  last activation failed: {reply.last_error}")
+    return 0

@@ -1,0 +1,42 @@
+"""Run the gateway on a listening socket that the server opened: `python -m server.gateway FD TARGET`.
+
+Ends when its standard input does: the server holds the other end, so the gateway never outlives it, even a killed
+one.
+"""
+
+import os
+import signal
+import sys
+import threading
+
+import uvicorn
+
+from server.gateway.app import make_app
+
+DRAIN_MAX_S = 5
+
+
+def _end_with_parent() -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        continue
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    descriptor, target = sys.argv[1:]
+    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    config = uvicorn.Config(
+        make_app(target),
+        fd=int(descriptor),
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=DRAIN_MAX_S,
+    )
+    uvicorn.Server(config).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""The gateway's routes.
+
+    POST /nhsa/3101, /nhsa/3102   the national message; a listed trig_scen outranks the address
+    POST /nhsa/3103               feedback on findings
+    POST /v1/check, /v1/commit, /v1/void, /v1/feedback   our own JSON
+    GET  /healthz                 200 while the service answers
+    GET  /metrics                 Prometheus text format
+
+`?profile=NAME` or the header `Precheck-Profile` names a site profile, `Precheck-Station` the station. A body in GBK
+is recognised by its charset (`Content-Type: application/json; charset=GBK`), or by not being UTF-8.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import grpc
+import grpc.aio
+import orjson
+from google.protobuf.json_format import MessageToDict
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from precheck.v1 import check_pb2, check_pb2_grpc, operations_pb2, operations_pb2_grpc
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from server import clock, limits
+from server.entrance.national_answer import national_error
+
+_CHARSETS = {
+    "utf-8": check_pb2.DOCUMENT_ENCODING_UTF_8,
+    "utf8": check_pb2.DOCUMENT_ENCODING_UTF_8,
+    "gbk": check_pb2.DOCUMENT_ENCODING_GB18030,
+    "gb2312": check_pb2.DOCUMENT_ENCODING_GB18030,
+    "gb18030": check_pb2.DOCUMENT_ENCODING_GB18030,
+}
+_HTTP_OF: dict[grpc.StatusCode, int] = {
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.CANCELLED: 503,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+}
+HEALTH_DEADLINE_S = 2.0
+
+
+class RefusedError(Exception):
+    """A request that is answered with an error: HTTP status and text."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body. Raises RefusedError for one that is larger than a document may be, having read no further."""
+    too_large = RefusedError(413, f"document: larger than {limits.DOCUMENT_MAX_BYTES} bytes; nothing was checked")
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > limits.DOCUMENT_MAX_BYTES:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limits.DOCUMENT_MAX_BYTES:
+            raise too_large
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _encoding(request: Request, body: bytes) -> check_pb2.DocumentEncoding:
+    _, _, parameters = request.headers.get("content-type", "").partition(";")
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            charset = value.strip().strip('"').lower()
+            if charset not in _CHARSETS:
+                raise RefusedError(415, f"charset: `{charset}` is unknown; known: {', '.join(_CHARSETS)}")
+            return _CHARSETS[charset]
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return check_pb2.DOCUMENT_ENCODING_GB18030
+    return check_pb2.DOCUMENT_ENCODING_UTF_8
+
+
+class Gateway:
+    """Holds the channel to the service; one per gateway process."""
+
+    def __init__(self, target: str) -> None:
+        options = [
+            ("grpc.max_receive_message_length", limits.MESSAGE_MAX_BYTES),
+            ("grpc.max_send_message_length", limits.MESSAGE_MAX_BYTES),
+        ]
+        channel = grpc.aio.insecure_channel(target, options=options)
+        self._precheck = check_pb2_grpc.PrecheckStub(channel)
+        self._operations = operations_pb2_grpc.OperationsStub(channel)
+        self._health = health_pb2_grpc.HealthStub(channel)
+
+    async def _common(self, request: Request) -> tuple[dict[str, Any], bool]:
+        body = await _body(request)
+        encoding = _encoding(request, body)
+        common = {
+            "document": body,
+            "encoding": encoding,
+            "station_id": request.headers.get("precheck-station", ""),
+        }
+        return common, encoding == check_pb2.DOCUMENT_ENCODING_GB18030
+
+    async def check(self, request: Request, document_format: check_pb2.DocumentFormat) -> Response:
+        """Judge one document."""
+        common, is_gb18030 = await self._common(request)
+        message = check_pb2.CheckDocumentRequest(
+            **common,
+            format=document_format,
+            profile=_profile(request),
+            request_id=request.headers.get("precheck-request-id", ""),
+        )
+        reply = await self._precheck.CheckDocument(message, timeout=limits.GATEWAY_DEADLINE_S)
+        return _json(reply.answer, is_gb18030=is_gb18030)
+
+    async def feedback(self, request: Request, document_format: check_pb2.DocumentFormat) -> Response:
+        """Record feedback."""
+        common, is_gb18030 = await self._common(request)
+        message = check_pb2.FeedbackRequest(**common, format=document_format)
+        reply = await self._precheck.Feedback(message, timeout=limits.GATEWAY_DEADLINE_S)
+        return _json(reply.answer, is_gb18030=is_gb18030)
+
+    async def commit(self, request: Request) -> Response:
+        """Commit the current lines of a document: our JSON, or national with `?format=3101`."""
+        common, _ = await self._common(request)
+        formats = {
+            "": check_pb2.DOCUMENT_FORMAT_PRECHECK_JSON,
+            "3101": check_pb2.DOCUMENT_FORMAT_NHSA_3101,
+            "3102": check_pb2.DOCUMENT_FORMAT_NHSA_3102,
+        }
+        name = request.query_params.get("format", "")
+        if name not in formats:
+            raise RefusedError(400, f"format: `{name}` is unknown; known: 3101, 3102, or none for our JSON")
+        message = check_pb2.CommitRequest(**common, format=formats[name], profile=_profile(request))
+        reply = await self._precheck.Commit(message, timeout=limits.GATEWAY_DEADLINE_S)
+        return _json(_of_message(reply), is_gb18030=False)
+
+    async def void(self, request: Request) -> Response:
+        """Take committed lines back out: {"patient_id", "encounter_id", "order_ids", "item_code", "reason"}."""
+        body = await _body(request)
+        try:
+            fields = orjson.loads(body)
+            message = check_pb2.VoidRequest(**fields, station_id=request.headers.get("precheck-station", ""))
+        except (ValueError, TypeError) as error:
+            raise RefusedError(400, f"document: {error}") from error
+        reply = await self._precheck.Void(message, timeout=limits.GATEWAY_DEADLINE_S)
+        return _json(_of_message(reply), is_gb18030=False)
+
+    async def healthz(self, _request: Request) -> Response:
+        """Answer 200 while the service is serving."""
+        try:
+            reply = await self._health.Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_DEADLINE_S)
+        except grpc.aio.AioRpcError as error:
+            return PlainTextResponse(f"service not reachable: {error.code().name}\n", 503)
+        serving = reply.status == health_pb2.HealthCheckResponse.SERVING
+        return PlainTextResponse("ok\n" if serving else "not serving\n", 200 if serving else 503)
+
+    async def metrics(self, _request: Request) -> Response:
+        """Return the service's metrics."""
+        reply = await self._operations.GetMetrics(operations_pb2.GetMetricsRequest(), timeout=HEALTH_DEADLINE_S)
+        return Response(reply.exposition, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _profile(request: Request) -> str:
+    return request.query_params.get("profile", "") or request.headers.get("precheck-profile", "")
+
+
+def _json(content: bytes, *, is_gb18030: bool) -> Response:
+    return Response(content, media_type=f"application/json; charset={'GBK' if is_gb18030 else 'utf-8'}")
+
+
+def _of_message(message: Any) -> bytes:
+    fields = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return orjson.dumps({name: int(value) if isinstance(value, str) else value for name, value in fields.items()})
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def _refusing(handler: Handler, refusal: Callable[[str], dict[str, Any]]) -> Handler:
+    """Return a handler that answers every failure in the layout of its route, and never without an answer."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except RefusedError as error:
+            status, text = error.status, error.text
+        except grpc.aio.AioRpcError as error:
+            status, text = _HTTP_OF.get(error.code(), 500), error.details() or error.code().name
+        except ClientDisconnect:
+            status, text = 400, "document: the client went away before it was complete"
+        return Response(orjson.dumps(refusal(text)), status, media_type="application/json; charset=utf-8")
+
+    return answer
+
+
+def _national_refusal(text: str) -> dict[str, Any]:
+    return national_error("", _now(), text)
+
+
+def _own_refusal(text: str) -> dict[str, Any]:
+    return {"error": text, "completeness": "NONE"}
+
+
+def _now() -> datetime:
+    return clock.now()
+
+
+def make_app(target: str) -> Starlette:
+    """Return the application that passes on to the gRPC service at `target`."""
+    gateway: Gateway | None = None
+
+    def the_gateway() -> Gateway:
+        # The channel belongs to the event loop that uses it, so it is made by the first request.
+        nonlocal gateway
+        if gateway is None:
+            gateway = Gateway(target)
+        return gateway
+
+    def check(document_format: check_pb2.DocumentFormat) -> Handler:
+        async def handler(request: Request) -> Response:
+            return await the_gateway().check(request, document_format)
+
+        return handler
+
+    def feedback(document_format: check_pb2.DocumentFormat) -> Handler:
+        async def handler(request: Request) -> Response:
+            return await the_gateway().feedback(request, document_format)
+
+        return handler
+
+    def plain(name: str) -> Handler:
+        async def handler(request: Request) -> Response:
+            response: Response = await getattr(the_gateway(), name)(request)
+            return response
+
+        return handler
+
+    national = {
+        "/nhsa/3101": check(check_pb2.DOCUMENT_FORMAT_NHSA_3101),
+        "/nhsa/3102": check(check_pb2.DOCUMENT_FORMAT_NHSA_3102),
+        "/nhsa/3103": feedback(check_pb2.DOCUMENT_FORMAT_NHSA_3103),
+    }
+    own = {
+        "/v1/check": check(check_pb2.DOCUMENT_FORMAT_PRECHECK_JSON),
+        "/v1/feedback": feedback(check_pb2.DOCUMENT_FORMAT_PRECHECK_JSON),
+        "/v1/commit": plain("commit"),
+        "/v1/void": plain("void"),
+    }
+    return Starlette(
+        routes=[
+            *(
+                Route(path, _refusing(handler, _national_refusal), methods=["POST"])
+                for path, handler in national.items()
+            ),
+            *(Route(path, _refusing(handler, _own_refusal), methods=["POST"]) for path, handler in own.items()),
+            Route("/healthz", _refusing(plain("healthz"), _own_refusal)),
+            Route("/metrics", _refusing(plain("metrics"), _own_refusal)),
+        ]
+    )

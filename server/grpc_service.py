@@ -1,0 +1,331 @@
+"""The gRPC services: what stands between the wire and `CheckService`. No policy but the table of statuses.
+
+Order of one call: in-flight cap (grpcio's own, so a full server answers at once) -> deadline -> the service ->
+status. A call whose deadline is too near to be kept is refused before any work: an early "not checked" beats a late
+one.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from precheck.v1 import check_pb2, check_pb2_grpc, operations_pb2, operations_pb2_grpc
+
+from server import limits
+from server.check import CheckService, Format, Request
+from server.entrance.text import Encoding, EntranceError
+from server.metrics import Metrics
+from server.packs import ActivationError, PackHolder
+from server.profile import ProfileError
+from server.store import StoreError
+from server.version import VERSION
+
+log = structlog.get_logger("precheck.grpc")
+
+Answer = TypeVar("Answer")
+SERVICE_NAMES = (check_pb2.DESCRIPTOR.services_by_name["Precheck"].full_name,)
+MESSAGE_TOO_LARGE_CHARACTERS = 1_000
+"""A status message longer than this would not fit into the headers of some clients."""
+
+_FORMATS: dict[int, Format] = {
+    check_pb2.DOCUMENT_FORMAT_PRECHECK_JSON: "precheck",
+    check_pb2.DOCUMENT_FORMAT_NHSA_3101: "3101",
+    check_pb2.DOCUMENT_FORMAT_NHSA_3102: "3102",
+    check_pb2.DOCUMENT_FORMAT_NHSA_3103: "3103",
+}
+_ENCODINGS: dict[int, Encoding | None] = {
+    check_pb2.DOCUMENT_ENCODING_UNSPECIFIED: None,
+    check_pb2.DOCUMENT_ENCODING_UTF_8: "utf-8",
+    check_pb2.DOCUMENT_ENCODING_GB18030: "gb18030",
+}
+_STATUS_OF: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
+    (EntranceError, grpc.StatusCode.INVALID_ARGUMENT),
+    (ProfileError, grpc.StatusCode.INVALID_ARGUMENT),
+    (StoreError, grpc.StatusCode.UNAVAILABLE),
+    (ActivationError, grpc.StatusCode.FAILED_PRECONDITION),
+)
+"""The one place where a failure becomes a status. Whatever else is raised is INTERNAL, with a fixed text."""
+INTERNAL_TEXT = "internal error; nothing was checked"
+
+
+class Calls:
+    """Counts calls in flight, refuses hopeless ones, and turns failures into statuses."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._lock = threading.Lock()
+        self.in_flight = 0
+        metrics.gauge("precheck_calls_in_flight", "Calls being answered now.", lambda: self.in_flight)
+
+    @contextmanager
+    def admit(self, context: grpc.ServicerContext) -> Iterator[None]:
+        """Run one call. Aborts the context with a status where the call cannot be answered."""
+        remaining = context.time_remaining()
+        if remaining is not None and remaining < limits.TIME_LEFT_MIN_S:
+            self._refuse(context, grpc.StatusCode.DEADLINE_EXCEEDED, "no time left; nothing was checked")
+        with self._lock:
+            self.in_flight += 1
+        try:
+            yield
+        except tuple(kind for kind, _ in _STATUS_OF) as error:
+            code = next(code for kind, code in _STATUS_OF if isinstance(error, kind))
+            self._refuse(context, code, str(error)[:MESSAGE_TOO_LARGE_CHARACTERS])
+        except Exception:
+            log.exception("call failed")
+            self._refuse(context, grpc.StatusCode.INTERNAL, INTERNAL_TEXT)
+        finally:
+            with self._lock:
+                self.in_flight -= 1
+
+    def _refuse(self, context: grpc.ServicerContext, code: grpc.StatusCode, text: str) -> NoReturn:
+        self._metrics.refused.labels(code.name).inc()
+        context.abort(code, text)
+        raise AssertionError("abort raises")
+
+
+class Precheck(check_pb2_grpc.PrecheckServicer):
+    """precheck.v1.Precheck."""
+
+    def __init__(self, service: CheckService, calls: Calls) -> None:
+        self._service = service
+        self._calls = calls
+
+    def CheckDocument(  # noqa: N802 - the name of the RPC
+        self, request: check_pb2.CheckDocumentRequest, context: grpc.ServicerContext
+    ) -> check_pb2.CheckDocumentResponse:
+        """Judge one document."""
+        with self._calls.admit(context):
+            reply = self._service.check(
+                Request(
+                    request.document,
+                    _format(request.format),
+                    _encoding(request.encoding),
+                    request.profile,
+                    request.station_id,
+                    request.request_id,
+                )
+            )
+            return check_pb2.CheckDocumentResponse(
+                answer=reply.answer,
+                verdict=int(reply.verdict),  # type: ignore[arg-type]
+                completeness=int(reply.completeness),  # type: ignore[arg-type]
+                check_id=reply.check_id,
+                revision=reply.revision,
+            )
+
+    def Commit(  # noqa: N802 - the name of the RPC
+        self, request: check_pb2.CommitRequest, context: grpc.ServicerContext
+    ) -> check_pb2.CommitResponse:
+        """Commit the current lines of a document."""
+        with self._calls.admit(context):
+            change = self._service.commit(
+                Request(
+                    request.document,
+                    _format(request.format),
+                    _encoding(request.encoding),
+                    request.profile,
+                    request.station_id,
+                )
+            )
+            return check_pb2.CommitResponse(committed_lines=change.lines, history_position=change.position)
+
+    def Void(  # noqa: N802 - the name of the RPC
+        self, request: check_pb2.VoidRequest, context: grpc.ServicerContext
+    ) -> check_pb2.VoidResponse:
+        """Take committed lines back out."""
+        with self._calls.admit(context):
+            if len(request.reason) > limits.REASON_MAX_CHARACTERS:
+                raise EntranceError("reason", request.reason, f"longer than {limits.REASON_MAX_CHARACTERS} characters")
+            source = "; ".join(filter(None, (request.station_id, request.reason))) or "void"
+            change = self._service.void(
+                request.patient_id, request.encounter_id, tuple(request.order_ids), request.item_code, source
+            )
+            return check_pb2.VoidResponse(voided_lines=change.lines, history_position=change.position)
+
+    def Feedback(  # noqa: N802 - the name of the RPC
+        self, request: check_pb2.FeedbackRequest, context: grpc.ServicerContext
+    ) -> check_pb2.FeedbackResponse:
+        """Record what the doctor did."""
+        with self._calls.admit(context):
+            format_ = _format(request.format)
+            if format_ not in ("3103", "precheck"):
+                raise EntranceError("format", format_, "feedback is NHSA_3103 or PRECHECK_JSON")
+            reply = self._service.feedback(
+                Request(request.document, format_, _encoding(request.encoding), "", request.station_id)
+            )
+            return check_pb2.FeedbackResponse(answer=reply.answer, recorded=reply.recorded, unmatched=reply.unmatched)
+
+
+def _format(value: int) -> Format:
+    try:
+        return _FORMATS[value]
+    except KeyError:
+        raise EntranceError("format", value, "say what the document is: PRECHECK_JSON, NHSA_3101, …") from None
+
+
+def _encoding(value: int) -> Encoding | None:
+    try:
+        return _ENCODINGS[value]
+    except KeyError:
+        raise EntranceError("encoding", value, "expected UTF_8 or GB18030") from None
+
+
+class Operations(operations_pb2_grpc.OperationsServicer):
+    """precheck.v1.Operations, for callers on this machine."""
+
+    def __init__(
+        self, packs: PackHolder, metrics: Metrics, calls: Calls, configured: Callable[[], tuple[str, ...]]
+    ) -> None:
+        self._packs = packs
+        self._metrics = metrics
+        self._calls = calls
+        self._configured = configured
+
+    def GetStatus(  # noqa: N802 - the name of the RPC
+        self, _request: operations_pb2.GetStatusRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.GetStatusResponse:
+        """Say which packs are in force."""
+        _require_local(context)
+        packs = self._packs
+        return operations_pb2.GetStatusResponse(
+            revision=packs.current().revision,
+            packs=[
+                operations_pb2.PackStatus(
+                    id=active.pack.id,
+                    revision=active.pack.file.manifest.revision,
+                    digest=active.pack.file.digest,
+                    source=active.source,
+                    rows=active.pack.file.row_count,
+                )
+                for active in packs.active
+            ],
+            activated_at=packs.activated_at.isoformat() if packs.activated_at else "",
+            last_error=packs.last_error,
+            in_flight=self._calls.in_flight,
+            version=VERSION,
+        )
+
+    def ActivatePacks(  # noqa: N802 - the name of the RPC
+        self, request: operations_pb2.ActivatePacksRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.ActivatePacksResponse:
+        """Swap packs."""
+        _require_local(context)
+        with self._calls.admit(context):
+            paths = tuple(request.paths) or self._configured()
+            before, after = activate(self._packs, paths, self._metrics)
+            return operations_pb2.ActivatePacksResponse(revision=after, previous_revision=before)
+
+    def GetMetrics(  # noqa: N802 - the name of the RPC
+        self, _request: operations_pb2.GetMetricsRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.GetMetricsResponse:
+        """Return the metrics."""
+        _require_local(context)
+        return operations_pb2.GetMetricsResponse(exposition=self._metrics.exposition())
+
+
+def activate(packs: PackHolder, paths: tuple[str, ...], metrics: Metrics) -> tuple[str, str]:
+    """Activate packs, count and log the outcome; return the revisions before and after. Raises ActivationError."""
+    try:
+        before, after = packs.activate(paths)
+    except ActivationError as error:
+        metrics.pack_activations.labels("failed").inc()
+        revision = packs.current().revision
+        log.exception("packs not activated", paths=paths, error=str(error), revision=revision)
+        raise
+    metrics.pack_activations.labels("activated").inc()
+    log.info("packs activated", revision=after, previous_revision=before)
+    return before, after
+
+
+_LOCAL_PEERS = ("unix:", "ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D")
+
+
+def _require_local(context: grpc.ServicerContext) -> None:
+    if not str(context.peer()).startswith(_LOCAL_PEERS):
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, "operations are answered to this machine only")
+
+
+class GrpcServer:
+    """The server with its services, its health and its addresses."""
+
+    def __init__(self, *, threads: int, calls_in_flight_max: int, reflect: bool) -> None:
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(max_workers=threads, thread_name_prefix="judge"),
+            maximum_concurrent_rpcs=calls_in_flight_max,
+            options=server_options(),
+        )
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if reflect:
+            names = (
+                *SERVICE_NAMES,
+                operations_pb2.DESCRIPTOR.services_by_name["Operations"].full_name,
+                reflection.SERVICE_NAME,
+            )
+            reflection.enable_server_reflection(names, self._server)
+
+    def add(self, precheck: Any, operations: Operations | None = None) -> None:
+        """Register the services."""
+        check_pb2_grpc.add_PrecheckServicer_to_server(precheck, self._server)
+        if operations is not None:
+            operations_pb2_grpc.add_OperationsServicer_to_server(operations, self._server)
+
+    def listen(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listen on an address; return the port (for port 0, the one taken). Raises OSError."""
+        try:
+            if credentials is not None:
+                return self._server.add_secure_port(address, credentials)
+            return self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {address}: {error}") from error
+
+    def start(self) -> None:
+        """Start answering."""
+        self._server.start()
+        self._set_health(health_pb2.HealthCheckResponse.SERVING)
+
+    def _set_health(self, status: int) -> None:
+        for name in ("", *SERVICE_NAMES):
+            self._health.set(name, status)
+
+    def drain(self) -> None:
+        """Say that no new calls should come; those that do are still answered."""
+        self._health.enter_graceful_shutdown()
+
+    def stop(self, grace_s: float) -> None:
+        """Refuse new calls, let those in flight finish for at most `grace_s`, and wait until all is over."""
+        self._server.stop(grace_s).wait()
+
+
+def server_options() -> list[tuple[str, int]]:
+    """Return the channel options of the server; bench's echo server uses the same."""
+    return [
+        ("grpc.max_receive_message_length", limits.MESSAGE_MAX_BYTES),
+        ("grpc.max_send_message_length", limits.MESSAGE_MAX_BYTES),
+        # Two servers on one port would split the stations between them without anyone noticing.
+        ("grpc.so_reuseport", 0),
+        # Stations ping every 30 s; a server that expects less often would end their connections.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.keepalive_time_ms", 60_000),
+        # Connections are renewed, so that stations spread over servers again after one was away.
+        ("grpc.max_connection_age_ms", 600_000),
+        ("grpc.max_connection_age_grace_ms", 5_000),
+    ]
+
+
+def credentials_of(certificate: str, key: str, client_ca: str) -> grpc.ServerCredentials | None:
+    """Return the TLS credentials that the settings name; None for plaintext. Raises OSError."""
+    if not certificate:
+        return None
+    pair = (Path(key).read_bytes(), Path(certificate).read_bytes())
+    roots = Path(client_ca).read_bytes() if client_ca else None
+    return grpc.ssl_server_credentials([pair], root_certificates=roots, require_client_auth=bool(client_ca))

@@ -1,0 +1,209 @@
+"""`precheck serve`: everything that makes one running server, its start and its end.
+
+Start: lock the data directory -> prepare the packs -> open store and history -> gRPC -> HTTP gateway -> say so.
+End (SIGTERM, SIGINT): health says NOT_SERVING -> the gateway stops taking requests -> gRPC lets calls in flight
+finish -> the store closes. SIGHUP reads the settings anew and activates the packs that they name.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from server import limits
+from server.check import CheckService
+from server.grpc_service import Calls, GrpcServer, Operations, Precheck, activate, credentials_of
+from server.history import History
+from server.metrics import Metrics
+from server.packs import ActivationError, PackHolder, default_paths
+from server.profile import Profiles
+from server.settings import Settings
+from server.store import Store
+
+log = structlog.get_logger("precheck.serve")
+
+GATEWAY_STOP_MAX_S = 3.0
+GATEWAY_RESTARTS_MAX = 10
+GATEWAY_RESTART_WAIT_S = 1.0
+HTTP_BIND_WAIT_S = 5.0
+"""After a kill, the old gateway may hold the port until it has noticed; so long is waited for it."""
+NOTICE_S = 0.2
+"""Between saying NOT_SERVING and refusing calls, so that watchers of health go elsewhere first."""
+
+
+class StartError(Exception):
+    """The server cannot start. The text says why."""
+
+
+class Addresses(NamedTuple):
+    """Where a started server listens."""
+
+    grpc: str
+    http: str
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the data directory for this process alone. Raises StartError where another server has it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise StartError(f"data directory {folder}: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(f"data directory {folder} is in use by another server") from None
+        yield
+
+
+def _listening_socket(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    give_up = time.monotonic() + HTTP_BIND_WAIT_S
+    while True:
+        try:
+            listener.bind((host, int(port)))
+        except OSError as error:
+            if time.monotonic() < give_up:
+                time.sleep(0.1)
+                continue
+            listener.close()
+            raise StartError(f"cannot listen on http {address}: {error.strerror or error}") from error
+        listener.listen(1024)
+        return listener
+
+
+class _Gateway:
+    """The gateway process, kept alive."""
+
+    def __init__(self, listener: socket.socket, target: str) -> None:
+        self._listener = listener
+        self._target = target
+        self._stopping = threading.Event()
+        self._process = self._spawn()
+        self._watch = threading.Thread(target=self._keep_alive, name="gateway-watch", daemon=True)
+        self._watch.start()
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        descriptor = self._listener.fileno()
+        command = [sys.executable, "-m", "server.gateway", str(descriptor), self._target]
+        return subprocess.Popen(  # noqa: S603 - our own module
+            command, stdin=subprocess.PIPE, pass_fds=(descriptor,), start_new_session=True
+        )
+
+    def _keep_alive(self) -> None:
+        for _ in range(GATEWAY_RESTARTS_MAX):
+            code = self._process.wait()
+            if self._stopping.is_set():
+                return
+            log.error("gateway ended; starting it again", returncode=code)
+            time.sleep(GATEWAY_RESTART_WAIT_S)
+            self._process = self._spawn()
+        log.error("gateway ended too often; HTTP is off", restarts=GATEWAY_RESTARTS_MAX)
+
+    def stop(self) -> None:
+        """Let requests in flight finish, then end the process."""
+        self._stopping.set()
+        self._listener.close()
+        self._process.terminate()
+        try:
+            self._process.wait(GATEWAY_STOP_MAX_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def serve(settings: Settings, reread: Callable[[], Settings], ready: Callable[[Addresses, str], None]) -> None:
+    """Run a server until it is told to stop.
+
+    `reread` returns the settings anew, for SIGHUP; `ready` is called with the addresses and the revision when
+    everything answers. Raises StartError, ActivationError, ProfileError, StoreError or OSError where it cannot start.
+    """
+    stop = threading.Event()
+    reload = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    signal.signal(signal.SIGHUP, lambda *_: reload.set())
+    data = Path(settings.data)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_locked(data))
+        metrics = Metrics()
+        profiles = Profiles(settings.profiles, settings.profile)
+        packs = PackHolder(data / "packs")
+        packs.activate(settings.pack or default_paths(), aside=False)
+        store = Store(data / "precheck.db", durability="power" if settings.durability == "power" else "process")
+        stack.callback(store.close)
+        history = History(store, settings.history_cache_lines_max)
+        _add_gauges(metrics, history)
+        calls = Calls(metrics)
+        server = GrpcServer(
+            threads=settings.threads, calls_in_flight_max=settings.calls_in_flight_max, reflect=settings.reflection
+        )
+        server.add(
+            Precheck(CheckService(packs, profiles, history, store, metrics), calls),
+            Operations(packs, metrics, calls, lambda: reread().pack or default_paths()),
+        )
+        credentials = credentials_of(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+        host = settings.grpc.rpartition(":")[0]
+        port = server.listen(settings.grpc, credentials)
+        # The gateway comes in by a socket in a directory that only this user can enter, whatever TLS the port asks for.
+        private = Path(tempfile.mkdtemp(prefix="precheck-"))
+        stack.callback(shutil.rmtree, private, ignore_errors=True)
+        target = f"unix:{private / 'grpc.sock'}"
+        server.listen(target)
+        server.start()
+        stack.callback(server.stop, limits.DRAIN_MAX_S)
+        listener = _listening_socket(settings.http)
+        addresses = Addresses(f"{host}:{port}", _address_of(listener, settings.http))
+        gateway = _Gateway(listener, target)
+        stack.callback(gateway.stop)
+        log.info(
+            "serving", grpc=addresses.grpc, http=addresses.http, revision=packs.current().revision, pid=os.getpid()
+        )
+        ready(addresses, packs.current().revision)
+        while not stop.wait(0.2):
+            if reload.is_set():
+                reload.clear()
+                _reload(packs, metrics, reread)
+        log.info("draining", in_flight=calls.in_flight)
+        server.drain()
+        time.sleep(NOTICE_S)
+    log.info("stopped")
+
+
+def _address_of(listener: socket.socket, configured: str) -> str:
+    return f"{configured.rpartition(':')[0]}:{listener.getsockname()[1]}"
+
+
+def _add_gauges(metrics: Metrics, history: History) -> None:
+    metrics.gauge("precheck_history_cache_hits", "Histories found in memory.", lambda: history.hits)
+    metrics.gauge("precheck_history_cache_misses", "Histories read from the store.", lambda: history.misses)
+    metrics.gauge("precheck_history_cache_lines", "Lines of history in memory.", history.committed_lines)
+
+
+def _reload(packs: PackHolder, metrics: Metrics, reread: Callable[[], Settings]) -> None:
+    """Activate the configured packs, read anew. A failure is logged and kept for the status; nothing changes."""
+    try:
+        paths = reread().pack or default_paths()
+        with contextlib.suppress(ActivationError):  # `activate` has logged and counted it
+            activate(packs, paths, metrics)
+    except ValueError as error:
+        packs.last_error = str(error)
+        log.exception("settings not read; packs unchanged")
