@@ -66,7 +66,7 @@ def answer_of(result: Result) -> Answer:
             hint.row.rule.official_code,
             hint.row.id,
             _tags((hint.line, *(hint.related if hint.row.rule.template.id == "T23" else ()))),
-            tuple(sorted(missing.fact for missing in hint.missing)),
+            tuple(sorted({missing.fact for missing in hint.missing})),
         )
         for hint in result.hints
     ]

@@ -185,7 +185,7 @@ def conclude(
     if not missing and payer is None and exempt:  # would be TRUE, but perhaps the payer is an exempt one
         missing = {"payer"}
     if missing:
-        of_pair = opinion.related if row.template == "T23" else []
+        of_pair = [*opinion.related, *opinion.also_violating] if row.template == "T23" else []
         tags = tuple(sorted(other["tag"] for other in (line, *of_pair)))
         hints.add(Hint(rule["official_code"], row.id, tags, tuple(sorted(missing))))
         return
@@ -218,10 +218,13 @@ def amount_of(lines: list[LineDict]) -> Decimal | None:
 
 
 def amount_of_excess(line: LineDict, excess: Fraction) -> Decimal | None:
-    """What the quantity beyond the limit costs; the line's own amount where it states no price."""
-    if line.get("price") is None:
-        return amount_of([line])
-    product = excess * Fraction(line["price"])
+    """What the quantity beyond the limit costs; where the line states no price, its amount tells the price."""
+    if line.get("price") is not None:
+        product = excess * Fraction(line["price"])
+    elif line.get("amount") is not None:
+        product = excess * Fraction(line["amount"]) / Fraction(line["quantity"])
+    else:
+        return None
     return cents(Decimal(product.numerator) / Decimal(product.denominator))
 
 
@@ -275,9 +278,16 @@ def states_days(line: LineDict) -> bool:
     return line.get("days") is not None and 1 <= line["days"] <= LONGEST_DAYS
 
 
+def states_end(line: LineDict) -> bool:
+    """An end before the begin, or ten years later (2999-12-31 for "until cancelled"), says nothing of a course."""
+    return line.get("end") is not None and 0 <= (line["end"].date() - line["begin"].date()).days < LONGEST_DAYS
+
+
 def days_of_use(line: LineDict) -> set[date]:
     """N6: days from the begin date, else begin to stop, else the date itself."""
-    return days_from(line["begin"].date(), line["days"]) if states_days(line) else covered(line)
+    if states_days(line):
+        return days_from(line["begin"].date(), line["days"])
+    return covered(line) if states_end(line) else {line["begin"].date()}
 
 
 def age_on(birth: date, day: date) -> int:
@@ -455,8 +465,9 @@ def course(row: Row, line: LineDict, claim: Claim) -> Opinion | None:
     used = {day for each in (line, *counted) for day in days_of_use(each) if day <= last}
     if len(used) > int(row.cells["max_days"]):
         return Opinion(related=counted)
-    states_none = not states_days(line) and (line.get("end") is None or line["end"].date() < line["begin"].date())
-    return Opinion({"days"}) if states_none and not any(is_history(other, claim) for other in counted) else None
+    if states_days(line) or states_end(line) or any(is_history(other, claim) for other in counted):
+        return None
+    return Opinion({"days"})
 
 
 def quantity(row: Row, line: LineDict, claim: Claim) -> Opinion | None:
@@ -477,10 +488,12 @@ def quantity(row: Row, line: LineDict, claim: Claim) -> Opinion | None:
     if line.get("quantity") is None:
         return Opinion({"quantity"})
     own = Fraction(line["quantity"])
+    if own <= 0:  # nothing of the line can be beyond a limit
+        return None
     known = [(other, share) for other, share in counted if other.get("quantity") is not None]
     total = own + sum(share * Fraction(other["quantity"]) for other, share in known)
     if total > limit:
-        return Opinion(related=[other for other, _ in counted], excess=min(total - limit, own))
+        return Opinion(related=[other for other, _ in known if other["quantity"]], excess=min(total - limit, own))
     return Opinion({"quantity"}) if len(known) < len(counted) else None
 
 
@@ -520,6 +533,8 @@ def surgery_discount(row: Row, line: LineDict, claim: Claim, rows: list[Row]) ->
     day = line["begin"].date()
     for other in others_of(line, claim):
         if other.get("begin") is None or other["begin"].date() != day or not same("facility_id", line, other):
+            continue
+        if is_refund(other):
             continue
         for entry in rows:
             if (

@@ -96,6 +96,8 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
         st.lists(st.tuples(st.fixed_dictionaries(CELLS[form]), VALIDITY), min_size=1, max_size=4)
     ):
         row = {**cells, "valid_from": start, "valid_to": end}
+        if row.get("main_code") is not None and row["main_code"] == row["sub_code"]:
+            row["sub_code"] = "C" if row["main_code"] != "C" else "A"
         if not any(_says_the_same(row, other) for other in rows):
             rows.append(row)
     return {**rule, "rows": rows}
