@@ -1,0 +1,1 @@
+"""The wire contract; generated from proto/precheck by `make proto`."""
