@@ -203,9 +203,10 @@ PCK_API int32_t PCK_CALL pck_open(const pck_options *options, pck_client **clien
  * not NULL) how much was judged.  With PCK_E_NOT_EVALUATED there is an answer too.  With every
  * other negative value *completeness is PCK_COMPLETENESS_UNKNOWN, and the answer is empty.
  *
- * A connection is made when there is none, and kept.  If it is lost before the answer is complete,
- * the same request id is sent again over a new connection, to the same server and then to the
- * others, within the deadline.
+ * A connection is made when there is none, and kept for the next call.  A kept connection that turns
+ * out to be lost is replaced by a new one to the same server; where a new one fails too, or the
+ * server says that it is unavailable, the next server is tried.  All of it within the deadline and
+ * under the same request id.  The next call begins with the server that answered last.
  */
 PCK_API int32_t PCK_CALL pck_check(pck_client *client, const pck_request *request,
                                    char *out, uint32_t cap, uint32_t *need, int32_t *completeness);

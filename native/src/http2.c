@@ -279,6 +279,9 @@ static int32_t pump(struct pck_conn *conn, int64_t limit_us)
 
 	while (result == PCK_OK && !conn->exchange->ended)
 		result = pump_once(conn, limit_us);
+	/* Lost in sending, an acknowledgement perhaps: the answer may have come all the same. */
+	if (result == PCK_LOST && !conn->exchange->ended)
+		(void)drain(conn, limit_us);
 	if (conn->exchange->ended)
 		return PCK_OK;
 	/* Lost because nghttp2 gave up on what came?  It says so by a GOAWAY, perhaps still queued. */

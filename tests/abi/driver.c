@@ -1,0 +1,203 @@
+/*
+ * A C program that uses the whole header, built from the library's sources with AddressSanitizer and
+ * UndefinedBehaviorSanitizer (client_shim/build.py --sanitize).
+ *
+ *   driver-sanitized SERVER DEAD BREAKING     (each IP:PORT)
+ *
+ * SERVER does what documents say (tests/abi/servers.py), nothing listens at DEAD, BREAKING closes each
+ * connection in the middle of a request.  Prints the number of calls and "ok", or what was wrong.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "precheck.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PATIENT_MS 30000
+#define ROUNDS 100
+
+static int calls;
+
+#define CHECK(condition) ((condition) ? (void)0 : fail(#condition, __LINE__))
+
+static void fail(const char *condition, int line)
+{
+	printf("line %d: %s\n", line, condition);
+	exit(1);
+}
+
+static pck_client *open_client(const char *servers, uint32_t deadline_ms)
+{
+	/* On the heap and exactly as long as said: a read beyond it is seen. */
+	pck_options *options = calloc(1, sizeof *options);
+	char *copy = malloc(strlen(servers) + 1);
+	pck_client *client = NULL;
+
+	memcpy(copy, servers, strlen(servers) + 1);
+	options->struct_size = sizeof *options;
+	options->servers = copy;
+	options->deadline_ms = deadline_ms;
+	options->station_id = "driver";
+	CHECK(pck_open(options, &client, NULL, 0) == PCK_OK);
+	free(copy);
+	free(options);
+	return client;
+}
+
+/* A document on the heap, without a zero byte behind it. */
+static int32_t check(pck_client *client, const char *text, size_t padding, char *out, uint32_t cap, uint32_t *need)
+{
+	pck_request request;
+	size_t len = strlen(text);
+	char *document = malloc(len + padding);
+	int32_t completeness = -1;
+	int32_t result;
+
+	memcpy(document, text, len);
+	if (padding > 0) {
+		memset(document + len, 'x', padding);
+		document[len] = '\n';
+	}
+	memset(&request, 0, sizeof request);
+	request.struct_size = sizeof request;
+	request.format = PCK_FORMAT_NHSA_3101;
+	request.document = document;
+	request.document_len = (uint32_t)(len + padding);
+	result = pck_check(client, &request, out, cap, need, &completeness);
+	CHECK(completeness >= 0);
+	free(document);
+	calls++;
+	return result;
+}
+
+static void outcomes(pck_client *client)
+{
+	static const char refused[] = "{\"status\": \"INVALID_ARGUMENT\", \"message\": \"too long to fit\"}";
+	char out[32];
+	char *large;
+	uint32_t need;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		CHECK(check(client, "{\"verdict\": 1, \"answer\": \"abc\"}", 0, out, sizeof out, &need) == PCK_WARN);
+		CHECK(need == 4 && strcmp(out, "abc") == 0);
+		CHECK(check(client, "{\"verdict\": 2, \"completeness\": 2}", 0, NULL, 0, NULL) == PCK_E_BUFFER);
+		CHECK(pck_last_answer(client, out, 1, NULL, NULL) == PCK_BLOCK);
+		CHECK(check(client, "{\"completeness\": 3}", 0, out, 1, &need) == PCK_E_NOT_EVALUATED);
+		CHECK(check(client, refused, 0, out, sizeof out, &need) == PCK_E_REJECTED);
+		CHECK(pck_last_error(client, out, sizeof out, &need) == PCK_E_BUFFER && need > sizeof out);
+		CHECK(check(client, "", 0, out, sizeof out, &need) == PCK_E_ARGUMENT);
+	}
+	CHECK(check(client, "{\"answer_bytes\": 900000}", 3000000, out, sizeof out, &need) == PCK_E_BUFFER);
+	large = malloc(need);
+	CHECK(pck_last_answer(client, large, need, &need, NULL) == PCK_PASS);
+	CHECK(need == 900001 && large[900000] == '\0');
+	free(large);
+}
+
+static void other_calls(pck_client *client)
+{
+	static const char *const order_ids[] = {"r1", "r2", "r3"};
+	pck_request request = {.struct_size = sizeof request, .format = PCK_FORMAT_NHSA_3103};
+	pck_void_request voiding = {.struct_size = sizeof voiding, .order_id_count = 3, .order_ids = order_ids};
+	uint32_t lines, need, recorded, unmatched;
+	uint64_t position;
+	char out[8];
+	int i;
+
+	voiding.patient_id = "p";
+	voiding.encounter_id = "e";
+	request.document = "{\"lines\": 2, \"position\": 9, \"answer\": \"ok\", \"recorded\": 1}";
+	request.document_len = (uint32_t)strlen(request.document);
+	for (i = 0; i < ROUNDS; i++, calls += 3) {
+		CHECK(pck_commit(client, &request, &lines, &position) == PCK_OK && lines == 2 && position == 9);
+		CHECK(pck_void(client, &voiding, &lines, NULL) == PCK_OK && lines == 3);
+		CHECK(pck_feedback(client, &request, out, sizeof out, &need, &recorded, &unmatched) == PCK_OK);
+		CHECK(recorded == 1 && unmatched == 0 && strcmp(out, "ok") == 0);
+	}
+}
+
+/* SIGPIPE is left as it is: a library that raises it kills this program. */
+static void failing_servers(const char *dead, const char *breaking)
+{
+	char both[128];
+	pck_client *client;
+	uint32_t need;
+	int i;
+
+	snprintf(both, sizeof both, "%s,%s", dead, breaking);
+	client = open_client(both, PATIENT_MS);
+	for (i = 0; i < ROUNDS / 4; i++)
+		CHECK(check(client, "{}", 4000000, NULL, 0, &need) == PCK_E_UNREACHABLE && need == 0);
+	pck_free(client);
+}
+
+static void *call_and_wait(void *client)
+{
+	CHECK(check(client, "{\"sleep_s\": 25}", 0, NULL, 0, NULL) == PCK_E_CANCELLED);
+	return NULL;
+}
+
+static void cancelling(pck_client *client)
+{
+	struct timespec pause = {0, 50 * 1000 * 1000};
+	pthread_t thread;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		CHECK(pthread_create(&thread, NULL, call_and_wait, client) == 0);
+		/* Too early, it has no effect; so it is repeated until the call has ended. */
+		do {
+			nanosleep(&pause, NULL);
+			pck_cancel(client);
+		} while (pck_last_error(client, NULL, 0, NULL) == PCK_E_BUSY);
+		pthread_join(thread, NULL);
+	}
+}
+
+static int threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	int count = 0;
+
+	while (readdir(tasks) != NULL)
+		count++;
+	closedir(tasks);
+	return count;
+}
+
+int main(int argc, char **argv)
+{
+	pck_client *client;
+	struct sigaction before, after;
+	char out[32];
+	int threads_before;
+	int i;
+
+	CHECK(argc == 4);
+	threads_before = threads();
+	CHECK(sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL);
+	client = open_client(argv[1], PATIENT_MS);
+	outcomes(client);
+	other_calls(client);
+	CHECK(threads() == threads_before);
+	cancelling(client);
+	pck_free(client);
+
+	failing_servers(argv[2], argv[3]);
+	client = open_client(argv[1], 20);
+	for (i = 0; i < 10; i++)
+		CHECK(check(client, "{\"sleep_s\": 1}", 0, out, sizeof out, NULL) == PCK_E_TIMEOUT);
+	pck_free(client);
+	for (i = 0; i < ROUNDS; i++)
+		pck_free(open_client(argv[1], 0));
+	CHECK(sigaction(SIGPIPE, NULL, &after) == 0 && after.sa_handler == SIG_DFL);
+	printf("%d calls\nok\n", calls);
+	return 0;
+}

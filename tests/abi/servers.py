@@ -1,0 +1,235 @@
+"""Servers for the tests of the C client: real gRPC ones that do what the document says, and raw HTTP/2 by hand.
+
+`python -m tests.abi.servers PORT` runs a gRPC one in a process of its own (port 0: any), for tests that stop or kill it.
+"""
+
+import contextlib
+import json
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from concurrent import futures
+from pathlib import Path
+
+import grpc
+from precheck.v1 import check_pb2, check_pb2_grpc
+
+ROOT = Path(__file__).resolve().parents[2]
+STARTUP_SECONDS_MAX = 30
+
+
+class Obedient(check_pb2_grpc.PrecheckServicer):
+    """Does what the JSON document asks for, and remembers what it saw.
+
+    `verdict`, `completeness`, `answer` or `answer_bytes`; `status` and `message` fail; `sleep_s` waits first.
+    """
+
+    def __init__(self):
+        self.requests = []
+        self.peers = []
+        self.metadata = []
+        self.seen = threading.Event()
+
+    def _obey(self, request, context, text):
+        self.requests.append(request)
+        self.peers.append(context.peer())
+        self.metadata.append((dict(context.invocation_metadata()), context.time_remaining()))
+        self.seen.set()
+        wish = json.loads(text or "{}")
+        deadline = time.monotonic() + wish.get("sleep_s", 0)
+        while time.monotonic() < deadline and context.is_active():
+            time.sleep(0.01)
+        if "status" in wish:
+            context.abort(getattr(grpc.StatusCode, wish["status"]), wish.get("message", "because"))
+        return wish
+
+    def CheckDocument(self, request, context):  # noqa: N802 - gRPC's name
+        # A document may be padded with anything after its JSON.
+        wish = self._obey(request, context, request.document.partition(b"\n")[0])
+        answer = wish.get("answer", "").encode() or b"a" * wish.get("answer_bytes", 0)
+        return check_pb2.CheckDocumentResponse(
+            answer=answer,
+            verdict=wish.get("verdict", 0),
+            completeness=wish.get("completeness", 1),
+            check_id="01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            revision="nhsa@7+abc",
+        )
+
+    def Commit(self, request, context):  # noqa: N802
+        wish = self._obey(request, context, request.document)
+        return check_pb2.CommitResponse(committed_lines=wish.get("lines", 0), history_position=wish.get("position", 0))
+
+    def Void(self, request, context):  # noqa: N802
+        self._obey(request, context, request.reason)
+        return check_pb2.VoidResponse(voided_lines=len(request.order_ids), history_position=2**40)
+
+    def Feedback(self, request, context):  # noqa: N802
+        wish = self._obey(request, context, request.document)
+        return check_pb2.FeedbackResponse(
+            answer=wish.get("answer", "").encode(), recorded=wish.get("recorded", 0), unmatched=wish.get("unmatched", 0)
+        )
+
+
+@contextlib.contextmanager
+def grpc_server(*, port=0, credentials=None, options=(), servicer=None):
+    """Run a server in this process; yields (servicer, "127.0.0.1:PORT")."""
+    servicer = servicer or Obedient()
+    limits = (("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 128 << 20))
+    server = grpc.server(futures.ThreadPoolExecutor(8), options=(*limits, *options))
+    check_pb2_grpc.add_PrecheckServicer_to_server(servicer, server)
+    address = f"127.0.0.1:{port}"
+    bound = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
+    server.start()
+    try:
+        yield servicer, f"127.0.0.1:{bound}"
+    finally:
+        server.stop(0).wait()
+
+
+class ServerProcess:
+    """A gRPC server that can be stopped, continued and killed."""
+
+    def __init__(self, port=0):
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.abi.servers", str(port)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        self.port = int(self._process.stdout.readline())
+        self.address = f"127.0.0.1:{self.port}"
+
+    def stop(self):
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        self._process.stdout.close()
+
+
+# ---- raw HTTP/2 ----
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
+END_STREAM, END_HEADERS = 1, 4
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def headers(stream, fields, *, end=False):
+    """A HEADERS frame of literal fields, so that no HPACK table is needed."""
+    block = b"".join(
+        b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+        for name, value in fields.items()
+    )
+    return frame(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, block)
+
+
+def grpc_message(data, *, flag=0, length=None):
+    return struct.pack(">BI", flag, len(data) if length is None else length) + data
+
+
+OK_HEADERS = {":status": "200", "content-type": "application/grpc"}
+
+
+def reply(stream, body, *, status="0", first=OK_HEADERS, trailers=None):
+    """The frames of a whole gRPC reply."""
+    last = {"grpc-status": status} if trailers is None else trailers
+    return headers(stream, first) + frame(DATA, 0, stream, body) + headers(stream, last, end=True)
+
+
+class RawConnection:
+    """The server's end of one connection."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self._greeted = False
+        self._buffer = b""
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def _take(self, count):
+        while len(self._buffer) < count:
+            more = self.sock.recv(65536)
+            if not more:
+                raise ConnectionError("the client closed")
+            self._buffer += more
+        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        return taken
+
+    def read_request(self):
+        """Read until the client ended a stream; return its number and the DATA it carried."""
+        if not self._greeted:
+            assert self._take(len(PREFACE)) == PREFACE
+            self._greeted = True
+        data = b""
+        while True:
+            head = self._take(9)
+            payload = self._take(int.from_bytes(head[:3], "big"))
+            kind, flags, stream = head[3], head[4], int.from_bytes(head[5:], "big")
+            if kind == DATA:
+                data += payload
+            if kind in (DATA, HEADERS) and flags & END_STREAM:
+                return stream, data
+
+
+@contextlib.contextmanager
+def raw_server(handle):
+    """Run `handle(connection, number)` in a thread for each connection; yields (connections, "127.0.0.1:PORT")."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    connections = []
+    threads = []
+
+    def serve(connection, number):
+        with contextlib.suppress(OSError), connection.sock:
+            handle(connection, number)
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = listener.accept()
+                sock.settimeout(STARTUP_SECONDS_MAX)
+                connections.append(RawConnection(sock))
+                threads.append(threading.Thread(target=serve, args=(connections[-1], len(connections))))
+                threads[-1].start()
+
+    acceptor = threading.Thread(target=accept)
+    acceptor.start()
+    try:
+        yield connections, f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+        for thread in (acceptor, *threads):
+            thread.join()
+
+
+def free_port():
+    """A port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+if __name__ == "__main__":
+    with grpc_server(port=int(sys.argv[1])) as (_, where):
+        print(where.rpartition(":")[2], flush=True)
+        # A test that dies without stopping us shall not leave us behind.
+        time.sleep(300)
