@@ -1,0 +1,229 @@
+"""Planted mistakes: each is reported at its file, line and column, with help where something near was meant."""
+
+import pytest
+
+from ruleset.pack.check import ROWS_PER_KEY_MAX, check_pack
+from ruleset.pack.diagnostics import PackError
+from ruleset.pack.source import read_source
+
+RULE = "rules/drug-sex.toml"
+ROWS = "rows/drug-sex.csv"
+
+
+def diagnostics(root):
+    with pytest.raises(PackError) as caught:
+        check_pack(read_source(root))
+    return caught.value.diagnostics
+
+
+def edit(root, path, old, new):
+    text = (root / path).read_text(encoding="utf-8")
+    assert text.count(old) >= 1, old
+    (root / path).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_sound_pack_has_none(small_pack):
+    assert len(check_pack(read_source(small_pack)).rows) == 3
+
+
+EDITS = {
+    "unknown template": (RULE, '"T06"', '"T006"', (1, 1), "unknown template `T006`", "did you mean `T06`?"),
+    "unknown field of a rule": (
+        RULE,
+        "remedies",
+        "remedys",
+        (7, 1),
+        "unknown field `remedys`",
+        "did you mean `remedies`?",
+    ),
+    "unknown kind": (RULE, '"safety"', '"safe"', (4, 1), "Invalid enum value 'safe'", ""),
+    "unknown action": (RULE, '"WARN"', '"WARNING"', (5, 1), "Invalid enum value 'WARNING'", ""),
+    "unknown placeholder": (
+        RULE,
+        "{limit_sex}",
+        "{limit_seks}",
+        (6, 1),
+        "message names `limit_seks`",
+        "did you mean `limit_sex`?",
+    ),
+    "placeholder with an attribute": (RULE, "{item}", "{item.name}", (6, 1), "is not a plain name", ""),
+    "unbalanced brace": (RULE, "{item}", "{item", (6, 1), "", ""),
+    "no citation": (RULE, '[[citations]]\ndocument = "规则库"\n', "citations = []\n", (9, 1), "no citation", ""),
+    "second citation without a date": (
+        RULE,
+        '[[citations]]\ndocument = "规则库"\n',
+        '[[citations]]\ndocument = "规则库"\n[[citations]]\ndocument = "修订"\n',
+        (9, 3),
+        "need a later `valid_from`",
+        "",
+    ),
+    "unknown constant": (
+        RULE,
+        "[[citations]]",
+        '[constants]\nsexx = "女"\n\n[[citations]]',
+        (10, 1),
+        "unknown constant `sexx`",
+        "did you mean `sex`?",
+    ),
+    "constant that is a column too": (
+        RULE,
+        "[[citations]]",
+        '[constants]\nsex = "女"\n\n[[citations]]',
+        (ROWS, 1, 3),
+        "column `sex` is a constant of the rule",
+        "",
+    ),
+    "unknown payer": (
+        RULE,
+        "\n[[citations]]",
+        'exempt_payers = ["work_injuries"]\n\n[[citations]]',
+        (8, 1),
+        "unknown payer `work_injuries`",
+        "did you mean `work_injury`?",
+    ),
+    "raw rule above HINT": (
+        RULE,
+        'kind = "safety"',
+        'kind = "safety"\ncuration = "raw"',
+        (6, 1),
+        "a raw rule never rises above HINT",
+        "",
+    ),
+    "rule that is not TOML": (RULE, 'kind = "safety"', "kind = safety", (4, 8), "not valid TOML", ""),
+    "unknown column": (
+        ROWS,
+        "item_name",
+        "item_nmae",
+        (1, 2),
+        "unknown column `item_nmae`",
+        "did you mean `item_name`?",
+    ),
+    "missing column": (ROWS, ",sex,", ",row_id,", (1, 1), "column `sex` is missing", ""),
+    "column that stands twice": (ROWS, "item_name", "item_code", (1, 1), "a column stands twice", ""),
+    "bad value": (
+        ROWS,
+        "X2,乙药,男",
+        "X2,乙药,女性",
+        (4, 3),
+        "`sex` is `女性`, expected one of 男, 女",
+        "did you mean `女`?",
+    ),
+    "empty cell": (ROWS, "X2,乙药,男", ",乙药,男", (4, 1), "`item_code` is empty", ""),
+    "bad date": (ROWS, "男,2025-05-23", "男,2025/5/23", (4, 4), "`2025/5/23` is no date", "write it as 2026-01-31"),
+    "date that does not exist": (
+        ROWS,
+        "男,2025-05-23",
+        "男,2025-02-29",
+        (4, 4),
+        "`2025-02-29` is no date",
+        "2026-01-31",
+    ),
+    "valid_to before valid_from": (
+        ROWS,
+        "男,2025-05-23,",
+        "男,2025-05-23,2025-05-22",
+        (4, 5),
+        "the row is never in force",
+        "",
+    ),
+    "valid_to on valid_from": (
+        ROWS,
+        "男,2025-05-23,",
+        "男,2025-05-23,2025-05-23",
+        (4, 5),
+        "the row is never in force",
+        "",
+    ),
+    "blanks around a code": (ROWS, "X2,", "X2 ,", (4, 1), "`item_code` has blanks around `X2`", ""),
+    "too few cells": (ROWS, "X2,乙药,男,2025-05-23,", "X2,乙药", (4, 1), "2 cells where the header has 5", ""),
+    "duplicate row": (ROWS, "X2,乙药,男,2025-05-23,", "X1,甲药,女,2026-01-28,", (4, 1), "stands at line 3 too", ""),
+    "same statement on overlapping days": (
+        ROWS,
+        "X2,乙药,男,2025-05-23,",
+        "X1,甲药,女,2026-02-01,",
+        (4, 1),
+        "says the same as line 3 on the same days",
+        "",
+    ),
+    "unknown field of the pack": (
+        "pack.toml",
+        "title",
+        "titel",
+        (3, 1),
+        "unknown field `titel`",
+        "did you mean `title`?",
+    ),
+    "revision that is no number": ("pack.toml", "= 1", '= "one"', (2, 1), "expected `int`", ""),
+}
+
+
+@pytest.mark.parametrize("mistake", EDITS)
+def test_a_planted_mistake_is_reported_where_it_stands(mistake, small_pack):
+    path, old, new, place, message, help_text = EDITS[mistake]
+    edit(small_pack, path, old, new)
+    expected_path, line, column = place if len(place) == 3 else (path, *place)
+    found = diagnostics(small_pack)
+    matching = [
+        diagnostic
+        for diagnostic in found
+        if (diagnostic.path, diagnostic.line, diagnostic.column) == (expected_path, line, column)
+        and message.lower() in diagnostic.message.lower()
+        and help_text in diagnostic.help
+    ]
+    assert matching, "\n".join(map(str, found))
+    assert str(matching[0]).startswith(f"{expected_path}:{line}:{column}: ")
+
+
+def test_a_pack_without_its_head(small_pack):
+    (small_pack / "pack.toml").unlink()
+    assert [str(d) for d in diagnostics(small_pack)] == ["pack.toml:1:1: file is missing"]
+
+
+def test_a_rule_without_rows(small_pack):
+    (small_pack / ROWS).unlink()
+    assert [str(d) for d in diagnostics(small_pack)] == [f"{RULE}:1:1: {ROWS} is missing"]
+
+
+def test_rows_without_their_rule(small_pack):
+    (small_pack / ROWS).rename(small_pack / "rows" / "drug-sexx.csv")
+    assert [str(d) for d in diagnostics(small_pack)] == [
+        "rows/drug-sexx.csv:1:1: rules/drug-sexx.toml is missing\n  help: did you mean `drug-sex`?",
+        f"{RULE}:1:1: {ROWS} is missing",
+    ]
+
+
+def test_rows_that_a_spreadsheet_saved_in_gbk(small_pack):
+    path = small_pack / ROWS
+    path.write_bytes(path.read_text(encoding="utf-8").encode("gbk"))
+    assert [(d.path, d.line, d.message, d.help) for d in diagnostics(small_pack)] == [
+        (ROWS, 1, "file is not UTF-8", "save it as CSV UTF-8")
+    ]
+
+
+def test_rows_that_a_spreadsheet_saved_with_a_byte_order_mark_and_its_own_line_ends(small_pack):
+    path = small_pack / ROWS
+    before = [row.id for row in check_pack(read_source(small_pack)).rows]
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert [row.id for row in check_pack(read_source(small_pack)).rows] == before
+
+
+def test_a_quoted_line_break_does_not_shift_the_lines_that_follow(small_pack):
+    edit(small_pack, ROWS, "X1,甲药", 'X1,"甲\n药"')
+    edit(small_pack, ROWS, "X2,乙药,男", "X2,乙药,女性")
+    assert [(d.line, d.column) for d in diagnostics(small_pack)] == [(5, 3)]
+
+
+def test_everything_wrong_is_reported_at_once_in_the_order_of_places(small_pack):
+    edit(small_pack, ROWS, "X2,乙药,男", "X2 ,乙药,女性")
+    edit(small_pack, RULE, "{limit_sex}", "{limit_seks}")
+    assert [(d.path, d.line, d.column) for d in diagnostics(small_pack)] == [(ROWS, 4, 1), (ROWS, 4, 3), (RULE, 6, 1)]
+
+
+def test_a_crowded_key_is_refused(small_pack):
+    rows = [f"r{n},X1,甲药{n},女,," for n in range(ROWS_PER_KEY_MAX + 1)]
+    (small_pack / ROWS).write_text(
+        "\n".join(["row_id,item_code,item_name,sex,valid_from,valid_to", *rows, ""]), encoding="utf-8"
+    )
+    assert [(d.line, d.message) for d in diagnostics(small_pack)] == [
+        (ROWS_PER_KEY_MAX + 2, f"more than {ROWS_PER_KEY_MAX} rows under `item:X1`")
+    ]
