@@ -4,7 +4,7 @@ Lines come from three places: the current ones, past ones in the message, and co
 message wins: a stored line that the message states too is left out. A chart lives for one check.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Protocol
 
@@ -29,13 +29,14 @@ def age_in_years(birth: date, at: date) -> int:
 class Chart:
     """The case with its history. `same_line_by_content` is the quirk of a site whose rx_ids are not stable."""
 
-    __slots__ = ("_by_item", "_by_prescription", "_herb_names", "_rows", "_stated", "case", "stored")
+    __slots__ = ("_by_item", "_by_prescription", "_herb_names", "_herbs", "_rows", "_stated", "case", "stored")
 
     def __init__(self, case: Case, stored: Timeline, rows: RowSource, *, same_line_by_content: bool = False) -> None:
         self.case = case
         self.stored = stored
         self._rows = rows
         self._herb_names: dict[int, str] = {}
+        self._herbs: dict[PrescriptionKey, dict[str, list[Line]]] = {}
         by_item: dict[str, list[Line]] = {}
         by_prescription: dict[PrescriptionKey, list[Line]] = {}
         stated: set[LineIdentity] = set()
@@ -107,6 +108,16 @@ class Chart:
                 name = line.local_name
             self._herb_names[id(line)] = name
         return name
+
+    def herbs(self, line: Line) -> Mapping[str, Sequence[Line]]:
+        """Return the lines of the judged line's prescription by their herb names."""
+        key = (line.encounter_id, line.prescription_id)
+        herbs = self._herbs.get(key)
+        if herbs is None:
+            herbs = self._herbs[key] = {}
+            for other in self.prescription(line):
+                herbs.setdefault(self.herb_name(other), []).append(other)
+        return herbs
 
     def rows(self, key: str) -> Sequence[Row]:
         """Return every row indexed under `key`, of all rules and dates."""

@@ -40,9 +40,12 @@ class HerbPair(Template):
             return FALSE
         is_first = name == params.herb_a
         partner_name = params.herb_b if is_first else params.herb_a
+        partners = chart.herbs(line).get(partner_name)
+        if partners is None:
+            return FALSE
         judgements: list[Judgement] = []
-        for other in chart.prescription(line):
-            if other is line or chart.herb_name(other) != partner_name:
+        for other in partners:
+            if other is line:
                 continue
             current = chart.is_current(other)
             if current and not is_first:

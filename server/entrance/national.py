@@ -5,6 +5,7 @@ case, numbers as text; the list is docs/reference/national-message.md. Codes mea
 that it does not know becomes an unknown fact, with the value, so that the answer can name it.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -28,6 +29,7 @@ from server import limits
 from server.entrance import values
 from server.entrance.fields import DIAGNOSIS, ENCOUNTER, LINE, LINE_EXT, OPERATION, PATIENT, PATIENT_EXT, Field
 from server.entrance.text import EntranceError
+from server.limits import TEXT_MAX_CHARACTERS
 from server.profile import Profile, Profiles
 
 Transaction = Literal["3101", "3102"]
@@ -207,12 +209,28 @@ def _contained(
     return []
 
 
+class _Column(NamedTuple):
+    """A line of the field table as the reader walks it."""
+
+    fact: str
+    kind: str
+    national: str
+    name: str
+    twins: tuple[str, ...]
+
+
+_REPEATING = frozenset({"code", "flag_code", "time"})
+"""Kinds whose values repeat from line to line."""
+
+
 class _Reader:
     """Reads facts by the field table and one site profile. Used for one message."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._zone = profile.time_zone
+        self._read: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+        """What the codes and times of this message were read as, by field and text."""
 
     def one(self, holder: Mapping[str, Any], national: str, names: Sequence[str], kind: str, path: str) -> Any:
         for name in names:
@@ -248,42 +266,52 @@ class _Reader:
             return UnknownFact("", code, f"{national} 的值“{code}”表示未知")
         return meaning
 
-    def facts(
-        self, holder: Mapping[str, Any], fields: Sequence[tuple[Field, tuple[str, ...]]], path: str
-    ) -> dict[str, Any]:
-        """Return the facts that an object states, by the names of their struct; unknown codes as unknown_facts."""
+    def facts(self, holder: Mapping[str, Any], fields: Sequence[_Column], path: str) -> dict[str, Any]:
+        """Return the facts that an object states, by the names of their struct; unknown codes as unknown_facts.
+
+        The hottest loop of the entrance: a text, the commonest kind, is read in place, and codes and times, which
+        repeat from line to line, are read once a message.
+        """
         found: dict[str, Any] = {}
         unknown: list[UnknownFact] = []
         get = holder.get
-        for field, names in fields:
-            for name in names:
-                value = get(name)
-                if value is not None:
-                    break
-            else:
-                continue
+        for fact, kind, national, name, twins in fields:
+            value = get(name)
+            if value is None:
+                for twin in twins:
+                    value = get(twin)
+                    if value is not None:
+                        break
+                else:
+                    continue
             if value == "":
                 continue
-            kind = field.kind
             if kind == "text":
-                try:
-                    found[field.fact] = values.text(value)
-                except values.BadValueError as error:
-                    raise EntranceError(f"{path}.{name}", value, str(error)) from error
+                if value.__class__ is str and len(value) <= TEXT_MAX_CHARACTERS and value.isprintable():
+                    found[fact] = value.strip()
+                else:
+                    found[fact] = self._value(kind, national, value, f"{path}.{name}")
                 continue
             if kind == "number_or_unknown":
                 try:
-                    found[field.fact] = values.number(value)
+                    found[fact] = values.number(value)
                 except values.BadValueError:
-                    unknown.append(UnknownFact(field.fact, str(value)[:80], f"{field.national} 的值不是数字"))
+                    unknown.append(UnknownFact(fact, str(value)[:80], f"{national} 的值不是数字"))
                 continue
-            result = self._value(kind, field.national, value, f"{path}.{name}")
+            if value.__class__ is str and kind in _REPEATING:
+                read = self._read[national]
+                if value in read:
+                    result = read[value]
+                else:
+                    result = read[value] = self._value(kind, national, value, f"{path}.{name}")
+            else:
+                result = self._value(kind, national, value, f"{path}.{name}")
             if result.__class__ is UnknownFact:
-                unknown.append(msgspec.structs.replace(result, fact=field.fact))
+                unknown.append(msgspec.structs.replace(result, fact=fact))
             elif kind == "flag_code" and result is not None:
-                found[field.fact] = result == "true"
+                found[fact] = result == "true"
             elif result is not None:
-                found[field.fact] = result
+                found[fact] = result
         if unknown:
             found["unknown_facts"] = tuple(unknown)
         return found
@@ -440,22 +468,22 @@ class _Reader:
             lines.append(Line(**facts, encounter_id=encounter_id, facility_id=facility, position=position))
 
 
-def _with_names(fields: Sequence[Field]) -> tuple[tuple[Field, tuple[str, ...]], ...]:
-    return tuple((field, field.names) for field in fields)
+def _columns(fields: Sequence[Field]) -> tuple[_Column, ...]:
+    return tuple(_Column(f.fact, f.kind, f.national, f.names[0], f.names[1:]) for f in fields)
 
 
-_PATIENT = _with_names(PATIENT)
-_PATIENT_EXT = _with_names(PATIENT_EXT)
-_ENCOUNTER = _with_names(ENCOUNTER)
-_DIAGNOSIS = _with_names(DIAGNOSIS)
-_OPERATION = _with_names(OPERATION)
-_LINE = _with_names(LINE)
-_LINE_EXT = _with_names(LINE_EXT)
+_PATIENT = _columns(PATIENT)
+_PATIENT_EXT = _columns(PATIENT_EXT)
+_ENCOUNTER = _columns(ENCOUNTER)
+_DIAGNOSIS = _columns(DIAGNOSIS)
+_OPERATION = _columns(OPERATION)
+_LINE = _columns(LINE)
+_LINE_EXT = _columns(LINE_EXT)
 
 
 def _swap(
-    item: tuple[Mapping[str, Any], str], fields: Sequence[tuple[Field, tuple[str, ...]]]
-) -> tuple[Mapping[str, Any], Sequence[tuple[Field, tuple[str, ...]]], str]:
+    item: tuple[Mapping[str, Any], str], fields: Sequence[_Column]
+) -> tuple[Mapping[str, Any], Sequence[_Column], str]:
     holder, path = item
     return holder, fields, path
 
