@@ -6,6 +6,9 @@ possibilities), never a guess; why it is unknown stands in `unknown_facts`.
 
 Times are naive `datetime`s in the site's own time zone, as the national message carries them: the rules speak of
 calendar days at the hospital. Quantities and amounts are `Decimal`s: sums must be exact.
+
+`gc=False`: these structs are trees of immutable values and can form no cycle, so the collector need not walk the
+histories of thousands of patients.
 """
 
 from datetime import date, datetime
@@ -55,7 +58,7 @@ Trigger = Literal["registration", "charging", "execution", "settlement_preview",
 """The moment in the visit at which the HIS asks (national trig_scen)."""
 
 
-class UnknownFact(msgspec.Struct, frozen=True):
+class UnknownFact(msgspec.Struct, frozen=True, gc=False):
     """A fact that could not be taken from the message although something was there.
 
     `fact` is a name of `ruleset.facts.FACTS`; `value` is what stood in the message; `reason` says in Chinese why
@@ -67,7 +70,7 @@ class UnknownFact(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One order or charge line, current or past."""
 
     order_id: str = ""
@@ -114,7 +117,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.quantity is not None and self.quantity < 0
 
 
-class Diagnosis(msgspec.Struct, frozen=True, omit_defaults=True):
+class Diagnosis(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One diagnosis of the current encounter."""
 
     code: str = ""
@@ -123,7 +126,7 @@ class Diagnosis(msgspec.Struct, frozen=True, omit_defaults=True):
     recorded: datetime | None = None
 
 
-class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
+class Operation(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One operation of the current encounter."""
 
     code: str = ""
@@ -131,7 +134,7 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     performed: datetime | None = None
 
 
-class Patient(msgspec.Struct, frozen=True, omit_defaults=True):
+class Patient(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The patient. `id` is empty where the message has none: then no stored history can be consulted."""
 
     id: str = ""
@@ -143,7 +146,7 @@ class Patient(msgspec.Struct, frozen=True, omit_defaults=True):
     unknown_facts: tuple[UnknownFact, ...] = ()
 
 
-class Encounter(msgspec.Struct, frozen=True, omit_defaults=True):
+class Encounter(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The current encounter."""
 
     id: str = ""
@@ -164,7 +167,7 @@ class Encounter(msgspec.Struct, frozen=True, omit_defaults=True):
     unknown_facts: tuple[UnknownFact, ...] = ()
 
 
-class Case(msgspec.Struct, frozen=True, omit_defaults=True):
+class Case(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Everything that one check is about: the facts of the message, before stored history joins them."""
 
     message_id: str = ""

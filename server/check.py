@@ -25,7 +25,7 @@ from server.history import Change, History
 from server.metrics import Metrics
 from server.packs import PackHolder
 from server.profile import Profile, Profiles
-from server.store import Decision, Feedback, Store
+from server.store import Decision, DuplicateRequestError, Feedback, Store
 
 Format = Literal["precheck", "3101", "3102", "3103"]
 
@@ -103,7 +103,13 @@ class CheckService:
         )
         check_id = new_check_id(clock.now_ms())
         head = AnswerHead(check_id, snapshot.revision, clock.now(), timeline.position)
-        reply = self._record(request, read, result, head, started)
+        try:
+            reply = self._record(request, read, result, head, started)
+        except DuplicateRequestError:
+            # The same attempt came twice at once, and the other call was faster: there is one decision.
+            recorded = self._store.decision_of_request(request.request_id)
+            assert recorded is not None
+            return _repeated(recorded, request)
         self._count(result, started)
         return reply
 

@@ -81,6 +81,10 @@ class StoreError(Exception):
     """The store could not do what was asked; nothing of it was done. The text says what and why."""
 
 
+class DuplicateRequestError(StoreError):
+    """The request id has been answered meanwhile; nothing was written."""
+
+
 class Decision(msgspec.Struct, frozen=True):
     """One decision as it is recorded. Times are ISO 8601; `elapsed_us` runs from receipt to record."""
 
@@ -175,6 +179,8 @@ class Store:
             except sqlite3.Error as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.IntegrityError) and "request_id" in str(error):
+                    raise DuplicateRequestError(f"store: {error}") from error
                 raise StoreError(f"store: {error}") from error
 
     def record(
@@ -185,7 +191,8 @@ class Store:
     ) -> int:
         """Append a decision with its findings (id and row id), and the lines it commits, in one transaction.
 
-        Returns the patient's history position after it. Raises StoreError; then nothing was written.
+        Returns the patient's history position after it. Raises DuplicateRequestError where another call with the same
+        request id was faster, StoreError for all else; then nothing was written.
         """
         position = decision.history_position
         values = [getattr(decision, name) for name in _DECISION_FIELDS]
