@@ -58,42 +58,46 @@ class Chart:
         self._by_prescription = by_prescription
         self._stated = stated
 
-    def _merged(self, message: list[Line] | None, stored: tuple[Line, ...] | None) -> Sequence[Line]:
-        if stored is None:
-            if message is None:
-                return NO_LINES
-            if len(message) > 1:
-                message.sort(key=order_of)
-            return message
+    def _kept(self, stored: Sequence[Line], message: Sequence[Line] | None) -> Sequence[Line]:
+        """Return stored lines that the message does not state, and the message's."""
         stated = self._stated
-        kept = [line for line in stored if identity(line) not in stated] if stated else list(stored)
-        if message is not None:
-            kept.extend(message)
-            kept.sort(key=order_of)
-        return kept
+        if stated:
+            stored = [line for line in stored if identity(line) not in stated]
+        return [*stored, *message] if message is not None else stored
 
-    def lines_of(self, item_code: str) -> Sequence[Line]:
-        """Return all lines of an item, current and past, in the order of time (`order_of`)."""
+    def lines_of(self, item_code: str, since_day: int | None = None) -> Sequence[Line]:
+        """Return the lines of an item, current and past, in no particular order.
+
+        With `since_day` (an ordinal) stored lines that end before it may be left out; the caller still looks at dates.
+        """
         if not item_code:
             return NO_LINES
-        return self._merged(self._by_item.get(item_code), self.stored.by_item.get(item_code))
+        stored = self.stored.by_item.get(item_code)
+        message = self._by_item.get(item_code)
+        if stored is None:
+            return message if message is not None else NO_LINES
+        return self._kept(stored.lines if since_day is None else stored.since(since_day), message)
 
-    def lines_up_to(self, line: Line) -> list[Line]:
-        """Return the lines of the judged line's item that are not later than it, itself included and last.
+    def earlier(self, line: Line, since_day: int | None = None) -> list[Line]:
+        """Return the other lines of the judged line's item that are not later than it, in no particular order.
 
-        Lines without a time are left out: they are in no window.
+        Lines without a time are in no window and are left out. `since_day` as in `lines_of`.
         """
-        last = order_of(line)
-        return [
-            other
-            for other in self.lines_of(line.item_code)
-            if other is line or (other.begin is not None and order_of(other) < last)
-        ]
+        begin = line.begin
+        assert begin is not None  # a line without a time is never judged
+        found: list[Line] = []
+        for other in self.lines_of(line.item_code, since_day):
+            other_begin = other.begin
+            if other is line or other_begin is None or other_begin > begin:
+                continue
+            if other_begin < begin or order_of(other) < order_of(line):
+                found.append(other)
+        return found
 
     def prescription(self, line: Line) -> Sequence[Line]:
         """Return all lines of the judged line's prescription; where it has none, those of the encounter without one."""
         key = (line.encounter_id, line.prescription_id)
-        return self._merged(self._by_prescription.get(key), self.stored.by_prescription.get(key))
+        return self._kept(self.stored.by_prescription.get(key, NO_LINES), self._by_prescription.get(key))
 
     def is_current(self, line: Line) -> bool:
         """Say whether a line is being written now."""

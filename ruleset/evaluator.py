@@ -31,7 +31,7 @@ from ruleset.outcome import (
 )
 from ruleset.rule import Row
 from ruleset.template import herb_key, item_key
-from ruleset.timeline import EMPTY, Timeline
+from ruleset.timeline import EMPTY, Timeline, order_of
 
 HERB_KINDS = ("herb_piece", "herb_granule", None)
 """Lines that are looked up by name too; None because the kind may just be unknown."""
@@ -42,6 +42,7 @@ NOT_A_NATIONAL_CODE = "not_a_national_code"
 NO_ORDER_TIME = "no_order_time"
 UNKNOWN_WHETHER_CURRENT = "unknown_whether_current"
 NO_PATIENT_ID = "no_patient_id"
+HISTORY_WITHOUT_TIME = "history_without_time"
 RULE_FAILED = "rule_failed"
 
 
@@ -65,6 +66,9 @@ def evaluate(
     gaps = list(_gaps_of_the_message(case))
     judged_lines = 0
     for line in case.lines:
+        if line.is_refund:
+            judged_lines += 1  # it takes a charge or an order back, which no rule forbids
+            continue
         if line.begin is None:
             gaps.append(NotEvaluated(NO_ORDER_TIME, "没有医嘱时间，无法确定适用的规则", line, (Missing("begin"),)))
             continue
@@ -110,6 +114,10 @@ def _gaps_of_the_message(case: Case) -> Iterator[NotEvaluated]:
     if not case.patient.id:
         detail = "没有参保人标识，未使用已保存的历史"
         yield NotEvaluated(NO_PATIENT_ID, detail, None, (Missing("patient_id"),))
+    untimed = sum(line.begin is None for line in case.history)
+    if untimed:
+        detail = f"{untimed} 行历史医嘱没有时间，未计入任何时间范围"
+        yield NotEvaluated(HISTORY_WITHOUT_TIME, detail, None, (Missing("begin"),))
     for line in case.history:
         if any(unknown.fact == "current" for unknown in line.unknown_facts):
             detail = "当前医嘱标志无法识别，该行按历史处理，未判断"
@@ -133,7 +141,7 @@ def _judge(
         if not row.valid_from <= day < row.valid_to:
             continue
         rule = row.rule
-        if rule.kind == "payment" and (line.self_pay or line.is_refund):
+        if rule.kind == "payment" and line.self_pay:
             continue  # the fund pays nothing for the line
         if payer in rule.exempt_payers:
             continue
@@ -144,7 +152,7 @@ def _judge(
                 if not missing and payer is None and rule.exempt_payers:
                     missing = (Missing("payer"),)
                 if missing:
-                    hints.append(Hint(row, line, judgement.related, missing))
+                    hints.append(Hint(row, line, tuple(sorted(judgement.related, key=order_of)), missing))
                 else:
                     findings.append(_finding(row, line, judgement, case))
         except Exception as error:  # noqa: BLE001 - rule 2: whatever a row does, the other rows are judged
@@ -163,7 +171,8 @@ def _finding(row: Row, line: Line, judgement: Judgement, case: Case) -> Finding:
     amount = judgement.amount
     if amount is None:
         amount = _amount_of(violating)
-    return Finding(row, action, violating, judgement.related, rule.message.render(values), amount)
+    related = tuple(sorted(judgement.related, key=order_of))
+    return Finding(row, action, violating, related, rule.message.render(values), amount)
 
 
 def _amount_of(lines: tuple[Line, ...]) -> Decimal | None:

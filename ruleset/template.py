@@ -7,7 +7,7 @@ evaluator. To add a template: write `ruleset/templates/tNN_name.py` and name it 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -55,6 +55,10 @@ class Template(ABC):
     @abstractmethod
     def keys(self, params: Any) -> Sequence[str]:
         """Return every index key under which the row must be found."""
+
+    def problems(self, params: Any) -> Iterator[str]:  # noqa: ARG002 - most templates have none
+        """Yield what is wrong with a row whose cells are each right: a row that could never, or always, apply."""
+        yield from ()
 
     @abstractmethod
     def judge(self, params: Any, line: Line, chart: "Chart") -> Sequence[Judgement]:

@@ -1,12 +1,14 @@
 """A patient's committed lines, indexed for windows.
 
-Built once per patient (server/history.py keeps the recent ones in memory) and immutable: a commit makes a new
-object that shares the untouched parts with the old one. A rule asks for the lines of one item, or of one
-prescription, so the cost of a check follows what it asks for and not the length of the history.
+Built once per patient (server/history.py keeps the recent ones in memory) and immutable: a commit makes a new object
+in which only the groups that it touches are built anew. A rule asks for the lines of one item around some days, or of
+one prescription, so the cost of a check follows what it asks for and not the length of the history.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from ruleset.case import Line, LineIdentity, identity, identity_by_content
 
@@ -24,17 +26,26 @@ def order_of(line: Line) -> tuple[datetime, str, int]:
     return (line.begin or datetime.min, line.order_id, line.position)
 
 
-def _grouped(lines: Iterable[Line]) -> tuple[dict[str, tuple[Line, ...]], dict[PrescriptionKey, tuple[Line, ...]]]:
-    by_item: dict[str, list[Line]] = {}
-    by_prescription: dict[PrescriptionKey, list[Line]] = {}
-    for line in lines:
-        if line.item_code:
-            by_item.setdefault(line.item_code, []).append(line)
-        by_prescription.setdefault((line.encounter_id, line.prescription_id), []).append(line)
-    return (
-        {code: tuple(sorted(group, key=order_of)) for code, group in by_item.items()},
-        {key: tuple(sorted(group, key=order_of)) for key, group in by_prescription.items()},
-    )
+class ItemLines(NamedTuple):
+    """The lines of one item in the order of time, with the day (ordinal) that each begins; 0 for one without a time."""
+
+    lines: tuple[Line, ...]
+    days: tuple[int, ...]
+    longest_days: int
+    """How many days after its first one the longest of the lines ends; how far a window must look back."""
+
+    def since(self, day: int) -> tuple[Line, ...]:
+        """Return at least every line that reaches `day` or later."""
+        return self.lines[bisect_left(self.days, day - self.longest_days) :]
+
+
+def _item_lines(lines: Iterable[Line]) -> ItemLines:
+    ordered = tuple(sorted(lines, key=order_of))
+    longest = 0
+    for line in ordered:
+        if line.begin is not None and line.end is not None:
+            longest = max(longest, line.end.toordinal() - line.begin.toordinal())
+    return ItemLines(ordered, tuple(line.begin.toordinal() if line.begin else 0 for line in ordered), longest)
 
 
 class Timeline:
@@ -42,24 +53,83 @@ class Timeline:
 
     __slots__ = ("by_content", "by_identity", "by_item", "by_prescription", "position")
 
+    by_identity: Mapping[LineIdentity, Line]
+    by_content: Mapping[LineIdentity, LineIdentity]
+    by_item: Mapping[str, ItemLines]
+    by_prescription: Mapping[PrescriptionKey, Sequence[Line]]
+    position: int
+
     def __init__(self, lines: Iterable[Line] = (), position: int = 0) -> None:
-        self.by_identity: Mapping[LineIdentity, Line] = {identity(line): line for line in lines}
-        self.by_content: Mapping[LineIdentity, LineIdentity] = {
-            identity_by_content(line): key for key, line in self.by_identity.items()
-        }
-        self.by_item, self.by_prescription = _grouped(self.by_identity.values())
-        self.position = position
+        empty: Timeline = object.__new__(Timeline)
+        empty.by_identity, empty.by_content, empty.by_item, empty.by_prescription = {}, {}, {}, {}
+        full = empty.with_changes(lines, (), position)
+        for name in Timeline.__slots__:
+            setattr(self, name, getattr(full, name))
 
     def __len__(self) -> int:
         return len(self.by_identity)
 
     def with_changes(self, committed: Iterable[Line], voided: Iterable[LineIdentity], position: int) -> "Timeline":
         """Return the timeline after a commit (a line of a known identity replaces the old one) and a void."""
-        lines = dict(self.by_identity)
+        by_identity = dict(self.by_identity)
+        by_content = dict(self.by_content)
+        items: set[str] = set()
+        prescriptions: set[PrescriptionKey] = set()
+
+        def touch(line: Line) -> None:
+            items.add(line.item_code)
+            prescriptions.add((line.encounter_id, line.prescription_id))
+
         for key in voided:
-            lines.pop(key, None)
-        lines.update((identity(line), line) for line in committed)
-        return Timeline(lines.values(), position)
+            old = by_identity.pop(key, None)
+            if old is not None:
+                by_content.pop(identity_by_content(old), None)
+                touch(old)
+        added: dict[LineIdentity, Line] = {}
+        for line in committed:
+            key = identity(line)
+            old = by_identity.get(key)
+            if old is not None:
+                by_content.pop(identity_by_content(old), None)
+                touch(old)
+            by_identity[key] = added[key] = line
+            by_content[identity_by_content(line)] = key
+            touch(line)
+        changed = object.__new__(Timeline)
+        changed.by_identity = by_identity
+        changed.by_content = by_content
+        changed.position = position
+        changed.by_item = self._items_with(items, by_identity, added)
+        changed.by_prescription = self._prescriptions_with(prescriptions, by_identity, added)
+        return changed
+
+    def _items_with(
+        self, touched: set[str], known: Mapping[LineIdentity, Line], added: Mapping[LineIdentity, Line]
+    ) -> dict[str, ItemLines]:
+        groups: dict[str, list[Line]] = {code: [] for code in touched if code}
+        for line in added.values():
+            if line.item_code:
+                groups[line.item_code].append(line)
+        by_item = dict(self.by_item)
+        for code, lines in groups.items():
+            old = by_item.pop(code, None)
+            kept = [line for line in old.lines if known.get(identity(line)) is line] if old is not None else []
+            if kept or lines:
+                by_item[code] = _item_lines([*kept, *lines])
+        return by_item
+
+    def _prescriptions_with(
+        self, touched: set[PrescriptionKey], known: Mapping[LineIdentity, Line], added: Mapping[LineIdentity, Line]
+    ) -> dict[PrescriptionKey, Sequence[Line]]:
+        groups: dict[PrescriptionKey, list[Line]] = {key: [] for key in touched}
+        for line in added.values():
+            groups[line.encounter_id, line.prescription_id].append(line)
+        by_prescription = dict(self.by_prescription)
+        for key, lines in groups.items():
+            kept = [line for line in by_prescription.pop(key, ()) if known.get(identity(line)) is line]
+            if kept or lines:
+                by_prescription[key] = tuple(sorted([*kept, *lines], key=order_of))
+        return by_prescription
 
 
 EMPTY = Timeline()

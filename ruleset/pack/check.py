@@ -165,6 +165,7 @@ def _rows(
             continue
         row_id = raw.cells.get("row_id") or _row_id(rule_id, template, params, start)
         plain = tuple(None if value is msgspec.UNSET else value for value in cells.values())
+        problems.extend(Diagnostic(table.path, raw.line, 1, problem) for problem in template.problems(params))
         keys = tuple(dict.fromkeys(template.keys(params)))
         if not keys:
             problems.append(

@@ -8,7 +8,7 @@ import msgspec
 
 from ruleset.outcome import Action
 from ruleset.pack.check import CheckedPack, check_pack, params_of
-from ruleset.pack.file import Manifest, PackFile, RowRecord, RuleRecord, write_pack
+from ruleset.pack.file import Manifest, PackFile, PackFileError, RowRecord, RuleRecord, write_pack
 from ruleset.pack.source import RuleSource, read_source
 from ruleset.rule import Citation, MessageTemplate, Row, Rule
 from ruleset.templates import TEMPLATES
@@ -42,11 +42,18 @@ def write_checked(pack: CheckedPack, target: Path) -> str:
     return write_pack(target, manifest, rows)
 
 
+ENGINE_VERSION = "0.1.0"
+"""What packs may ask for as `minimum_engine`: grows when templates or columns do."""
+
+
 class LoadedPack:
     """An open pack file with its rules made ready. Rows are decoded when they are first asked for."""
 
     def __init__(self, file: PackFile) -> None:
-        """Raise KeyError where the pack needs a template that this engine does not have."""
+        """Raise PackFileError where the pack needs a newer engine, KeyError where a template that this one lacks."""
+        needed = file.manifest.minimum_engine
+        if _version(needed) > _version(ENGINE_VERSION):
+            raise PackFileError(f"{file.path}: needs engine {needed}, this is {ENGINE_VERSION}")
         self.file = file
         self.id = file.manifest.id
         self.revision = f"{file.manifest.id}@{file.manifest.revision}+{file.digest[:12]}"
@@ -69,6 +76,10 @@ class LoadedPack:
             params=params_of(rule.template, self._records[record.rule].columns, rule.constants, record.cells),
             citation=self._citations[record.rule][record.citation],
         )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) if part.isdigit() else 0 for part in text.split("."))
 
 
 def _rule(pack_id: str, record: RuleRecord) -> Rule:

@@ -4,7 +4,7 @@ Layout, little-endian
 =====================
     0     magic        16 bytes, `PRECHECK PACK 01`
     16    header       9 x u64: offset and length of manifest, table, entries and rows; number of rows
-    88    digest       32 bytes, SHA-256 of everything from byte 120 on
+    88    digest       32 bytes, SHA-256 of the header and of everything from byte 120 on
     120   manifest     MessagePack: head, rules, tests
           table        2^n slots of u64: 0 is empty, else offset of an entry in `entries` plus one
           entries      per key: u16 length, key (UTF-8), u32 count, count x u64 offset of a row in `rows`
@@ -120,11 +120,12 @@ def write_pack(path: Path, manifest: Manifest, rows: Iterable[tuple[RowRecord, S
     for section in sections:
         numbers += (place, len(section))
         place += len(section)
+    header = HEADER.pack(*numbers, count)
     body = b"".join(sections)
-    digest = hashlib.sha256(body).digest()
+    digest = hashlib.sha256(header + body).digest()
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_bytes(MAGIC + HEADER.pack(*numbers, count) + digest + body)
+    unfinished.write_bytes(MAGIC + header + digest + body)
     unfinished.replace(path)
     return digest.hex()
 
@@ -162,9 +163,13 @@ class PackFile:
 
     def verify(self) -> None:
         """Read the whole file and compare its digest. Raises PackFileError where it was damaged."""
-        digest = hashlib.sha256(memoryview(self._map)[BODY_OFFSET:]).hexdigest()
-        if digest != self.digest:
-            raise PackFileError(f"{self.path}: damaged (digest {digest[:16]}…, expected {self.digest[:16]}…)")
+        hashed = hashlib.sha256(self._map[len(MAGIC) : DIGEST_OFFSET])
+        with memoryview(self._map) as whole, whole[BODY_OFFSET:] as body:
+            hashed.update(body)
+        if hashed.hexdigest() != self.digest:
+            raise PackFileError(
+                f"{self.path}: damaged (digest {hashed.hexdigest()[:16]}…, expected {self.digest[:16]}…)"
+            )
 
     def find(self, key: str) -> tuple[int, ...]:
         """Return the offsets of the rows under a key, in the order of the pack's rows; empty where there are none."""

@@ -3,7 +3,6 @@
     pack.toml          id, revision, title, region, minimum engine
     rules/ID.toml      one rule: a template with its defaults; ID is the rule's id
     rows/ID.csv        the rows of that rule: one column per field of the template that varies, and the common ones
-    lists/NAME.csv     named code lists (a `code` column)
     tests/NAME.toml    cases with their expected findings
 
 CSV is UTF-8 (a byte order mark is allowed: spreadsheets write one), with a header. Lists inside a cell are separated

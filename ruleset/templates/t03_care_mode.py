@@ -1,6 +1,6 @@
 """T03 就医方式限定: the item is paid for, or allowed at all, only in some modes of care."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -43,10 +43,17 @@ class CareMode(Template):
         """Indexed by item code."""
         return (item_key(params.item_code),)
 
+    def problems(self, params: Params) -> Iterator[str]:
+        """A row allows some modes or forbids some, not both and not neither."""
+        if bool(params.allowed_modes) == bool(params.forbidden_modes):
+            yield "either `allowed_modes` or `forbidden_modes` is needed, and not both"
+
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE when no possible mode is allowed, UNKNOWN when only some are; the internet is forbidden outright."""
         encounter = chart.case.encounter
         if params.forbidden_modes:
+            if encounter.internet is None and encounter.care_modes == ("inpatient",):
+                return FALSE
             if encounter.internet is None:
                 return (Judgement(missing=(Missing("internet"),)),)
             return (

@@ -1,6 +1,6 @@
 """T07 年龄限定: the item is for an age range, in completed years on the day of the order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -37,6 +37,14 @@ class Age(Template):
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by item code."""
         return (item_key(params.item_code),)
+
+    def problems(self, params: Params) -> Iterator[str]:
+        """An age range has an end that violates, and its ends are in order."""
+        low, high = params.min_age_years, params.max_age_years
+        if low is not None and high is not None and low > high:
+            yield f"`min_age_years` {low} is above `max_age_years` {high}"
+        if low is None and high is None and params.adult_from_years is None:
+            yield "no age violates: give `min_age_years`, `max_age_years` or `adult_from_years`"
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE outside the range. Newborn care on the mother's account is UNKNOWN: whose age it is, nobody says."""

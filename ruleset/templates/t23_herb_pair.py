@@ -1,6 +1,6 @@
 """T23 中药饮片配伍禁忌: two herbs that must not stand in one prescription (十八反 and others), by name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -32,6 +32,11 @@ class HerbPair(Template):
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by both names, so that either line leads to the pair."""
         return (herb_key(params.herb_a), herb_key(params.herb_b))
+
+    def problems(self, params: Params) -> Iterator[str]:
+        """A pair has two herbs."""
+        if params.herb_a == params.herb_b:
+            yield f"`{params.herb_a}` is paired with itself"
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE for each other line of the prescription that is the other herb of the pair."""

@@ -1,6 +1,6 @@
 """T31 限支付疗程: the fund pays for at most so many days of use within one encounter."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -22,7 +22,10 @@ class Params(msgspec.Struct, frozen=True):
 
 
 class CourseDays(Template):
-    """Counts distinct days of use of the item in the encounter, up to the last day that the judged line reaches."""
+    """Counts distinct days of use of the item in the encounter, up to the last day that the judged line reaches.
+
+    Days that the patient pays for themselves are not the fund's.
+    """
 
     id = "T31"
     title = "限支付疗程"
@@ -34,6 +37,11 @@ class CourseDays(Template):
         """Indexed by item code."""
         return (item_key(params.item_code),)
 
+    def problems(self, params: Params) -> Iterator[str]:
+        """A course has at least a day."""
+        if params.max_days < 1:
+            yield f"`max_days` is {params.max_days}, expected 1 or more"
+
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE when the line reaches beyond the course, UNKNOWN when nothing tells how long it is used."""
         own = days_of_use(line)
@@ -41,8 +49,8 @@ class CourseDays(Template):
         counted: list[Line] = []
         spans = [own]
         rests_on_history = False
-        for other in chart.lines_up_to(line):
-            if other is line or other.encounter_id != line.encounter_id or other.is_refund:
+        for other in chart.earlier(line):
+            if other.encounter_id != line.encounter_id or other.is_refund or other.self_pay:
                 continue
             span = days_of_use(other)
             if span is not None:

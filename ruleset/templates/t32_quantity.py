@@ -1,6 +1,6 @@
 """T32 限定频次: at most so much of an item per calendar day, or per period of days."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Literal
 
@@ -31,7 +31,10 @@ class Params(msgspec.Struct, frozen=True):
 
 
 class Quantity(Template):
-    """Sums quantities (refunds are negative) up to the judged line; lines later than it do not count against it."""
+    """Sums quantities (refunds are negative) up to the judged line; lines later than it do not count against it.
+
+    What the patient pays for themselves does not count either.
+    """
 
     id = "T32"
     title = "限定频次"
@@ -42,6 +45,13 @@ class Quantity(Template):
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by item code."""
         return (item_key(params.item_code),)
+
+    def problems(self, params: Params) -> Iterator[str]:
+        """A limit is above zero; a period has at least a day."""
+        if params.max_qty <= 0:
+            yield f"`max_qty` is {params.max_qty}, expected more than 0"
+        if params.period_days is not None and params.period_days < 1:
+            yield f"`period_days` is {params.period_days}, expected 1 or more"
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE when the running sum at the line exceeds the limit."""
@@ -59,10 +69,11 @@ class Quantity(Template):
         else:
             last = first
             first = first - params.period_days + 1
-        for other in chart.lines_up_to(line):
-            if other is line or (params.period_days is None and other.facility_id != line.facility_id):
+        per_day = params.period_days is None
+        for other in chart.earlier(line, first):
+            if other.self_pay or (per_day and other.facility_id != line.facility_id):
                 continue
-            share = _share(other, first, last, whole=params.period_days is not None)
+            share = _share(other, first, last, whole=not per_day)
             if share is None:
                 uncounted.append(Missing("quantity", f"“{other.name}”（{other.begin}）没有数量"))
             elif share:
@@ -91,8 +102,8 @@ class Quantity(Template):
 
 
 def _plain(quantity: Decimal) -> str:
-    """Return a quantity as a person writes it: no trailing zeros, no exponent."""
-    return f"{quantity.normalize():f}"
+    """Return a quantity as a person writes it: at most two decimals, no trailing zeros, no exponent."""
+    return f"{round(quantity, 2).normalize():f}"
 
 
 def days_covered(line: Line) -> tuple[int, int]:

@@ -32,8 +32,13 @@ class SecondLine(Template):
         return (item_key(params.item_code),)
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
-        """UNKNOWN for the encounter's first line of the item; FALSE for the later ones."""
-        for other in chart.lines_up_to(line):
-            if other is not line and other.encounter_id == line.encounter_id:
+        """UNKNOWN for the encounter's first line of the item that the rule speaks to; FALSE for the later ones."""
+        rows = [row for row in chart.rows(item_key(params.item_code)) if row.rule.template is self]
+        for other in chart.earlier(line):
+            if other.encounter_id != line.encounter_id or other.self_pay or other.is_refund:
+                continue
+            assert other.begin is not None  # `earlier` leaves out lines without a time
+            day = other.begin.toordinal()
+            if any(row.valid_from <= day < row.valid_to for row in rows):
                 return FALSE
         return (Judgement(missing=(NO_FIRST_LINE,)),)

@@ -40,16 +40,19 @@ class ExclusiveItems(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE for each line of the main item within the window."""
-        mains = chart.lines_of(params.main_code)
+        assert line.begin is not None  # a line without a time is never judged
+        # A main item as much as a day before can still be less than six hours away.
+        since_day = None if params.window == "单次就诊" else line.begin.toordinal() - 1
+        mains = chart.lines_of(params.main_code, since_day)
         if not mains:
             return FALSE
         return [
             Judgement(
                 related=(main,),
-                evidence={"main": main.name, "window": params.window, "main_date": str(main.begin or "")},
+                evidence={"main": main.name, "window": params.window, "main_date": str(main.begin or "不明")},
             )
             for main in mains
-            if not main.is_refund and _beside(params.window, line, main)
+            if not main.is_refund and not main.self_pay and _beside(params.window, line, main)
         ]
 
 

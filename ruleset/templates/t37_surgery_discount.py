@@ -37,17 +37,19 @@ class SurgeryDiscount(Template):
         """UNKNOWN when another operation of the group stands on the same day at the same institution."""
         assert line.begin is not None  # a line without a time is never judged
         day = line.begin.date()
+        since_day = day.toordinal()
         codes = {
             row.params.item_code for row in chart.rows(group_key(params.surgery_group)) if row.rule.template is self
         }
         others = tuple(
             other
             for code in sorted(codes)
-            for other in chart.lines_of(code)
+            for other in chart.lines_of(code, since_day)
             if other is not line
             and other.begin is not None
             and other.begin.date() == day
             and other.facility_id == line.facility_id
             and not other.is_refund
+            and not other.self_pay
         )
         return (Judgement(related=others, missing=(NOT_IN_MESSAGE,)),) if others else FALSE

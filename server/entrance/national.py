@@ -377,7 +377,7 @@ class _Reader:
         return Encounter(
             **facts,
             care_modes=modes,
-            internet=self._internet(holder, path, modes),
+            internet=self._internet(holder, path),
             diagnoses=tuple(Diagnosis(**self.facts(*_swap(item, _DIAGNOSIS))) for item in diagnoses),
             operations=tuple(Operation(**self.facts(*_swap(item, _OPERATION))) for item in operations),
             unknown_facts=tuple(unknown),
@@ -414,11 +414,11 @@ class _Reader:
         reason = "med_mdtrt_type 与 med_type 相互矛盾"
         return (), UnknownFact("care_modes", f"{mode}/{visit}", reason)
 
-    def _internet(self, holder: Mapping[str, Any], path: str, modes: tuple[CareMode, ...]) -> bool | None:
+    def _internet(self, holder: Mapping[str, Any], path: str) -> bool | None:
         stated = self.one(_ext(holder, path), "internet", ("internet",), "flag", f"{path}.ext.")
         if stated is not None:
             return bool(stated)
-        return False if modes == ("inpatient",) or not self._profile.quirks.has_internet_hospital else None
+        return None if self._profile.quirks.has_internet_hospital else False
 
     def _lines(
         self,
