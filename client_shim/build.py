@@ -207,7 +207,8 @@ def build_driver() -> None:
     """Build the test program from our sources, with sanitizers; nghttp2 and mbedTLS come from the archive."""
     flags = (*COMMON_FLAGS, *SANITIZED, *WARNINGS, *INCLUDES)
     objects = compile_all([*own_sources(), driver_source()], BUILD / "objects" / "sanitized", flags)
-    run([*compiler(), *SANITIZED, *objects, str(THIRD_PARTY), "-lpthread", "-o", str(DRIVER)])
+    wrapped = [f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "realloc")]
+    run([*compiler(), *SANITIZED, *objects, str(THIRD_PARTY), *wrapped, "-lpthread", "-o", str(DRIVER)])
 
 
 def driver_source() -> Path:

@@ -12,6 +12,7 @@
 #include "precheck.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,31 @@
 #define ROUNDS 100
 
 static int calls;
+
+/* Linked with --wrap: the allocation that makes this count negative fails, and only that one. */
+static int allocations_until_failure = INT_MAX;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	return allocations_until_failure-- == 0 ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return allocations_until_failure-- == 0 ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return allocations_until_failure-- == 0 ? NULL : __real_realloc(old, size);
+}
 
 #define CHECK(condition) ((condition) ? (void)0 : fail(#condition, __LINE__))
 
@@ -138,6 +164,56 @@ static void failing_servers(const char *dead, const char *breaking)
 	pck_free(client);
 }
 
+/* What a client that ran out of memory still does. */
+static void exhausted_client(pck_client *client)
+{
+	pck_request request = {.struct_size = sizeof request, .format = 1, .document = "{}", .document_len = 2};
+	pck_void_request voiding = {.struct_size = sizeof voiding, .patient_id = "p", .encounter_id = "e"};
+	char why[PCK_ERROR_BYTES_MAX];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		CHECK(pck_check(client, &request, NULL, 0, NULL, NULL) == PCK_E_MEMORY);
+		CHECK(pck_commit(client, &request, NULL, NULL) == PCK_E_MEMORY);
+		CHECK(pck_void(client, &voiding, NULL, NULL) == PCK_E_MEMORY);
+		CHECK(pck_feedback(client, &request, NULL, 0, NULL, NULL, NULL) == PCK_E_MEMORY);
+		CHECK(pck_last_answer(client, NULL, 0, NULL, NULL) == PCK_E_MEMORY);
+		CHECK(pck_last_error(client, why, sizeof why, NULL) == PCK_OK && strcmp(why, "out of memory") == 0);
+	}
+}
+
+/* Fails every allocation of opening and of a first call in turn. */
+static void running_out_of_memory(const char *server)
+{
+	pck_options options = {.struct_size = sizeof options, .servers = server, .deadline_ms = PATIENT_MS};
+	pck_request request = {.struct_size = sizeof request, .format = 1};
+	pck_client *client;
+	char out[32];
+	int32_t opened, checked = PCK_E_MEMORY;
+	int failures = 0;
+	int n;
+
+	request.document = "{\"verdict\": 1, \"answer\": \"abc\"}";
+	request.document_len = (uint32_t)strlen(request.document);
+	for (n = 0;; n++) {
+		allocations_until_failure = n;
+		opened = pck_open(&options, &client, NULL, 0);
+		checked = opened == PCK_OK ? pck_check(client, &request, out, sizeof out, NULL, NULL) : opened;
+		if (allocations_until_failure >= 0)
+			break;
+		allocations_until_failure = INT_MAX;
+		CHECK(checked == PCK_E_MEMORY || (checked == PCK_WARN && strcmp(out, "abc") == 0));
+		CHECK((opened == PCK_OK) == (client != NULL));
+		if (checked == PCK_E_MEMORY && client != NULL)
+			exhausted_client(client);
+		failures += checked == PCK_E_MEMORY;
+		pck_free(client);
+	}
+	allocations_until_failure = INT_MAX;
+	CHECK(checked == PCK_WARN && failures > 10);
+	pck_free(client);
+}
+
 static void *call_and_wait(void *client)
 {
 	CHECK(check(client, "{\"sleep_s\": 25}", 0, NULL, 0, NULL) == PCK_E_CANCELLED);
@@ -189,6 +265,7 @@ int main(int argc, char **argv)
 	CHECK(threads() == threads_before);
 	cancelling(client);
 	pck_free(client);
+	running_out_of_memory(argv[1]);
 
 	failing_servers(argv[2], argv[3]);
 	client = open_client(argv[1], 20);

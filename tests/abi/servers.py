@@ -171,6 +171,11 @@ class RawConnection:
         taken, self._buffer = self._buffer[:count], self._buffer[count:]
         return taken
 
+    def linger(self):
+        """Read until the client closes: closing with something unread would reset what was sent."""
+        while self.sock.recv(65536):
+            pass
+
     def read_request(self):
         """Read until the client ended a stream; return its number and the DATA it carried."""
         if not self._greeted:

@@ -112,7 +112,7 @@ def test_a_reply_in_single_bytes():
         connection.read_request()
         for byte in whole(grpc_message(b"\x0a\x03abc\x10\x01\x18\x01")):
             connection.send(bytes([byte]))
-        connection.sock.recv(1)
+        connection.linger()
 
     with raw_server(handle) as (_, address), Client(address, deadline_ms=PATIENT_MS) as client:
         answer = client.check(b"{}")
@@ -134,7 +134,7 @@ def test_the_servers_words_are_decoded_and_made_harmless(encoded, shown):
     def handle(connection, _):
         connection.read_request()
         connection.send(HELLO + headers(1, {**OK_HEADERS, "grpc-status": "3", "grpc-message": encoded}, end=True))
-        connection.sock.recv(1)
+        connection.linger()
 
     with raw_server(handle) as (_, address), Client(address, deadline_ms=PATIENT_MS) as client:
         assert client.check(b"{}").error == f"server: gRPC status 3: {shown}"
