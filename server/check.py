@@ -102,7 +102,8 @@ class CheckService:
             same_line_by_content=read.profile.quirks.same_line == "content",
         )
         check_id = new_check_id(clock.now_ms())
-        head = AnswerHead(check_id, snapshot.revision, clock.now(), timeline.position)
+        answered_at = clock.now().astimezone(read.profile.time_zone)
+        head = AnswerHead(check_id, snapshot.revision, answered_at, timeline.position)
         try:
             reply = self._record(request, read, result, head, started)
         except DuplicateRequestError:

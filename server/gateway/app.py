@@ -16,6 +16,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import msgspec
 import orjson
 from google.protobuf.json_format import MessageToDict
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -44,6 +45,16 @@ _HTTP_OF: dict[grpc.StatusCode, int] = {
     grpc.StatusCode.PERMISSION_DENIED: 403,
 }
 HEALTH_DEADLINE_S = 2.0
+
+
+class VoidDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of POST /v1/void; as precheck.v1.VoidRequest."""
+
+    patient_id: str
+    encounter_id: str
+    order_ids: tuple[str, ...] = ()
+    item_code: str = ""
+    reason: str = ""
 
 
 class RefusedError(Exception):
@@ -145,13 +156,15 @@ class Gateway:
         return _json(_of_message(reply), is_gb18030=False)
 
     async def void(self, request: Request) -> Response:
-        """Take committed lines back out: {"patient_id", "encounter_id", "order_ids", "item_code", "reason"}."""
+        """Take committed lines back out."""
         body = await _body(request)
         try:
-            fields = orjson.loads(body)
-            message = check_pb2.VoidRequest(**fields, station_id=request.headers.get("precheck-station", ""))
-        except (ValueError, TypeError) as error:
+            fields = msgspec.json.decode(body, type=VoidDocument)
+        except msgspec.DecodeError as error:
             raise RefusedError(400, f"document: {error}") from error
+        message = check_pb2.VoidRequest(
+            **msgspec.structs.asdict(fields), station_id=request.headers.get("precheck-station", "")
+        )
         reply = await self._precheck.Void(message, timeout=limits.GATEWAY_DEADLINE_S)
         return _json(_of_message(reply), is_gb18030=False)
 
