@@ -1,0 +1,477 @@
+"""Write the generated parts of the reference from the code: `python docs/generate.py`, or `--check` to compare only.
+
+A part stands in a Markdown file between `<!-- generated: NAME -->` and `<!-- end generated -->`; NAME is a key of
+`PARTS`. What surrounds it is written by hand. Docstrings under attributes and constants are read from the source,
+as Python keeps none of them.
+"""
+
+import argparse
+import ast
+import importlib
+import re
+import sys
+import tempfile
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from google.protobuf import descriptor_pb2
+from grpc_tools import protoc
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from ruleset import case, document  # noqa: E402 - the checkout's own code, wherever this is run from
+from ruleset.facts import FACTS  # noqa: E402
+from ruleset.pack import source as pack_source  # noqa: E402
+from ruleset.templates import TEMPLATES  # noqa: E402
+from server import limits, profile, settings  # noqa: E402
+from server.cli import main as command_line  # noqa: E402
+from server.entrance import fields  # noqa: E402
+
+PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
+LIMIT_NAME = re.compile(r"_(MAX|MIN)(_|$)")
+METRIC_TYPES = {"Counter": "counter", "Histogram": "histogram", "gauge": "gauge"}
+
+
+def attribute_texts(path: Path, class_name: str = "") -> dict[str, str]:
+    """Return the texts under the attributes of a class, or under the constants of a module."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    body = tree.body
+    if class_name:
+        body = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == class_name).body
+    found: dict[str, str] = {}
+    name = ""
+    for node in body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            name = node.target.id
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+        elif name and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            found[name] = str(node.value.value)
+            name = ""
+        else:
+            name = ""
+    return found
+
+
+def one_line(text: str | None) -> str:
+    """Return a text for a cell of a table."""
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table."""
+    names = list(header)
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def type_text(type_: Any) -> str:
+    """Return a field's type as a reader of JSON, TOML or CSV thinks of it."""
+    if type_ is type(None):
+        return "null"
+    origin, arguments = typing.get_origin(type_), typing.get_args(type_)
+    if origin is typing.Literal:
+        return " / ".join("(empty)" if choice == "" else f"`{choice}`" for choice in arguments)
+    if origin in (tuple, list):
+        return f"list of {type_text(arguments[0])}"
+    if origin is dict:
+        return f"table of {type_text(arguments[1])}"
+    if arguments:
+        return " or ".join(type_text(argument) for argument in arguments if argument is not type(None))
+    named = {"Any": "any value", "str": "text", "int": "whole number", "bool": "true / false", "Decimal": "number", "datetime": "time"}
+    return named.get(type_.__name__, type_.__name__)
+
+
+def default_text(field: msgspec.structs.FieldInfo) -> str:
+    """Return a field's default, `required` where it has none."""
+    if field.required:
+        return "required"
+    value = field.default if field.default is not msgspec.NODEFAULT else ()
+    if value is None or value == () or (value == "" and value.__class__ is str):
+        return ""
+    if isinstance(value, (bool, int, str)):
+        return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    if isinstance(value, tuple):
+        return ", ".join(f"`{item}`" for item in value)
+    return ""
+
+
+def settings_part() -> str:
+    """Every setting, with its places."""
+    texts = attribute_texts(Path(settings.__file__), "Settings")
+    rows = []
+    for field in msgspec.structs.fields(settings.Settings):
+        option = f"`--{field.name}`" if field.name in command_line.SERVE_OPTIONS else ""
+        variable = f"`{settings.ENVIRONMENT_PREFIX}{field.name.upper()}`"
+        meaning = one_line(texts[field.name])
+        rows.append((f"`{field.name}`", variable, option, type_text(field.type), default_text(field), meaning))
+    return table(("key", "environment", "`serve` option", "type", "default", "meaning"), rows)
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield every command's parser, depth first."""
+    yield parser
+    for action in parser._actions:  # noqa: SLF001 - argparse offers no public list, and its help text differs by version
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
+            for child in action.choices.values():
+                yield from parsers(child)
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """Return the parser of the `precheck` command."""
+    return command_line._parser()  # noqa: SLF001 - the one place where it is made
+
+
+def arguments_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    """Yield each argument of a command with its help text."""
+    for action in parser._actions:  # noqa: SLF001 - as above
+        if isinstance(action, (argparse._HelpAction, argparse._SubParsersAction)):  # noqa: SLF001 - as above
+            continue
+        value = action.metavar or ("" if action.nargs == 0 else "/".join(action.choices or [action.dest.upper()]))
+        names = ", ".join(action.option_strings)
+        yield f"{names} {value}".strip(), action.help or ""
+
+
+def cli_part() -> str:
+    """Every command with its arguments."""
+    parts: list[str] = []
+    root = command_parser()
+    summaries = {
+        f"{parser.prog} {choice.dest}": choice.help or ""
+        for parser in parsers(root)
+        for action in parser._actions  # noqa: SLF001 - as above
+        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001 - as above
+        for choice in action._choices_actions  # noqa: SLF001 - as above
+    }
+    for parser in parsers(root):
+        text = ". ".join(filter(None, (summaries.get(parser.prog, ""), parser.description)))
+        parts.append(f"### {parser.prog}\n\n{text}\n")
+        rows = [(f"`{name}`", one_line(help_text)) for name, help_text in arguments_of(parser)]
+        if rows:
+            parts.append(table(("argument", "meaning"), rows))
+    return "\n".join(parts)
+
+
+def number_text(value: float) -> str:
+    """Return a number with thousands apart."""
+    return f"{value:,}"
+
+
+def limit_words(name: str) -> str:
+    """Return what the name of a limit says, for one without a text of its own."""
+    words, _, unit = re.sub(r"_(MAX|MIN)(_|$)", "|", name).lower().replace("_", " ").partition("|")
+    bound = "at least" if "_MIN" in name else "at most"
+    return f"{words}, {bound}" + (f", in {unit}" if unit else "")
+
+
+def limits_part() -> str:
+    """The limits of a message."""
+    texts = attribute_texts(Path(limits.__file__))
+    rows = [
+        (f"`{name}`", number_text(value), one_line(texts.get(name, "")) or limit_words(name))
+        for name, value in vars(limits).items()
+        if name.isupper() and name != "MEBIBYTE"
+    ]
+    return table(("name in `server/limits.py`", "value", "meaning"), rows)
+
+
+def other_limits() -> Iterator[tuple[str, str, float, str]]:
+    """Yield module, name, value and text of every other constant that is called a maximum or a minimum."""
+    for folder in ("server", "ruleset"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            relative = str(path.relative_to(ROOT))
+            if relative == "server/limits.py":
+                continue
+            texts = attribute_texts(path)
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+                    continue
+                name = node.targets[0].id
+                if not LIMIT_NAME.search(name) or not name.isupper() or name.startswith("_"):
+                    continue
+                value = getattr(importlib.import_module(relative.removesuffix(".py").replace("/", ".")), name)
+                yield relative, name, value, texts.get(name, "")
+
+
+def other_limits_part() -> str:
+    """The limits that are one module's own business."""
+    rows = [
+        (f"`{name}`", number_text(value), f"`{path}`", one_line(text) or limit_words(name))
+        for path, name, value, text in other_limits()
+        if isinstance(value, (int, float))
+    ]
+    return table(("name", "value", "where", "meaning"), rows)
+
+
+def facts_part() -> str:
+    """The dictionary of facts."""
+    rows = []
+    for fact in FACTS.values():
+        users = [template.id for template in TEMPLATES.values() if fact.name in template.needs]
+        national = ", ".join(f"`{name}`" for name in fact.national)
+        rows.append((f"`{fact.name}`", national, fact.label, one_line(fact.meaning), ", ".join(users)))
+    return table(("fact", "national field", "said to a doctor", "meaning", "needed by"), rows)
+
+
+def templates_part() -> str:
+    """The table of templates, and each one's columns."""
+    rows = []
+    details: list[str] = []
+    for template in TEMPLATES.values():
+        module = sys.modules[type(template).__module__]
+        columns = msgspec.structs.fields(template.columns)
+        names = ", ".join(f"`{field.name}`" for field in columns)
+        rows.append((template.id, template.title, names, ", ".join(f"`{need}`" for need in template.needs)))
+        evidence = ", ".join(f"`{{{name}}}`" for name in ("item", "date", *template.evidence))
+        details.append(f"### {template.id} {template.title}\n\n{one_line(module.__doc__)}\n")
+        details.append(f"{one_line(type(template).judge.__doc__)} {one_line(type(template).keys.__doc__)}\n")
+        details.append(f"{one_line(template.columns.__doc__)} A message may mention {evidence}.\n")
+        cells = [(f"`{field.name}`", type_text(field.type), default_text(field) or "empty") for field in columns]
+        details.append(table(("column", "type", "default"), cells))
+    return table(("id", "title", "columns of a row", "facts it needs"), rows) + "\n" + "\n".join(details)
+
+
+def fields_part() -> str:
+    """The field table of the national message."""
+    groups = {
+        "Patient": fields.PATIENT,
+        "Patient, `ext`": fields.PATIENT_EXT,
+        "Encounter": fields.ENCOUNTER,
+        "Diagnosis": fields.DIAGNOSIS,
+        "Operation": fields.OPERATION,
+        "Order line": fields.LINE,
+        "Order line, `ext`": fields.LINE_EXT,
+    }
+    parts: list[str] = []
+    for title, group in groups.items():
+        rows = [
+            (
+                f"`{field.national}`",
+                ", ".join(f"`{name}`" for name in field.names[1:]),
+                f"`{field.fact}`",
+                field.kind,
+                one_line(field.meaning),
+            )
+            for field in group
+        ]
+        parts.append(f"### {title}\n\n" + table(("national", "other names", "fact", "read as", "meaning"), rows))
+    return "\n".join(parts)
+
+
+def metrics_in_code() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+    """Yield name, type, labels and text of every metric that server/ makes."""
+    for path in sorted((ROOT / "server").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+                continue
+            function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if function in METRIC_TYPES:
+                name, text = ast.literal_eval(node.args[0]), ast.literal_eval(node.args[1])
+                labels = node.args[2] if len(node.args) > 2 and isinstance(node.args[2], ast.Tuple) else None
+                exposed = f"{name}_total" if function == "Counter" else name
+                yield exposed, METRIC_TYPES[function], ast.literal_eval(labels) if labels else (), text
+
+
+def metrics_part() -> str:
+    """Every metric."""
+    rows = [
+        (f"`{name}`", kind, ", ".join(f"`{label}`" for label in labels), one_line(text))
+        for name, kind, labels, text in sorted(metrics_in_code())
+    ]
+    return table(("metric", "type", "labels", "meaning"), rows)
+
+
+MEANINGS: Mapping[str, str] = {
+    "message_id": "Identifies the message; the finding ids are made from it among others.",
+    "time": "The message's own time; stands in for the begin of a line that has none.",
+    "triggers": "The moments in the visit at which the HIS asks; the strictest action of them counts.",
+    "patient": "The patient.",
+    "encounter": "The current encounter with the lines being written now.",
+    "history": "Past lines, by encounter.",
+    "care_modes": "The care modes that are possible: one where it is known; several leave some rows unknown.",
+    "internet": "Whether the encounter is an internet consultation; null: not known.",
+    "diagnoses": "Diagnoses of the encounter: `code`, `name`, `primary`, `recorded`.",
+    "operations": "Operations of the encounter: `code`, `name`, `performed`.",
+    "unknown_facts": "Facts that the sender could not tell: `fact`, `value`, `reason`.",
+    "lines": "Order or charge lines.",
+    "encounter_id": "Overwritten: the encounter that the line stands in.",
+    "facility_id": "The institution. On a line: overwritten by its encounter's.",
+    "position": "Overwritten: the line's place in the document.",
+    "ordinal": "Overwritten.",
+    "begin_stated": "Overwritten.",
+    "local_name": "The hospital's item name; herbs are matched by it where no pair knows the national name.",
+}
+"""What the fields of our JSON mean where neither the field table nor the fact model's own texts say it."""
+
+
+def json_part() -> str:
+    """Every field of our own JSON document."""
+    groups = (
+        ("The document", document.CheckDocument, None, ()),
+        ("`patient`", document.PatientDocument, "Patient", (*fields.PATIENT, *fields.PATIENT_EXT)),
+        ("`encounter`", document.EncounterDocument, "Encounter", fields.ENCOUNTER),
+        ("`history[]`", document.PastEncounterDocument, None, fields.ENCOUNTER),
+        ("`encounter.lines[]`, `history[].lines[]`", document.LineDocument, "Line", (*fields.LINE, *fields.LINE_EXT)),
+        ("`encounter.diagnoses[]`", case.Diagnosis, "Diagnosis", fields.DIAGNOSIS),
+        ("`encounter.operations[]`", case.Operation, "Operation", fields.OPERATION),
+    )
+    parts: list[str] = []
+    for title, struct, class_name, known in groups:
+        texts = attribute_texts(Path(case.__file__), class_name) if class_name else {}
+        national = {field.fact: field for field in known}
+        rows = []
+        for field in msgspec.structs.fields(struct):
+            twin = national.get(field.name)
+            meaning = MEANINGS.get(field.name) or (twin.meaning if twin else "") or texts.get(field.name, "")
+            shown = field.type if not _is_struct_list(field.type) else list
+            kind = type_text(shown) if shown is not list else "list of objects"
+            if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+                kind = "object"
+            rows.append((f"`{field.name}`", kind, f"`{twin.national}`" if twin else "", one_line(meaning)))
+        parts.append(f"### {title}\n\n" + table(("field", "type", "national", "meaning"), rows))
+    return "\n".join(parts)
+
+
+def _is_struct_list(type_: Any) -> bool:
+    arguments = typing.get_args(type_)
+    return bool(arguments) and isinstance(arguments[0], type) and issubclass(arguments[0], msgspec.Struct)
+
+
+def profile_part() -> str:
+    """The keys of a site profile."""
+    rows = []
+    for struct in (profile.ProfileSource, profile.Quirks, profile.SelfPayMark):
+        prefix = {profile.Quirks: "quirks.", profile.SelfPayMark: "quirks.self_pay[]."}.get(struct, "")
+        for field in msgspec.structs.fields(struct):
+            arguments = typing.get_args(field.type)
+            kind = "table" if field.name in ("codes", "transactions", "quirks") else ""
+            if not kind and arguments and arguments[0] is profile.SelfPayMark:
+                kind = "list of tables"
+            rows.append((f"`{prefix}{field.name}`", kind or type_text(field.type), default_text(field)))
+    lists = table(
+        ("code list", "may be mapped to"),
+        [
+            (f"`codes.{name}`", ", ".join(f"`{value}`" for value in values))
+            for name, values in profile.CODE_LISTS.items()
+        ],
+    )
+    return table(("key", "type", "default"), rows) + "\n" + lists
+
+
+def rule_file_part() -> str:
+    """The keys of pack.toml and rules/ID.toml."""
+    parts = []
+    for title, struct in (
+        ("`pack.toml`", pack_source.PackHead),
+        ("`rules/ID.toml`", pack_source.RuleSource),
+        ("`[[citations]]` of a rule", pack_source.CitationSource),
+    ):
+        rows = [
+            (
+                f"`{field.name}`",
+                "list of tables" if _is_struct_list(field.type) else type_text(field.type),
+                default_text(field),
+            )
+            for field in msgspec.structs.fields(struct)
+        ]
+        parts.append(f"{title}:\n\n" + table(("key", "type", "default"), rows))
+    return "\n".join(parts)
+
+
+def proto_files() -> list[descriptor_pb2.FileDescriptorProto]:
+    """Return the descriptors of proto/ with their comments."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "descriptors"
+        sources = [str(path) for path in sorted((ROOT / "proto").rglob("*.proto"))]
+        arguments = [f"--proto_path={ROOT / 'proto'}", "--include_source_info", f"--descriptor_set_out={target}"]
+        if protoc.main(["protoc", *arguments, *sources]):
+            raise SystemExit("docs/generate.py: protoc failed")
+        return list(descriptor_pb2.FileDescriptorSet.FromString(target.read_bytes()).file)
+
+
+def grpc_part() -> str:
+    """Services, messages and enums, with their comments."""
+    parts: list[str] = []
+    for file in proto_files():
+        comments = {tuple(place.path): one_line(place.leading_comments) for place in file.source_code_info.location}
+        parts.append(f"## `{file.name}`\n")
+        for number, service in enumerate(file.service):
+            parts.append(f"### service {service.name}\n\n{comments.get((6, number), '')}\n")
+            rows = [
+                (
+                    f"`{method.name}`",
+                    f"`{method.input_type.rpartition('.')[2]}` → `{method.output_type.rpartition('.')[2]}`",
+                    comments.get((6, number, 2, place), ""),
+                )
+                for place, method in enumerate(service.method)
+            ]
+            parts.append(table(("rpc", "messages", "meaning"), rows))
+        for number, enum in enumerate(file.enum_type):
+            parts.append(f"### enum {enum.name}\n\n{comments.get((5, number), '')}\n")
+            rows = [
+                (f"`{value.name}`", str(value.number), comments.get((5, number, 2, place), ""))
+                for place, value in enumerate(enum.value)
+            ]
+            parts.append(table(("name", "number", "meaning"), rows))
+        for number, message in enumerate(file.message_type):
+            parts.append(f"### message {message.name}\n\n{comments.get((4, number), '')}\n".replace("\n\n\n", "\n"))
+            rows = [
+                (str(field.number), f"`{field.name}`", field_type(field), comments.get((4, number, 2, place), ""))
+                for place, field in enumerate(message.field)
+            ]
+            parts.append(table(("no.", "field", "type", "meaning"), rows) if rows else "No fields.\n")
+    return "\n".join(parts)
+
+
+def field_type(field: descriptor_pb2.FieldDescriptorProto) -> str:
+    """Return a field's type as the .proto writes it."""
+    name = field.type_name.rpartition(".")[2]
+    kind = name or descriptor_pb2.FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
+    return f"repeated {kind}" if field.label == field.LABEL_REPEATED else kind
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "settings": settings_part,
+    "cli": cli_part,
+    "limits": limits_part,
+    "other-limits": other_limits_part,
+    "facts": facts_part,
+    "templates": templates_part,
+    "national-fields": fields_part,
+    "metrics": metrics_part,
+    "json": json_part,
+    "profile": profile_part,
+    "rule-file": rule_file_part,
+    "grpc": grpc_part,
+}
+
+
+def renewed(text: str) -> str:
+    """Return a document with its generated parts made anew."""
+    return PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]().strip()}\n\n{part[4]}", text)
+
+
+def main(arguments: list[str]) -> int:
+    """Write the documents; with `--check`, only say which ones would change."""
+    stale: list[str] = []
+    for path in sorted(DOCS.rglob("*.md")):
+        before = path.read_text(encoding="utf-8")
+        after = renewed(before)
+        if after != before:
+            stale.append(str(path.relative_to(ROOT)))
+            if "--check" not in arguments:
+                path.write_text(after, encoding="utf-8")
+    for name in stale:
+        print(f"{name}: {'out of date; run docs/generate.py' if '--check' in arguments else 'written'}")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
