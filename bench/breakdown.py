@@ -70,8 +70,8 @@ def run(
         inside_server = whole["server_elapsed_us"]["p50"]
         facts |= {"difference_over_echo_us": difference, "in_server_us": inside_server}
         rows.append(("whole call less echo, at p50", difference))
-        rows.append(("  of it from receipt to record, as the server recorded it", inside_server))
-        rows.append(("  of it elsewhere (commit, metrics, admission, wake-ups)", difference - inside_server))
+        rows.append(("  of it before the record, as the server recorded it (elapsed_us)", inside_server))
+        rows.append(("  of it elsewhere (record, metrics, admission, wake-ups)", difference - inside_server))
     return facts, table("Where the time goes: ten-line messages, one thread, us", ("", "p50"), rows)
 
 
