@@ -35,7 +35,7 @@ def run(ward: Ward, snapshot: Snapshot, *, quick: bool) -> tuple[dict[str, Any],
     cases = [(prescription, ward.case(prescription)) for prescription in ward.prescriptions]
     wards: dict[int, list[Judged]] = {}
     for lines in HISTORY_LINES:
-        chosen = cases[:PATIENTS_OF_LONG_HISTORY] if lines > 1_000 else cases
+        chosen = cases[: 3 if quick else PATIENTS_OF_LONG_HISTORY] if lines > 1_000 else cases
         wards[lines] = [(prescription, case, ward.timeline(prescription, lines)) for prescription, case in chosen]
         patients[lines] = len(chosen)
     for judged in wards.values():
