@@ -150,6 +150,9 @@ DAYS = tuple(DAY + timedelta(days=offset) for offset in range(-3, 3))
 def claims(draw: st.DrawFn) -> dict[str, Any]:
     current = draw(st.lists(lines(current=True), max_size=4))
     history = draw(st.lists(lines(current=False), max_size=4))
+    if current and draw(st.integers(0, 2)) == 2:  # the same item at the same time again
+        twin = {**draw(st.sampled_from(current)), **draw(st.sampled_from(({}, {"quantity": Decimal(1)})))}
+        draw(st.sampled_from((current, history))).append(twin)
     for number, line in enumerate((*current, *history), 1):
         line["position"] = number
         line["tag"] = f"{'c' if number <= len(current) else 'h'}{number}"

@@ -1,0 +1,154 @@
+"""Differences between engine and oracle that turned out to be the engine's, each as its smallest case."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from ruleset.evaluator import evaluate
+from ruleset.timeline import Timeline
+from tests.diff.harness import answer_of, case_of, engine_answer, snapshot_of, write_pack_source
+from tests.diff.oracle import Hint, judge, read_rows
+
+DAY = datetime(2026, 1, 28, 9)
+ITEM = {"item_code": "A", "item_name": "药"}
+ALONE = {"template": "T10", "rows": [{**ITEM, "not_paid": "alone"}]}
+COURSE = {"template": "T31", "rows": [{**ITEM, "max_days": "2"}]}
+PAIR = {"template": "T23", "kind": "safety", "rows": [{"herb_a": "甲", "herb_b": "乙"}]}
+SEX = {"template": "T06", "rows": [{**ITEM, "sex": "女"}]}
+PER_DAY = {"template": "T32", "rows": [{**ITEM, "max_qty": "2"}]}
+
+
+def line(**facts):
+    return {
+        "order_id": "",
+        "prescription_id": "P1",
+        "item_kind": "herb_piece",
+        "quantity": Decimal(1),
+        "price": Decimal(1),
+        "begin": DAY,
+        "encounter_id": "E1",
+        "facility_id": "F1",
+        **facts,
+    }
+
+
+def claim(*current, history=(), **encounter):
+    for number, each in enumerate((*current, *history), 1):
+        each["position"] = number
+        each["tag"] = f"{'c' if number <= len(current) else 'h'}{number}"
+    return {
+        "time": None,
+        "triggers": ["charging"],
+        "patient": {"id": "p", "sex": "male", "birth_date": date(1990, 1, 1)},
+        "encounter": {"id": "E1", "facility_id": "F1", "payer": "employee", **encounter},
+        "lines": list(current),
+        "history": list(history),
+    }
+
+
+@pytest.fixture
+def answers(tmp_path):
+    """Both answers, the engine's first."""
+
+    def both(rule, claim):
+        rule = {"kind": "payment", "action": "WARN", **rule}
+        source = write_pack_source(tmp_path / "source", [rule])
+        return engine_answer(case_of(claim), snapshot_of(source, tmp_path / "pack")), judge(claim, read_rows(source))
+
+    return both
+
+
+@pytest.mark.parametrize("days", [0, 3_661])
+def test_days_that_cannot_be_hide_no_stated_end(answers, days):
+    engine, oracle = answers(COURSE, claim(line(item_code="A", days=days, end=DAY + timedelta(days=2))))
+    assert engine == oracle
+    assert [finding.violating for finding in engine.findings] == [("c1",)]
+
+
+def test_refund_is_no_use_even_where_the_rule_is_no_payment_rule(answers):
+    course = {**COURSE, "kind": "safety"}
+    engine, oracle = answers(course, claim(line(item_code="A", days=3, quantity=Decimal(-1))))
+    assert engine == oracle
+    assert not engine.findings
+
+
+def test_line_of_unknown_kind_beside_a_herb_off_the_list_is_not_undecided(answers):
+    """Whether it is a herb or not, it is not alone: another herb of the prescription is not on the list."""
+    engine, oracle = answers(ALONE, claim(line(item_code="A", item_kind=None), line(item_code="B")))
+    assert engine == oracle
+    assert not engine.hints
+
+
+def test_pair_is_found_from_its_second_herb_where_the_first_has_no_time(answers):
+    engine, oracle = answers(
+        PAIR, claim(line(item_code="A", item_name="甲", begin=None), line(item_code="B", item_name="乙"))
+    )
+    assert engine == oracle
+    assert [finding.violating for finding in engine.findings] == [("c1", "c2")]
+
+
+@pytest.mark.parametrize("late", ["甲", "乙"])
+def test_pair_is_found_where_only_one_of_its_lines_is_of_a_day_in_force(answers, late):
+    rows = [{"herb_a": "甲", "herb_b": "乙", "valid_from": DAY.date().isoformat(), "valid_to": ""}]
+    lines = [line(item_code=name, item_name=name, begin=DAY - timedelta(days=name != late)) for name in ("甲", "乙")]
+    engine, oracle = answers({**PAIR, "rows": rows}, claim(*lines))
+    assert engine == oracle
+    assert [finding.violating for finding in engine.findings] == [("c1", "c2")]
+
+
+def test_pair_that_waits_for_the_payer_names_both_herbs(answers):
+    pair = {**PAIR, "exempt_payers": ["work_injury"]}
+    lines = [line(item_code=name, item_name=name) for name in ("甲", "乙")]
+    engine, oracle = answers(pair, claim(*lines, payer=None))
+    assert engine == oracle
+    assert engine.hints == [Hint("GZ0", "r0-0", ("c1", "c2"), ("payer",))]
+
+
+def test_operation_belongs_to_its_group_only_while_its_row_is_in_force(answers):
+    tomorrow = (DAY + timedelta(days=1)).date().isoformat()
+    rows = [
+        {"item_code": "A", "item_name": "术", "surgery_group": "g", "valid_from": ""},
+        {"item_code": "B", "item_name": "术", "surgery_group": "g", "valid_from": tomorrow},
+    ]
+    engine, oracle = answers({"template": "T37", "rows": rows}, claim(line(item_code="A"), line(item_code="B")))
+    assert engine == oracle
+    assert not engine.hints
+
+
+def test_item_is_not_exclusive_with_itself_on_one_line(answers):
+    row = {"main_code": "A", "main_name": "主", "sub_code": "A", "sub_name": "次", "window": "单日"}
+    engine, oracle = answers({"template": "T35", "rows": [row]}, claim(line(item_code="A")))
+    assert engine == oracle
+    assert not engine.findings
+
+
+def test_inpatient_is_not_on_the_internet(answers):
+    row = {**ITEM, "forbidden_modes": "互联网"}
+    engine, oracle = answers(
+        {"template": "T03", "kind": "legal", "rows": [row]}, claim(line(item_code="A"), care_modes=["inpatient"])
+    )
+    assert engine == oracle
+    assert not engine.hints
+
+
+@pytest.mark.parametrize("rule", [SEX, {**PER_DAY, "rows": [{**ITEM, "max_qty": "0.5"}]}])
+def test_half_a_cent_is_rounded_up(answers, rule):
+    """四舍五入, as every till does: 1 x 0.125, and 0.5 x 0.25 beyond the limit."""
+    price = Decimal("0.125") if rule is SEX else Decimal("0.25")
+    engine, oracle = answers(rule, claim(line(item_code="A", price=price)))
+    assert engine == oracle
+    assert [finding.amount for finding in engine.findings] == [Decimal("0.13")]
+
+
+def test_two_equal_charges_under_new_rx_ids_are_recognised_both(tmp_path):
+    """At a site whose rx_ids are new on every call: two equal charges, committed, are stated again."""
+    source = write_pack_source(tmp_path / "source", [{"kind": "payment", "action": "WARN", **PER_DAY}])
+    snapshot = snapshot_of(source, tmp_path / "pack")
+    two = claim(line(item_code="A", order_id="new1"), line(item_code="A", order_id="new2"))
+    case = case_of(two)
+    committed = [msgspec.structs.replace(each, order_id=f"0ld{each.position}") for each in case.lines]
+    answer = answer_of(evaluate(case, Timeline(committed), snapshot, same_line_by_content=True))
+    assert answer == judge(two, read_rows(source))
+    assert not answer.findings
