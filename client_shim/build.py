@@ -223,7 +223,7 @@ def build(*, sanitize: bool = False) -> None:
     with (BUILD / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         this = Path(__file__)
-        pins = [this, this.parent / "sources.py", *(NATIVE / "third_party").glob("*.patch")]
+        pins = [this, this.parent / "sources.py"]
         third_party = digest([*pins, NATIVE / "src" / "tls_mbedtls_config.h"])
         step((THIRD_PARTY, NGHTTP2, MBEDTLS), third_party, build_third_party)
         if sanitize:

@@ -103,7 +103,7 @@ def version() -> int:
 
 def result_name(result: int) -> str:
     """Return the name of a result, as `PCK_E_TIMEOUT`."""
-    return ffi.string(lib.pck_result_name(result)).decode()
+    return str(ffi.string(lib.pck_result_name(result)), "ascii")
 
 
 class Client:
@@ -233,7 +233,7 @@ class Client:
         """Return what went wrong in the last call; empty if nothing did."""
         text = ffi.new("char[]", lib.PCK_ERROR_BYTES_MAX)
         lib.pck_last_error(self._handle, text, len(text), ffi.NULL)
-        return ffi.string(text).decode()
+        return str(ffi.string(text), "utf-8")
 
     def cancel(self) -> None:
         """Make a call that another thread is blocked in end with PCK_E_CANCELLED."""
