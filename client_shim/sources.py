@@ -175,7 +175,8 @@ def extract(source: Source, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         with tarfile.open(tarball) as archive:
-            # The hash has vouched for every member; Pythons before 3.11.4 have no filter to ask for.
+            # Pythons before 3.11.4 have no filter to ask for; the hash has vouched for every member.
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
             archive.extractall(scratch)  # noqa: S202 - see above
         tree = Path(scratch) / source.name
         for patch in source.patches:
