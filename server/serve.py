@@ -34,7 +34,7 @@ from server.store import Store
 
 log = structlog.get_logger("precheck.serve")
 
-GATEWAY_STOP_MAX_S = 3.0
+GATEWAY_STOP_MAX_S = 4.0
 GATEWAY_RESTARTS_MAX = 10
 GATEWAY_RESTART_WAIT_S = 1.0
 HTTP_BIND_WAIT_S = 5.0

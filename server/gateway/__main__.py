@@ -13,7 +13,7 @@ import uvicorn
 
 from server.gateway.app import make_app
 
-DRAIN_MAX_S = 5
+DRAIN_MAX_S = 3
 
 
 def _end_with_parent() -> None:
