@@ -13,6 +13,7 @@ import sys
 import tempfile
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ if str(ROOT) not in sys.path:
 
 from ruleset import case, document  # noqa: E402 - the checkout's own code, wherever this is run from
 from ruleset.facts import FACTS  # noqa: E402
-from ruleset.pack import source as pack_source  # noqa: E402
 from ruleset.templates import TEMPLATES  # noqa: E402
 from server import limits, profile, settings  # noqa: E402
 from server.cli import main as command_line  # noqa: E402
@@ -85,7 +85,14 @@ def type_text(type_: Any) -> str:
         return f"table of {type_text(arguments[1])}"
     if arguments:
         return " or ".join(type_text(argument) for argument in arguments if argument is not type(None))
-    named = {"Any": "any value", "str": "text", "int": "whole number", "bool": "true / false", "Decimal": "number", "datetime": "time"}
+    named = {
+        "Any": "any value",
+        "str": "text",
+        "int": "whole number",
+        "bool": "true / false",
+        "Decimal": "number",
+        "datetime": "time",
+    }
     return named.get(type_.__name__, type_.__name__)
 
 
@@ -159,7 +166,7 @@ def cli_part() -> str:
     return "\n".join(parts)
 
 
-def number_text(value: float) -> str:
+def number_text(value: float | Decimal) -> str:
     """Return a number with thousands apart."""
     return f"{value:,}"
 
@@ -205,7 +212,7 @@ def other_limits_part() -> str:
     rows = [
         (f"`{name}`", number_text(value), f"`{path}`", one_line(text) or limit_words(name))
         for path, name, value, text in other_limits()
-        if isinstance(value, (int, float))
+        if isinstance(value, (int, float, Decimal))
     ]
     return table(("name", "value", "where", "meaning"), rows)
 
@@ -365,26 +372,6 @@ def profile_part() -> str:
     return table(("key", "type", "default"), rows) + "\n" + lists
 
 
-def rule_file_part() -> str:
-    """The keys of pack.toml and rules/ID.toml."""
-    parts = []
-    for title, struct in (
-        ("`pack.toml`", pack_source.PackHead),
-        ("`rules/ID.toml`", pack_source.RuleSource),
-        ("`[[citations]]` of a rule", pack_source.CitationSource),
-    ):
-        rows = [
-            (
-                f"`{field.name}`",
-                "list of tables" if _is_struct_list(field.type) else type_text(field.type),
-                default_text(field),
-            )
-            for field in msgspec.structs.fields(struct)
-        ]
-        parts.append(f"{title}:\n\n" + table(("key", "type", "default"), rows))
-    return "\n".join(parts)
-
-
 def proto_files() -> list[descriptor_pb2.FileDescriptorProto]:
     """Return the descriptors of proto/ with their comments."""
     with tempfile.TemporaryDirectory() as folder:
@@ -448,7 +435,6 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "metrics": metrics_part,
     "json": json_part,
     "profile": profile_part,
-    "rule-file": rule_file_part,
     "grpc": grpc_part,
 }
 
