@@ -140,7 +140,9 @@ def _scenes(
     body: Mapping[str, Any], path: str, profile: Profile
 ) -> tuple[tuple[str, ...], tuple[Trigger, ...], list[Note]]:
     """Return the scenes as sent, what they mean, and a note for each that the profile does not list."""
-    text = _text_of(body, f"{path}trig_scen", ("trig_scen", "trigScen"))
+    # A trigScen that is an object is where some vendors put the body, not a scene.
+    names = [name for name in ("trig_scen", "trigScen") if not isinstance(body.get(name), dict)]
+    text = _text_of(body, f"{path}trig_scen", names)
     scenes = tuple(filter(None, (part.strip() for part in text.replace("，", ",").split(","))))
     notes: list[Note] = []
     triggers: list[Trigger] = []
@@ -173,7 +175,7 @@ def _patient_object(body: Mapping[str, Any], path: str) -> tuple[Mapping[str, An
 def _text_of(holder: Mapping[str, Any], path: str, names: Sequence[str]) -> str:
     for name in names:
         value = holder.get(name)
-        if value is not None and not isinstance(value, dict):
+        if value is not None:
             try:
                 return values.text(value)
             except values.BadValueError as error:

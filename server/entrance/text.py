@@ -75,6 +75,9 @@ def _fault(text: str) -> EntranceError:
         return EntranceError(field, None, "the document ends in the middle (truncated JSON)")
     try:
         json.loads(text, strict=False)
+        is_json = "surrogate" not in problem  # which only the lenient reader takes
     except (ValueError, RecursionError):
+        is_json = False
+    if not is_json:
         return EntranceError(field, None, f"not valid JSON: {problem}")
     return EntranceError(field, None, f"control characters in a text must be escaped: {problem}")

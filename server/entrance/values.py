@@ -112,6 +112,8 @@ def time(value: Any, zone: tzinfo) -> datetime | None:
         if stripped in NOTHING:
             return None
         if stripped.isascii() and stripped.isdigit() and len(stripped) not in _DIGIT_FORMATS:
+            if len(stripped) > _EPOCH_MS_DIGITS:
+                raise BadValueError("expected milliseconds since 1970")
             result = _epoch_ms(int(stripped), zone)
         else:
             result = _parsed(stripped)
@@ -125,7 +127,10 @@ def time(value: Any, zone: tzinfo) -> datetime | None:
     else:
         raise BadValueError("expected a date")
     if result.tzinfo is not None:
-        result = result.astimezone(zone).replace(tzinfo=None)
+        try:
+            result = result.astimezone(zone).replace(tzinfo=None)
+        except OverflowError:  # before the year 1 or after 9999
+            return None
     return result if YEAR_MIN <= result.year <= YEAR_MAX else None
 
 
@@ -135,7 +140,7 @@ def _parsed(stripped: str) -> datetime:
     except ValueError:
         pass
     try:
-        if stripped.isdigit():
+        if len(stripped) in _DIGIT_FORMATS and stripped.isdigit():
             return _digits(stripped)
         parts = re.fullmatch(
             r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d*)?)?)?",
