@@ -142,9 +142,14 @@ def judge(claim: Claim, rows: list[Row]) -> Answer:
         gaps.append(("no_current_line", ""))
     if not claim["patient"].get("id"):
         gaps.append(("no_patient_id", ""))
+    if any(line.get("begin") is None for line in claim["history"]):  # it is in no window, which is not silent
+        gaps.append(("history_without_time", ""))
     known_names = {row.cells[side] for row in rows if row.template == "T23" for side in ("herb_a", "herb_b")}
     something_judged = False
     for line in claim["lines"]:  # N1: only current lines are judged
+        if is_refund(line):  # N8: it takes something back, which no rule forbids
+            something_judged = True
+            continue
         if line.get("begin") is None:
             gaps.append(("no_order_time", line["tag"]))
             continue
@@ -177,7 +182,7 @@ def conclude(
     rule = row.rule
     payer = claim["encounter"].get("payer")
     exempt = rule.get("exempt_payers", [])
-    if rule["kind"] == "payment" and (line.get("self_pay") or is_refund(line)):  # N13; N8: a refund violates nothing
+    if rule["kind"] == "payment" and line.get("self_pay"):  # N13
         return
     if payer in exempt:  # N3
         return
@@ -249,6 +254,11 @@ def others_of(line: LineDict, claim: Claim) -> list[LineDict]:
     return [other for other in (*claim["lines"], *claim["history"]) if other is not line]
 
 
+def charged_beside(line: LineDict, claim: Claim) -> list[LineDict]:
+    """N13: what the patient pays for is outside payment rules: it does not count against another line either."""
+    return [other for other in others_of(line, claim) if not other.get("self_pay")]
+
+
 def not_later(other: LineDict, line: LineDict) -> bool:
     """N1: later lines do not count against a line. A line without a time is in no window."""
     return other.get("begin") is not None and place(other) <= place(line)
@@ -316,10 +326,9 @@ def opinions(row: Row, line: LineDict, claim: Claim, rows: list[Row], known_name
         return exclusive_pairs(row, line, claim)
     if not line.get("item_code") or line["item_code"] not in row.codes():
         return []
-    if row.template == "T10":
-        opinion = herb_payment(row, line, claim, rows)
-    elif row.template == "T37":
-        opinion = surgery_discount(row, line, claim, rows)
+    if row.template in ("T10", "T34", "T37"):  # which ask what the rows say of other lines
+        ask = {"T10": herb_payment, "T34": second_line, "T37": surgery_discount}[row.template]
+        opinion = ask(row, line, claim, rows)
     else:
         opinion = {
             "T01": insurance,
@@ -330,7 +339,6 @@ def opinions(row: Row, line: LineDict, claim: Claim, rows: list[Row], known_name
             "T08": text_only,
             "T31": course,
             "T32": quantity,
-            "T34": second_line,
         }[row.template](row, line, claim)
     return [opinion] if opinion is not None else []
 
@@ -414,6 +422,8 @@ def herb_payment(row: Row, line: LineDict, claim: Claim, rows: list[Row]) -> Opi
     for other in others_of(line, claim):
         if not same_prescription(line, other) or other.get("item_kind") not in ("herb_piece", None):
             continue
+        if is_refund(other):  # no herb that anybody takes
+            continue
         if other.get("item_kind") is None:
             missing.add("item_kind")
             continue
@@ -440,6 +450,8 @@ def herb_pairs(row: Row, line: LineDict, claim: Claim, known_names: set[str]) ->
         names = (herb_name(line, known_names), herb_name(other, known_names))
         if not same_prescription(line, other) or names not in (pair, pair[::-1]):
             continue
+        if is_refund(other):  # no herb that anybody takes
+            continue
         if any(kind not in (*HERBS, None) for kind in kinds):
             continue
         if None in kinds:
@@ -453,11 +465,9 @@ def herb_pairs(row: Row, line: LineDict, claim: Claim, known_names: set[str]) ->
 
 def course(row: Row, line: LineDict, claim: Claim) -> Opinion | None:
     """N6."""
-    if is_refund(line):
-        return None
     counted = [
         other
-        for other in others_of(line, claim)
+        for other in charged_beside(line, claim)
         if same("item_code", line, other) and same("encounter_id", line, other)
         if not_later(other, line) and not is_refund(other)
     ]
@@ -475,7 +485,7 @@ def quantity(row: Row, line: LineDict, claim: Claim) -> Opinion | None:
     limit = Fraction(row.cells["max_qty"])
     day = line["begin"].date()
     counted: list[tuple[LineDict, Fraction]] = []  # with the share of its quantity that counts
-    for other in others_of(line, claim):
+    for other in charged_beside(line, claim):
         if not same("item_code", line, other) or not not_later(other, line):
             continue
         if row.cells.get("period_days"):
@@ -497,10 +507,17 @@ def quantity(row: Row, line: LineDict, claim: Claim) -> Opinion | None:
     return Opinion({"quantity"}) if len(known) < len(counted) else None
 
 
-def second_line(row: Row, line: LineDict, claim: Claim) -> Opinion | None:
-    """Default actions: a hint, once per encounter."""
-    for other in others_of(line, claim):
-        if same("item_code", line, other) and same("encounter_id", line, other) and not_later(other, line):
+def second_line(row: Row, line: LineDict, claim: Claim, rows: list[Row]) -> Opinion | None:
+    """Default actions: a hint, once per encounter: at the first line of the item that such a row speaks of."""
+    for other in charged_beside(line, claim):
+        if is_refund(other) or not same("item_code", line, other) or not same("encounter_id", line, other):
+            continue
+        if not_later(other, line) and any(
+            entry.template == "T34"
+            and entry.cells["item_code"] == other["item_code"]
+            and entry.in_force(other["begin"].date())
+            for entry in rows
+        ):
             return None
     return Opinion({"first_line_treatment"})
 
@@ -510,7 +527,7 @@ def exclusive_pairs(row: Row, line: LineDict, claim: Claim) -> list[Opinion]:
     if line.get("item_code") != row.cells["sub_code"]:
         return []
     found = []
-    for other in others_of(line, claim):
+    for other in charged_beside(line, claim):
         if other.get("item_code") != row.cells["main_code"] or is_refund(other):
             continue
         if row.cells["window"] == "单次就诊":
@@ -531,7 +548,7 @@ def exclusive_pairs(row: Row, line: LineDict, claim: Claim) -> list[Opinion]:
 def surgery_discount(row: Row, line: LineDict, claim: Claim, rows: list[Row]) -> Opinion | None:
     """N11."""
     day = line["begin"].date()
-    for other in others_of(line, claim):
+    for other in charged_beside(line, claim):
         if other.get("begin") is None or other["begin"].date() != day or not same("facility_id", line, other):
             continue
         if is_refund(other):

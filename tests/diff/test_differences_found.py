@@ -67,7 +67,7 @@ def test_days_that_cannot_be_hide_no_stated_end(answers, days):
     assert [finding.violating for finding in engine.findings] == [("c1",)]
 
 
-def test_refund_is_no_use_even_where_the_rule_is_no_payment_rule(answers):
+def test_refund_is_no_use_of_its_item(answers):
     course = {**COURSE, "kind": "safety"}
     engine, oracle = answers(course, claim(line(item_code="A", days=3, quantity=Decimal(-1))))
     assert engine == oracle
@@ -106,6 +106,24 @@ def test_pair_that_waits_for_the_payer_names_both_herbs(answers):
     assert engine.hints == [Hint("GZ0", "r0-0", ("c1", "c2"), ("payer",))]
 
 
+@pytest.mark.parametrize("taken_back", ["甲", "乙"])
+@pytest.mark.parametrize("in_history", [False, True])
+def test_herb_that_is_taken_back_stands_in_no_pair(answers, taken_back, in_history):
+    one, other = (
+        line(item_code=name, item_name=name, quantity=Decimal(-1 if name == taken_back else 1))
+        for name in sorted(("甲", "乙"), key=taken_back.__eq__)
+    )
+    engine, oracle = answers(PAIR, claim(one, history=[other]) if in_history else claim(one, other))
+    assert engine == oracle
+    assert not engine.findings
+
+
+def test_herb_that_is_taken_back_is_no_herb_of_the_prescription(answers):
+    engine, oracle = answers(ALONE, claim(line(item_code="A"), line(item_code="A", quantity=Decimal(-1))))
+    assert engine == oracle
+    assert [(finding.violating, finding.related) for finding in engine.findings] == [(("c1",), ())]
+
+
 def test_operation_belongs_to_its_group_only_while_its_row_is_in_force(answers):
     tomorrow = (DAY + timedelta(days=1)).date().isoformat()
     rows = [
@@ -140,6 +158,16 @@ def test_half_a_cent_is_rounded_up(answers, rule):
     engine, oracle = answers(rule, claim(line(item_code="A", price=price)))
     assert engine == oracle
     assert [finding.amount for finding in engine.findings] == [Decimal("0.13")]
+
+
+def test_stored_line_without_a_time_is_not_silent(tmp_path):
+    """The same answer as when the message brings the line."""
+    source = write_pack_source(tmp_path / "source", [{"kind": "payment", "action": "WARN", **PER_DAY}])
+    snapshot = snapshot_of(source, tmp_path / "pack")
+    whole = claim(line(item_code="A"), history=[line(item_code="A", begin=None)])
+    case = case_of(whole)
+    bare = msgspec.structs.replace(case, history=())
+    assert engine_answer(bare, snapshot, case.history) == judge(whole, read_rows(source))
 
 
 def test_two_equal_charges_under_new_rx_ids_are_recognised_both(tmp_path):
