@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,9 +215,12 @@ static void running_out_of_memory(const char *server)
 	pck_free(client);
 }
 
+static atomic_int ended;
+
 static void *call_and_wait(void *client)
 {
 	CHECK(check(client, "{\"sleep_s\": 25}", 0, NULL, 0, NULL) == PCK_E_CANCELLED);
+	atomic_store(&ended, 1);
 	return NULL;
 }
 
@@ -227,12 +231,13 @@ static void cancelling(pck_client *client)
 	int i;
 
 	for (i = 0; i < 5; i++) {
+		atomic_store(&ended, 0);
 		CHECK(pthread_create(&thread, NULL, call_and_wait, client) == 0);
 		/* Too early, it has no effect; so it is repeated until the call has ended. */
-		do {
+		while (!atomic_load(&ended)) {
 			nanosleep(&pause, NULL);
 			pck_cancel(client);
-		} while (pck_last_error(client, NULL, 0, NULL) == PCK_E_BUSY);
+		}
 		pthread_join(thread, NULL);
 	}
 }

@@ -101,7 +101,11 @@ class ServerProcess:
         self.address = f"127.0.0.1:{self.port}"
 
     def stop(self):
+        """Stop the process; return when every thread of it stands still."""
         self._process.send_signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self._process.pid}/task")
+        while any((task / "stat").read_text().rpartition(")")[2].split()[0] != "T" for task in tasks.iterdir()):
+            time.sleep(0.001)
 
     def resume(self):
         self._process.send_signal(signal.SIGCONT)

@@ -10,29 +10,33 @@ import pytest
 from client_shim.build import DRIVER, EXAMPLE, ROOT
 from tests.abi.servers import SETTINGS, frame, free_port, grpc_server, raw_server
 
-TRANSLATABLE = {**os.environ, "LC_ALL": "C"}
+# On a loaded machine; a few seconds otherwise.
+BUILD_SECONDS_MAX = 280
+
+PLAIN = {**os.environ, "LC_ALL": "C"}
 
 
-def run(*command):
+def run(*command, timeout=50):
     # Python ignores SIGPIPE and children inherit that; a station does not.
     return subprocess.run(
         [str(part) for part in command],
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=timeout,
         check=False,
-        env=TRANSLATABLE,
+        env=PLAIN,
         restore_signals=True,
     )
 
 
 @pytest.fixture(scope="module")
 def driver():
-    built = run(sys.executable, "-m", "client_shim.build", "--sanitize")
+    built = run(sys.executable, "-m", "client_shim.build", "--sanitize", timeout=BUILD_SECONDS_MAX)
     assert built.returncode == 0, built.stderr
     return DRIVER
 
 
+@pytest.mark.timeout(300)
 def test_the_driver_is_clean_under_address_and_undefined_behaviour_sanitizers(driver):
     def break_off(connection, _):
         connection.send(frame(SETTINGS, 0, 0))
@@ -45,6 +49,7 @@ def test_the_driver_is_clean_under_address_and_undefined_behaviour_sanitizers(dr
     assert int(re.match(r"(\d+) calls", done.stdout)[1]) > 800
 
 
+@pytest.mark.timeout(300)
 def test_the_driver_would_notice(driver, server):
     """Swap two servers, and it must complain: it is no program that always says ok."""
     done = run(driver, f"127.0.0.1:{free_port()}", server[1], server[1])
