@@ -7,6 +7,7 @@ Durability: with `process`, what was answered survives `kill -9` (the operating 
 can lose the last moments. With `power` every transaction waits for the disk.
 """
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -176,9 +177,12 @@ class Store:
                 connection.execute("BEGIN IMMEDIATE")
                 work(connection)
                 connection.execute("COMMIT")
-            except sqlite3.Error as error:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+            except BaseException as error:
+                with contextlib.suppress(sqlite3.Error):  # a closed connection has no transaction to ask for
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                if not isinstance(error, sqlite3.Error):
+                    raise
                 if isinstance(error, sqlite3.IntegrityError) and "request_id" in str(error):
                     raise DuplicateRequestError(f"store: {error}") from error
                 raise StoreError(f"store: {error}") from error
