@@ -84,7 +84,7 @@ def test_order_of_lines_changes_nothing(pack, claim, random):
 
 
 @SETTINGS
-@given(packs, telling_claims, st.lists(st.sampled_from(("message", "store", "both", "stale")), min_size=4, max_size=4))
+@given(packs, telling_claims, st.lists(st.sampled_from(("message", "store", "both", "stale")), min_size=5, max_size=5))
 def test_where_history_comes_from_changes_nothing(pack, claim, origins):
     """`both`: committed, and stated again by the message. `stale`: the same, but what was committed was corrected."""
     snapshot = small_snapshot(pack)

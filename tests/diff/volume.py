@@ -149,6 +149,8 @@ class Volume:
             line = self._line(row.cells["item_code"], day)
             line["quantity"] = total if len(lines) == 2 else min(total, limit, Decimal(rng.choice((1, 2, 12, 24))))
             total -= line["quantity"]
+            if rng.random() < 0.1:
+                line["quantity"] = None
             if line["begin"] and rng.random() < 0.2:
                 line["end"] = line["begin"] + timedelta(days=rng.choice((1, 2)))
             lines.append(line)
