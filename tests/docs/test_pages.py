@@ -146,7 +146,7 @@ def readme_block(name, command):
 
 
 def comparable(text):
-    text = re.sub(r"\b01[0-9A-Z]{24}\b", "ID", text)
+    text = re.sub(r"\b[0-9A-Z]{26}\b", "ID", text)
     text = re.sub(r"\d+\.\d (m?s)\b", r"TIME \1", text)
     text = re.sub(r"127\.0\.0\.1:\d+", "ADDRESS", text)
     return re.sub(r"\+[0-9a-f]{12}", "+DIGEST", text)
