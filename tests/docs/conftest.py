@@ -10,6 +10,7 @@ from ruleset.pack.file import PackFile
 from ruleset.snapshot import Snapshot
 from server.entrance.national import read_message
 from server.entrance.national_answer import AnswerHead, national_answer
+from server.entrance.own_answer import own_answer
 from server.profile import Profiles
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -22,11 +23,25 @@ def starter_pack(tmp_path_factory):
     return Snapshot([LoadedPack(PackFile(file))])
 
 
+HEAD = AnswerHead("0" * 26, "nhsa@1", datetime.fromisoformat("2026-07-06T09:00:00+08:00"), 0)
+
+
 @pytest.fixture(scope="session")
-def answer_of_sample(starter_pack):
-    """The answer to docs/samples/block.json, which has a finding and something not evaluated."""
+def sample(starter_pack):
+    """The message docs/samples/block.json with its result: a finding and something not evaluated."""
     document = json.loads((ROOT / "docs/samples/block.json").read_text(encoding="utf-8"))
     message = read_message(document, "3101", Profiles("", "default"))
-    result = evaluate_without_history(message.case, starter_pack)
-    head = AnswerHead("0" * 26, "nhsa@1", datetime.fromisoformat("2026-07-06T09:00:00+08:00"), 0)
-    return national_answer(message, result, head, committed_lines=0)[0]
+    return message, evaluate_without_history(message.case, starter_pack)
+
+
+@pytest.fixture(scope="session")
+def answer_of_sample(sample):
+    """The national answer to it."""
+    return national_answer(*sample, HEAD, committed_lines=0)[0]
+
+
+@pytest.fixture(scope="session")
+def own_answer_of_sample(sample):
+    """Our own answer to it."""
+    message, result = sample
+    return own_answer(message.case, result, HEAD)[0]

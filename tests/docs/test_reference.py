@@ -1,5 +1,6 @@
 """Everything that can be set, called, counted or exceeded has its place in the reference."""
 
+import json
 import re
 import subprocess
 import sys
@@ -186,3 +187,24 @@ def test_every_key_of_a_real_answer_is_described(key, answer_of_sample):
     text = page("reference/national-message.md")
     missing = [name for name in held if f"`{name}`" not in text and f"`{name}[]`" not in text]
     assert not missing
+
+
+def test_every_key_of_our_own_answer_is_described(own_answer_of_sample):
+    text = page("reference/json.md").partition("## The answer")[2]
+    answer = own_answer_of_sample
+    held = [*answer, *answer["findings"][0], *answer["not_evaluated"][0], *answer["findings"][0]["violating"][0]]
+    assert not [name for name in held if f"`{name}`" not in text and f"`{name}[]`" not in text]
+
+
+def holds(whole, part):
+    """Say whether every value of `part` stands in the same place of `whole`."""
+    if isinstance(part, dict):
+        return all(key in whole and holds(whole[key], value) for key, value in part.items())
+    if isinstance(part, list):
+        return len(whole) == len(part) and all(map(holds, whole, part))
+    return whole == part
+
+
+def test_the_answer_on_the_start_page_is_the_real_one(answer_of_sample):
+    (shown,) = re.findall(r"```json\n(.*?)```", page("start.md"), re.DOTALL)
+    assert holds(answer_of_sample, json.loads(shown))
