@@ -51,9 +51,9 @@ def prepare(source: Path, folder: Path) -> Path:
     The file's name has the pack's revision and digest, so equal content is prepared once and nothing is ever
     overwritten with something else. Raises ActivationError.
     """
+    unnamed = folder / f"unnamed-{clock.now_ms()}-{threading.get_ident()}.pack"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        unnamed = folder / f"unnamed-{clock.now_ms()}-{threading.get_ident()}.pack"
         try:
             if source.is_dir():
                 compile_pack(source, unnamed)
@@ -74,7 +74,7 @@ def prepare(source: Path, folder: Path) -> Path:
     except PackError as error:
         raise ActivationError(f"{source}: not compiled:\n{error}") from error
     except PackFileError as error:
-        raise ActivationError(str(error)) from error
+        raise ActivationError(str(error).replace(str(unnamed), str(source))) from error
     except KeyError as error:
         raise ActivationError(f"{source}: needs template {error}, which this version does not have") from error
     except OSError as error:
