@@ -128,9 +128,13 @@ class Server:
         return float(values[0]) if values else 0.0
 
     def children(self):
-        """Return the ids of the processes that the server started."""
-        found = Path(f"/proc/{self.pid}/task/{self.pid}/children")
-        return [int(number) for number in found.read_text().split()] if found.exists() else []
+        """Return the ids of the processes that any thread of the server started."""
+        lists = Path(f"/proc/{self.pid}/task").glob("*/children")
+        found = []
+        for children in lists:
+            with contextlib.suppress(OSError):
+                found.extend(int(number) for number in children.read_text().split())
+        return found
 
     def gateway(self):
         """Return the id of the gateway process."""

@@ -1,0 +1,123 @@
+"""The server's end: SIGTERM drains, nothing is left behind, what dies comes back."""
+
+import os
+import signal
+import threading
+import time
+
+import grpc
+import pytest
+from precheck.v1 import operations_pb2, operations_pb2_grpc
+
+from client_shim import Format
+from tests.web.messages import CHILD_DRUG, CHILD_ONLY, encoded, encounter, message, order, rules
+from tests.web.packs import write_pack
+from tests.web.product import PATIENCE_S, STOP_MAX_S, Server, command, is_alive, until
+
+SLOW_CALLS = 3
+
+
+def slow_message():
+    """A message that takes a moment: as much history as is allowed."""
+    past = [{"rx_id": f"R{n}", "hilist_code": "X", "curr_drord_flag": "0"} for n in range(20_000)]
+    return message([order(CHILD_DRUG)], past=[encounter(past, mdtrt_id="E0")])
+
+
+@pytest.fixture
+def started(tmp_path):
+    with Server(tmp_path / "data", "--pack", write_pack(tmp_path / "pack")) as server:
+        yield server
+
+
+def in_flight(stub):
+    return stub.GetStatus(operations_pb2.GetStatusRequest(), timeout=PATIENCE_S).in_flight
+
+
+def over_http(server, document, answers):
+    answers.append(rules(server.check(document)))
+
+
+def over_the_c_library(server, document, answers):
+    with server.client() as client:
+        answers.append(client.check(encoded(document), format=Format.NHSA_3101).result)
+
+
+@pytest.mark.parametrize(("send", "answer"), [(over_http, [CHILD_ONLY]), (over_the_c_library, 1)])
+def test_sigterm_while_calls_are_in_flight(started, send, answer):
+    gateway = started.gateway()
+    answers = []
+    documents = [slow_message() for _ in range(SLOW_CALLS)]
+    threads = [threading.Thread(target=send, args=(started, document, answers)) for document in documents]
+    with grpc.insecure_channel(started.grpc) as channel:
+        stub = operations_pb2_grpc.OperationsStub(channel)
+        assert in_flight(stub) == 0
+        for thread in threads:
+            thread.start()
+        until(lambda: in_flight(stub) >= 1 or len(answers) == SLOW_CALLS, "calls in flight")
+        unanswered = SLOW_CALLS - len(answers)
+    began = time.monotonic()
+    started.signal(signal.SIGTERM)
+    assert started.wait() == 0
+    assert time.monotonic() - began < STOP_MAX_S
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert answers == [answer] * SLOW_CALLS
+    assert unanswered > 0, "the calls were over before the signal"
+    assert not is_alive(gateway)
+    (count,) = started.rows("SELECT count(*) FROM decision")[0]
+    assert count == SLOW_CALLS
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_server_ends_at_once(started, number):
+    gateway = started.gateway()
+    assert is_alive(gateway)
+    rules(started.check(message([order(CHILD_DRUG)])))
+    began = time.monotonic()
+    started.signal(number)
+    assert started.wait() == 0
+    assert time.monotonic() - began < STOP_MAX_S
+    assert not is_alive(gateway)
+    assert '"event": "stopped"' in started.log.read_text()
+    assert list(started.data.glob("precheck.db-wal")) == [], "the log is folded in"
+
+
+def test_a_killed_server_takes_its_gateway_along_and_starts_again_on_the_same_ports(started):
+    gateway = started.gateway()
+    started.kill()
+    pack = started.data.parent / "pack"
+    with Server(started.data, "--pack", pack, grpc=started.grpc, http=started.http) as again:
+        assert again.http == started.http
+        assert rules(again.check(message([order(CHILD_DRUG)]))) == [CHILD_ONLY]
+        until(lambda: not is_alive(gateway), "the old gateway ends")
+
+
+def test_a_killed_gateway_comes_back(started):
+    first = started.gateway()
+    os.kill(first, signal.SIGKILL)
+    # The C library goes past the gateway and notices nothing.
+    with started.client() as client:
+        assert client.check(encoded(message([order(CHILD_DRUG)])), format=Format.NHSA_3101).result == 1
+
+    def is_back():
+        try:
+            return started.get("/healthz")[0] == 200
+        except OSError:
+            return False
+
+    until(lambda: started.gateway() not in (None, first), "a new gateway")
+    until(is_back, "the new gateway answers")
+    assert rules(started.check(message([order(CHILD_DRUG)]))) == [CHILD_ONLY]
+    assert "gateway ended; starting it again" in started.log.read_text()
+
+
+def test_ports_that_are_taken_are_said(started):
+    other = started.data.parent / "other"
+    pack = started.data.parent / "pack"
+    for option, word in (("--grpc", "cannot listen on"), ("--http", "cannot listen on http")):
+        addresses = {"--grpc": "127.0.0.1:0", "--http": "127.0.0.1:0", option: getattr(started, option[2:])}
+        flat = [part for pair in addresses.items() for part in pair]
+        done = command("serve", *flat, "--data", other, "--pack", pack)
+        assert done.returncode == 1
+        assert word in done.stderr.decode()
+        assert done.stdout == b""
