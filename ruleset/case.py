@@ -197,7 +197,12 @@ def identity(line: Line) -> LineIdentity:
     return (line.encounter_id, line.order_id, line.item_code or line.name, stated, line.ordinal)
 
 
-def identity_by_content(line: Line) -> LineIdentity:
-    """Return the identity at a site whose rx_ids are new on every call: item, time and quantity."""
-    stated = line.begin if line.begin_stated else None
-    return (line.encounter_id, str(line.quantity), line.item_code or line.name, stated, line.ordinal)
+LineContent = tuple[str, str, datetime | None, Decimal | None]
+
+
+def content_of(line: Line) -> LineContent:
+    """Return what recognises a line at a site whose rx_ids are new on every call: item, time and quantity.
+
+    Two lines of one message may agree in it; then as many stored lines are the same ones as the message states.
+    """
+    return (line.encounter_id, line.item_code or line.name, line.begin if line.begin_stated else None, line.quantity)

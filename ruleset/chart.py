@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Protocol
 
-from ruleset.case import Case, Line, LineIdentity, identity, identity_by_content
+from ruleset.case import Case, Line, LineContent, LineIdentity, content_of, identity
 from ruleset.rule import Row, Rule
 from ruleset.template import herb_key
 from ruleset.timeline import NO_LINES, PrescriptionKey, Timeline, order_of
@@ -39,24 +39,13 @@ class Chart:
         self._herbs: dict[PrescriptionKey, dict[str, list[Line]]] = {}
         by_item: dict[str, list[Line]] = {}
         by_prescription: dict[PrescriptionKey, list[Line]] = {}
-        stated: set[LineIdentity] = set()
-        known = stored.by_identity
         for group in (case.lines, case.history):
             for line in group:
                 by_item.setdefault(line.item_code, []).append(line)
                 by_prescription.setdefault((line.encounter_id, line.prescription_id), []).append(line)
-                if known:
-                    if same_line_by_content:
-                        same = stored.by_content.get(identity_by_content(line))
-                        if same is not None:
-                            stated.add(same)
-                    else:
-                        key = identity(line)
-                        if key in known:
-                            stated.add(key)
+        self._stated = _stated(case, stored, by_content=same_line_by_content) if stored.by_identity else frozenset()
         self._by_item = by_item
         self._by_prescription = by_prescription
-        self._stated = stated
 
     def _kept(self, stored: Sequence[Line], message: Sequence[Line] | None) -> Sequence[Line]:
         """Return stored lines that the message does not state, and the message's."""
@@ -90,9 +79,14 @@ class Chart:
             other_begin = other.begin
             if other is line or other_begin is None or other_begin > begin:
                 continue
-            if other_begin < begin or order_of(other) < order_of(line):
+            if other_begin < begin or order_of(other) <= order_of(line):
                 found.append(other)
         return found
+
+    def untimed_history(self) -> int:
+        """Return how many past lines, in the message and in the store, have no time and are in no window."""
+        untimed = sum(line.begin is None for line in self.case.history)
+        return untimed + len(self.stored.untimed - self._stated) if self.stored.untimed else untimed
 
     def prescription(self, line: Line) -> Sequence[Line]:
         """Return all lines of the judged line's prescription; where it has none, those of the encounter without one."""
@@ -130,3 +124,18 @@ class Chart:
     def has_row(self, rule: Rule, key: str, day: int) -> bool:
         """Say whether `rule` has a row under `key` that is in force on `day` (an ordinal)."""
         return any(row.rule is rule and row.valid_from <= day < row.valid_to for row in self._rows.rows(key))
+
+
+def _stated(case: Case, stored: Timeline, *, by_content: bool) -> frozenset[LineIdentity]:
+    """Return the stored lines that the message states too; of equal ones, as many as the message has."""
+    if not by_content:
+        known = stored.by_identity
+        return frozenset(
+            key for group in (case.lines, case.history) for line in group if (key := identity(line)) in known
+        )
+    counts: dict[LineContent, int] = {}
+    for group in (case.lines, case.history):
+        for line in group:
+            content = content_of(line)
+            counts[content] = counts.get(content, 0) + 1
+    return frozenset(key for content, count in counts.items() for key in stored.by_content.get(content, ())[:count])

@@ -13,7 +13,8 @@ Rule 4: nothing that was not judged is silent. Each such thing is a hint or a NO
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, TypeVar
 
 from ruleset.case import Case, Line
 from ruleset.chart import Chart, RowSource
@@ -35,6 +36,8 @@ from ruleset.timeline import EMPTY, Timeline, order_of
 
 HERB_KINDS = ("herb_piece", "herb_granule", None)
 """Lines that are looked up by name too; None because the kind may just be unknown."""
+
+CENT = Decimal("0.01")
 
 NO_CURRENT_LINE = "no_current_line"
 NO_ITEM_CODE = "no_item_code"
@@ -63,7 +66,7 @@ def evaluate(
     chart = Chart(case, stored, snapshot, same_line_by_content=same_line_by_content)
     findings: list[Finding] = []
     hints: list[Hint] = []
-    gaps = list(_gaps_of_the_message(case))
+    gaps = list(_gaps_of_the_message(case, chart))
     judged_lines = 0
     for line in case.lines:
         if line.is_refund:
@@ -93,8 +96,8 @@ def evaluate(
                 judged = True
                 _judge(rows, line, chart, findings, hints, gaps)
         judged_lines += judged
-    findings.sort(key=_finding_order)
-    hints.sort(key=_hint_order)
+    findings = _each_once(findings, _finding_order)
+    hints = _each_once(hints, _hint_order)
     gaps.sort(key=_gap_order)
     return Result(
         verdict=max((VERDICT_OF_ACTION[finding.action] for finding in findings), default=Verdict.PASS),
@@ -105,7 +108,7 @@ def evaluate(
     )
 
 
-def _gaps_of_the_message(case: Case) -> Iterator[NotEvaluated]:
+def _gaps_of_the_message(case: Case, chart: Chart) -> Iterator[NotEvaluated]:
     if not case.lines:
         missing = tuple(
             Missing(fact.fact, fact.reason) for fact in case.encounter.unknown_facts if fact.fact == "encounter_id"
@@ -114,7 +117,7 @@ def _gaps_of_the_message(case: Case) -> Iterator[NotEvaluated]:
     if not case.patient.id:
         detail = "没有参保人标识，未使用已保存的历史"
         yield NotEvaluated(NO_PATIENT_ID, detail, None, (Missing("patient_id"),))
-    untimed = sum(line.begin is None for line in case.history)
+    untimed = chart.untimed_history()
     if untimed:
         detail = f"{untimed} 行历史医嘱没有时间，未计入任何时间范围"
         yield NotEvaluated(HISTORY_WITHOUT_TIME, detail, None, (Missing("begin"),))
@@ -152,7 +155,7 @@ def _judge(
                 if not missing and payer is None and rule.exempt_payers:
                     missing = (Missing("payer"),)
                 if missing:
-                    hints.append(Hint(row, line, tuple(sorted(judgement.related, key=order_of)), missing))
+                    hints.append(_hint(row, line, judgement, missing))
                 else:
                     findings.append(_finding(row, line, judgement, case))
         except Exception as error:  # noqa: BLE001 - rule 2: whatever a row does, the other rows are judged
@@ -160,14 +163,20 @@ def _judge(
             gaps.append(NotEvaluated(RULE_FAILED, detail, line, (), row.id))
 
 
+def _hint(row: Row, line: Line, judgement: Judgement, missing: tuple[Missing, ...]) -> Hint:
+    first, *others = sorted((line, *judgement.also_violating), key=_line_order)
+    return Hint(row, first, (*others, *sorted(judgement.related, key=order_of)), missing)
+
+
 def _finding(row: Row, line: Line, judgement: Judgement, case: Case) -> Finding:
     rule = row.rule
     action = rule.action_for(case.triggers)
     if rule.curation == "raw":
         action = Action.HINT
-    assert line.begin is not None
-    values = {**judgement.evidence, "item": line.name, "date": str(line.begin.date())}
-    violating = (line, *judgement.also_violating)
+    violating = tuple(sorted((line, *judgement.also_violating), key=_line_order))
+    begin = violating[0].begin or line.begin
+    assert begin is not None
+    values = {**judgement.evidence, "item": violating[0].name, "date": str(begin.date())}
     amount = judgement.amount
     if amount is None:
         amount = _amount_of(violating)
@@ -182,7 +191,7 @@ def _amount_of(lines: tuple[Line, ...]) -> Decimal | None:
         if line.amount is not None:
             total += line.amount
         elif line.quantity is not None and line.price is not None:
-            total += (line.quantity * line.price).quantize(Decimal("0.01"))
+            total += (line.quantity * line.price).quantize(CENT, ROUND_HALF_UP)
         else:
             return None
     return total
@@ -194,21 +203,30 @@ def _completeness(judged_lines: int, hints: list[Hint], gaps: list[NotEvaluated]
     return Completeness.PARTIAL if hints or gaps else Completeness.COMPLETE
 
 
+Answered = TypeVar("Answered", Finding, Hint)
+
+
+def _each_once(answers: list[Answered], order: Callable[[Answered], tuple[Any, ...]]) -> list[Answered]:
+    """Return answers in their order, without those that a pair of lines gave from either of its lines."""
+    keyed = sorted((order(answer), place) for place, answer in enumerate(answers))
+    return [answers[place] for n, (key, place) in enumerate(keyed) if n == 0 or keyed[n - 1][0] != key]
+
+
 def _line_order(line: Line) -> tuple[str, str, str, str, int]:
     return (line.encounter_id, line.order_id, line.item_code or line.name, str(line.begin or ""), line.ordinal)
 
 
-def _finding_order(finding: Finding) -> tuple[object, ...]:
+def _finding_order(finding: Finding) -> tuple[Any, ...]:
     rule = finding.row.rule
     lines = [_line_order(line) for line in (*finding.violating, *finding.related)]
     return (-finding.action, rule.official_code, lines, finding.row.id)
 
 
-def _hint_order(hint: Hint) -> tuple[object, ...]:
+def _hint_order(hint: Hint) -> tuple[Any, ...]:
     return (_line_order(hint.line), hint.row.rule.official_code, hint.row.id, [_line_order(x) for x in hint.related])
 
 
-def _gap_order(gap: NotEvaluated) -> tuple[object, ...]:
+def _gap_order(gap: NotEvaluated) -> tuple[Any, ...]:
     return (gap.reason, _line_order(gap.line) if gap.line is not None else ("", "", "", "", 0), gap.rule_id)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from ruleset.case import Line, LineIdentity, identity, identity_by_content
+from ruleset.case import Line, LineContent, LineIdentity, content_of, identity
 
 NO_LINES: tuple[Line, ...] = ()
 
@@ -51,17 +51,20 @@ def _item_lines(lines: Iterable[Line]) -> ItemLines:
 class Timeline:
     """Committed lines of one patient. `position` is the history position they reflect (grows with every change)."""
 
-    __slots__ = ("by_content", "by_identity", "by_item", "by_prescription", "position")
+    __slots__ = ("by_content", "by_identity", "by_item", "by_prescription", "position", "untimed")
 
     by_identity: Mapping[LineIdentity, Line]
-    by_content: Mapping[LineIdentity, LineIdentity]
+    by_content: Mapping[LineContent, tuple[LineIdentity, ...]]
     by_item: Mapping[str, ItemLines]
     by_prescription: Mapping[PrescriptionKey, Sequence[Line]]
+    untimed: frozenset[LineIdentity]
+    """Lines without a time, which are in no window."""
     position: int
 
     def __init__(self, lines: Iterable[Line] = (), position: int = 0) -> None:
         empty: Timeline = object.__new__(Timeline)
         empty.by_identity, empty.by_content, empty.by_item, empty.by_prescription = {}, {}, {}, {}
+        empty.untimed = frozenset()
         full = empty.with_changes(lines, (), position)
         for name in Timeline.__slots__:
             setattr(self, name, getattr(full, name))
@@ -75,30 +78,34 @@ class Timeline:
         by_content = dict(self.by_content)
         items: set[str] = set()
         prescriptions: set[PrescriptionKey] = set()
+        untimed = set(self.untimed)
 
-        def touch(line: Line) -> None:
-            items.add(line.item_code)
-            prescriptions.add((line.encounter_id, line.prescription_id))
-
-        for key in voided:
+        def forget(key: LineIdentity) -> None:
             old = by_identity.pop(key, None)
             if old is not None:
-                by_content.pop(identity_by_content(old), None)
-                touch(old)
+                content = content_of(old)
+                by_content[content] = tuple(other for other in by_content[content] if other != key)
+                items.add(old.item_code)
+                prescriptions.add((old.encounter_id, old.prescription_id))
+                untimed.discard(key)
+
+        for key in voided:
+            forget(key)
         added: dict[LineIdentity, Line] = {}
         for line in committed:
             key = identity(line)
-            old = by_identity.get(key)
-            if old is not None:
-                by_content.pop(identity_by_content(old), None)
-                touch(old)
+            forget(key)
             by_identity[key] = added[key] = line
-            by_content[identity_by_content(line)] = key
-            touch(line)
+            by_content[content_of(line)] = (*by_content.get(content_of(line), ()), key)
+            items.add(line.item_code)
+            prescriptions.add((line.encounter_id, line.prescription_id))
+            if line.begin is None:
+                untimed.add(key)
         changed = object.__new__(Timeline)
         changed.by_identity = by_identity
         changed.by_content = by_content
         changed.position = position
+        changed.untimed = frozenset(untimed)
         changed.by_item = self._items_with(items, by_identity, added)
         changed.by_prescription = self._prescriptions_with(prescriptions, by_identity, added)
         return changed

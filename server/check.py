@@ -122,13 +122,14 @@ class CheckService:
             nonlocal answer
             content, finding_ids = _answer(read, result, head, len(committed))
             answer = write_json(content, read.encoding)
-            row_ids = [finding.row.id for finding in result.findings]
-            decision = _decision(request, read, result, head, answer, clock.ticks_us() - started)
-            return self._store.record(decision, list(zip(finding_ids, row_ids, strict=True)), committed)
+            elapsed_us = clock.ticks_us() - started
+            return self._store.record(
+                _decision(request, read, result, head, finding_ids, answer, elapsed_us), committed
+            )
 
         if read.commits and read.case.patient.id:
             change = self._commit(read, write)
-            self._metrics.history_changes.labels("commit").inc(change.lines)
+            self._metrics.count(self._metrics.history_changes, "commit", change.lines)
         else:
             write(())
         return Reply(answer, result.verdict, result.completeness, head.check_id, head.revision)
@@ -141,11 +142,11 @@ class CheckService:
         metrics = self._metrics
         metrics.checks[result.verdict, result.completeness].inc()
         for finding in result.findings:
-            metrics.findings.labels(finding.row.rule.official_code).inc()
+            metrics.count(metrics.findings, finding.row.rule.official_code)
         for hint in result.hints:
-            metrics.hints.labels(hint.row.rule.official_code).inc()
+            metrics.count(metrics.hints, hint.row.rule.official_code)
         for gap in result.not_evaluated:
-            metrics.not_evaluated.labels(gap.reason).inc()
+            metrics.count(metrics.not_evaluated, gap.reason)
         metrics.check_seconds.observe((clock.ticks_us() - started) / 1e6)
 
     def commit(self, request: Request) -> Change:
@@ -163,7 +164,7 @@ class CheckService:
             return self._store.append_history(patient_id, "commit", recorded_at, source, lines) if lines else 0
 
         change = self._commit(read, write)
-        self._metrics.history_changes.labels("commit").inc(change.lines)
+        self._metrics.count(self._metrics.history_changes, "commit", change.lines)
         return change
 
     def void(self, patient_id: str, encounter_id: str, order_ids: Sequence[str], item_code: str, source: str) -> Change:
@@ -184,7 +185,7 @@ class CheckService:
             )
 
         change = self._history.void(patient_id, chosen, clock.now().isoformat(), source)
-        self._metrics.history_changes.labels("void").inc(change.lines)
+        self._metrics.count(self._metrics.history_changes, "void", change.lines)
         return change
 
     def feedback(self, request: Request) -> FeedbackReply:
@@ -256,7 +257,13 @@ def _answer(read: _Read, result: Result, head: AnswerHead, committed_lines: int)
 
 
 def _decision(
-    request: Request, read: _Read, result: Result, head: AnswerHead, answer: bytes, elapsed_us: int
+    request: Request,
+    read: _Read,
+    result: Result,
+    head: AnswerHead,
+    finding_ids: list[str],
+    answer: bytes,
+    elapsed_us: int,
 ) -> Decision:
     case = read.case
     return Decision(
@@ -275,6 +282,7 @@ def _decision(
         history_position=head.history_position,
         verdict=result.verdict,
         completeness=result.completeness,
+        finding_ids=" ".join(finding_ids),
         document=request.document,
         answer=answer,
     )

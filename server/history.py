@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cachetools import LRUCache
 
-from ruleset.case import Line, LineIdentity, identity, identity_by_content
+from ruleset.case import Line, LineContent, LineIdentity, content_of, identity
 from ruleset.timeline import EMPTY, Timeline
 from server.store import Store
 
@@ -82,7 +82,7 @@ class History:
         with self._change_lock:
             timeline = self._loaded(patient_id)
             if same_line_by_content:
-                changed = [line for line in lines if identity_by_content(line) not in timeline.by_content]
+                changed = _new_by_content(lines, timeline)
             else:
                 changed = [line for line in lines if timeline.by_identity.get(identity(line)) != line]
             position = write(changed)
@@ -107,3 +107,15 @@ class History:
         """Return how many lines are in memory."""
         with self._cache_lock:
             return int(self._cache.currsize)
+
+
+def _new_by_content(lines: Sequence[Line], timeline: Timeline) -> list[Line]:
+    """Return the lines that are not stored yet; of equal ones, those beyond as many as are stored."""
+    counts: dict[LineContent, int] = {}
+    new: list[Line] = []
+    for line in lines:
+        content = content_of(line)
+        counts[content] = counts.get(content, 0) + 1
+        if counts[content] > len(timeline.by_content.get(content, ())):
+            new.append(line)
+    return new

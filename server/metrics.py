@@ -14,6 +14,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._children: dict[tuple[Counter, str], Counter] = {}
         checks = Counter(
             "precheck_checks",
             "Decisions recorded and answered.",
@@ -48,6 +49,13 @@ class Metrics:
             "precheck_pack_activations", "Attempts to activate packs.", ("outcome",), registry=self.registry
         )
         self.feedback = Counter("precheck_feedback", "Feedback entries recorded.", registry=self.registry)
+
+    def count(self, counter: Counter, label: str, amount: int = 1) -> None:
+        """Add to a counter with one label; its children are found in a dictionary of our own, which is faster."""
+        child = self._children.get((counter, label))
+        if child is None:
+            child = self._children[counter, label] = counter.labels(label)
+        child.inc(amount)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Add a gauge whose value is read when the metrics are asked for."""

@@ -3,6 +3,10 @@
 Everything is appended, nothing is rewritten. A patient's history is a log of commits and voids with a growing
 position, so the history that a decision saw can be reconstructed from the position that the decision recorded.
 
+A decision is one row in one table without an index: that halves what a check pays for its record. The keys by which
+decisions are found again (check id, finding ids) are written by a thread beside the requests, and completed before
+any look-up; after a crash they are completed from the decisions.
+
 Durability: with `process`, what was answered survives `kill -9` (the operating system has the pages); a power cut
 can lose the last moments. With `power` every transaction waits for the disk.
 """
@@ -22,16 +26,19 @@ from ruleset.timeline import Timeline
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_MS = 2_000
 """How long a write waits for another process that holds the store (a backup, an inspection)."""
-CHECKPOINT_INTERVAL_S = 1.0
-CHECKPOINT_PAGES = 1_000
-"""The log is folded into the database beside the requests, never by one of them, so none pays for it."""
+UPKEEP_INTERVAL_S = 0.5
+"""How often the log is folded into the database and keys are written, beside the requests."""
+KEYED_AT_ONCE_MAX = 32
+"""Decisions whose keys are written in one transaction: short, because a check may be waiting for it."""
+REQUESTS_REMEMBERED_MAX = 65_536
+"""Request ids that are recognised when they come again: far more than come within the seconds of a retry."""
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE decision (
     sequence INTEGER PRIMARY KEY,
-    check_id TEXT NOT NULL UNIQUE,
-    request_id TEXT,
+    check_id TEXT NOT NULL,
+    request_id TEXT NOT NULL,
     received_at TEXT NOT NULL,
     elapsed_us INTEGER NOT NULL,
     patient_id TEXT NOT NULL,
@@ -45,16 +52,14 @@ CREATE TABLE decision (
     history_position INTEGER NOT NULL,
     verdict INTEGER NOT NULL,
     completeness INTEGER NOT NULL,
+    finding_ids TEXT NOT NULL,
     document BLOB NOT NULL,
     answer BLOB NOT NULL
 );
-CREATE UNIQUE INDEX decision_request ON decision (request_id) WHERE request_id IS NOT NULL;
-CREATE INDEX decision_patient ON decision (patient_id, sequence);
-CREATE TABLE finding (
-    finding_id TEXT NOT NULL,
+CREATE TABLE decision_key (
+    key TEXT NOT NULL,
     decision INTEGER NOT NULL REFERENCES decision (sequence),
-    row_id TEXT NOT NULL,
-    PRIMARY KEY (finding_id, decision)
+    PRIMARY KEY (key, decision)
 ) WITHOUT ROWID;
 CREATE TABLE history (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -104,6 +109,8 @@ class Decision(msgspec.Struct, frozen=True):
     history_position: int
     verdict: int
     completeness: int
+    finding_ids: str
+    """Separated by blanks, in the order of the answer."""
     document: bytes
     answer: bytes
 
@@ -120,7 +127,7 @@ _DECISION_FIELDS = Decision.__struct_fields__
 _DECISION_COLUMNS = ", ".join(_DECISION_FIELDS)
 _INSERT_DECISION = f"INSERT INTO decision ({_DECISION_COLUMNS}) VALUES ({', '.join('?' * len(_DECISION_FIELDS))})"  # noqa: S608 - names of a struct
 _SELECT_DECISION = f"SELECT {_DECISION_COLUMNS} FROM decision"  # noqa: S608 - names of a struct
-_INSERT_FINDING = "INSERT OR IGNORE INTO finding (finding_id, decision, row_id) VALUES (?, ?, ?)"
+_INSERT_KEY = "INSERT OR IGNORE INTO decision_key (key, decision) VALUES (?, ?)"
 _INSERT_HISTORY = "INSERT INTO history (patient_id, kind, recorded_at, source, line) VALUES (?, ?, ?, ?, ?)"
 _INSERT_FEEDBACK = "INSERT INTO feedback (recorded_at, finding_id, check_id, disposition, reason, station_id) VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -134,17 +141,21 @@ class Store:
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Line).decode
         self._closed = threading.Event()
+        self._requests: dict[str, int] = {}
         try:
             self._connection = self._connect(path)
             synchronous = "FULL" if durability == "power" else "NORMAL"
             self._connection.execute(f"PRAGMA synchronous={synchronous}")
             self._connection.execute("PRAGMA wal_autocheckpoint=0")
             self._prepare(path)
+            self._keyed = self._number("SELECT coalesce(max(decision), 0) FROM decision_key")
+            self._remember_requests()
             self._folder = self._connect(path)
         except sqlite3.Error as error:
             raise StoreError(f"store {path}: {error}") from error
-        self._folding = threading.Thread(target=self._fold_log, name="store-checkpoint", daemon=True)
-        self._folding.start()
+        self._write_keys()
+        self._upkeep = threading.Thread(target=self._keep_up, name="store-upkeep", daemon=True)
+        self._upkeep.start()
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:
@@ -154,21 +165,52 @@ class Store:
         return connection
 
     def _prepare(self, path: Path) -> None:
-        (tables,) = self._connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'meta'").fetchone()
-        if not tables:
-            self._connection.executescript("BEGIN IMMEDIATE;" + _SCHEMA + "COMMIT;")
-            self._connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
+        if not self._number("SELECT count(*) FROM sqlite_master WHERE name = 'meta'"):
+            version = f"VALUES ('schema_version', '{SCHEMA_VERSION}')"
+            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} INSERT INTO meta {version}; COMMIT;")
         row = self._connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
         if row is None or row[0] != str(SCHEMA_VERSION):
             found = row[0] if row else "none"
             raise StoreError(f"store {path}: schema version {found}, this server needs {SCHEMA_VERSION}")
 
-    def _fold_log(self) -> None:
-        while not self._closed.wait(CHECKPOINT_INTERVAL_S):
+    def _number(self, query: str) -> int:
+        return int(self._connection.execute(query).fetchone()[0])
+
+    def _remember_requests(self) -> None:
+        """Recall the request ids of the last decisions, so that a retry is recognised across a restart."""
+        query = "SELECT request_id, sequence FROM decision ORDER BY sequence DESC LIMIT ?"
+        rows = self._connection.execute(query, (REQUESTS_REMEMBERED_MAX,)).fetchall()
+        self._requests.update((request_id, sequence) for request_id, sequence in reversed(rows) if request_id)
+
+    def _keep_up(self) -> None:
+        while not self._closed.wait(UPKEEP_INTERVAL_S):
             try:
+                self._write_keys()
                 self._folder.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            except sqlite3.Error:
+            except (StoreError, sqlite3.Error):
                 continue  # busy or full: the next round tries again, and writes report their own errors
+
+    def _write_keys(self) -> None:
+        """Write the keys of all decisions that have none yet, a few at a time. Raises StoreError."""
+        query = "SELECT sequence, check_id, finding_ids FROM decision WHERE sequence > ? ORDER BY sequence LIMIT ?"
+        done = False
+
+        def work(connection: sqlite3.Connection) -> None:
+            nonlocal done
+            rows = connection.execute(query, (self._keyed, KEYED_AT_ONCE_MAX)).fetchall()
+            for sequence, check_id, finding_ids in rows:
+                connection.executemany(_INSERT_KEY, [(key, sequence) for key in (check_id, *finding_ids.split())])
+            if rows:
+                self._keyed = rows[-1][0]
+            done = len(rows) < KEYED_AT_ONCE_MAX
+
+        while not done:
+            before = self._keyed
+            try:
+                self._transaction(work)
+            except StoreError:
+                self._keyed = before
+                raise
 
     def _transaction(self, work: Callable[[sqlite3.Connection], object]) -> None:
         with self._lock:
@@ -177,42 +219,44 @@ class Store:
                 connection.execute("BEGIN IMMEDIATE")
                 work(connection)
                 connection.execute("COMMIT")
-            except BaseException as error:
-                with contextlib.suppress(sqlite3.Error):  # a closed connection has no transaction to ask for
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                if not isinstance(error, sqlite3.Error):
-                    raise
-                if isinstance(error, sqlite3.IntegrityError) and "request_id" in str(error):
-                    raise DuplicateRequestError(f"store: {error}") from error
+            except sqlite3.Error as error:
+                self._roll_back()
                 raise StoreError(f"store: {error}") from error
+            except StoreError:
+                self._roll_back()
+                raise
 
-    def record(
-        self,
-        decision: Decision,
-        findings: Sequence[tuple[str, str]],
-        committed: Sequence[Line] = (),
-    ) -> int:
-        """Append a decision with its findings (id and row id), and the lines it commits, in one transaction.
+    def _roll_back(self) -> None:
+        with contextlib.suppress(
+            sqlite3.Error
+        ):  # closed, or broken beyond a rollback: nothing was committed either way
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
-        Returns the patient's history position after it. Raises DuplicateRequestError where another call with the same
-        request id was faster, StoreError for all else; then nothing was written.
+    def record(self, decision: Decision, committed: Sequence[Line] = ()) -> int:
+        """Append a decision and the lines it commits, in one transaction; return the patient's history position.
+
+        Raises DuplicateRequestError where another call with the same request id was faster, StoreError for all else;
+        then nothing was written.
         """
         position = decision.history_position
         values = [getattr(decision, name) for name in _DECISION_FIELDS]
-        values[1] = decision.request_id or None
+        sequence = 0
 
         def work(connection: sqlite3.Connection) -> None:
-            nonlocal position
-            sequence = connection.execute(_INSERT_DECISION, values).lastrowid
-            for finding_id, row_id in findings:
-                connection.execute(_INSERT_FINDING, (finding_id, sequence, row_id))
+            nonlocal position, sequence
+            if decision.request_id in self._requests:
+                raise DuplicateRequestError(f"store: request id `{decision.request_id}` is answered already")
+            sequence = connection.execute(_INSERT_DECISION, values).lastrowid or 0
             if committed:
-                position = self._append(
-                    connection, decision.patient_id, "commit", decision.received_at, decision.check_id, committed
-                )
+                recorded_at, source = decision.received_at, decision.check_id
+                position = self._append(connection, decision.patient_id, "commit", recorded_at, source, committed)
 
         self._transaction(work)
+        if decision.request_id:
+            self._requests[decision.request_id] = sequence
+            if len(self._requests) > REQUESTS_REMEMBERED_MAX:
+                del self._requests[next(iter(self._requests))]
         return position
 
     def append_history(
@@ -262,13 +306,16 @@ class Store:
 
     def decision(self, check_id: str) -> Decision | None:
         """Return a recorded decision, or None. Raises StoreError."""
-        return self._one_decision(f"{_SELECT_DECISION} WHERE check_id = ?", check_id)
+        self._write_keys()
+        query = "SELECT decision FROM decision_key WHERE key = ?"
+        return self._one_decision(f"{_SELECT_DECISION} WHERE sequence = ({query})", check_id)
 
     def decision_of_request(self, request_id: str) -> Decision | None:
-        """Return the decision that answered a request id, or None. Raises StoreError."""
-        return self._one_decision(f"{_SELECT_DECISION} WHERE request_id = ?", request_id)
+        """Return the decision that answered a request id not long ago, or None. Raises StoreError."""
+        sequence = self._requests.get(request_id)
+        return None if sequence is None else self._one_decision(f"{_SELECT_DECISION} WHERE sequence = ?", sequence)
 
-    def _one_decision(self, query: str, value: str) -> Decision | None:
+    def _one_decision(self, query: str, value: str | int) -> Decision | None:
         with self._lock:
             try:
                 row = self._connection.execute(query, (value,)).fetchone()
@@ -276,19 +323,18 @@ class Store:
                 raise StoreError(f"store: {error}") from error
         if row is None:
             return None
-        values = dict(zip(_DECISION_FIELDS, row, strict=True))
-        values["request_id"] = values["request_id"] or ""
-        return Decision(**values)
+        return Decision(*row)
 
     def record_feedback(self, entries: Sequence[Feedback], recorded_at: str, station_id: str) -> list[str]:
         """Append feedback, joined to the latest decision with that finding; return the finding ids of no decision.
 
         Raises StoreError; then nothing was written.
         """
+        self._write_keys()
         unmatched: list[str] = []
         query = (
-            "SELECT decision.check_id FROM finding JOIN decision ON decision.sequence = finding.decision "
-            "WHERE finding_id = ? ORDER BY decision.sequence DESC LIMIT 1"
+            "SELECT check_id FROM decision_key JOIN decision ON sequence = decision_key.decision "
+            "WHERE key = ? ORDER BY sequence DESC LIMIT 1"
         )
 
         def work(connection: sqlite3.Connection) -> None:
@@ -304,9 +350,9 @@ class Store:
         return unmatched
 
     def close(self) -> None:
-        """Fold the log and close. Calls after it raise StoreError."""
+        """Write what is left to write and close. Calls after it raise StoreError."""
         self._closed.set()
-        self._folding.join()
+        self._upkeep.join()
         with self._lock:
             self._folder.close()
             self._connection.close()

@@ -36,11 +36,11 @@ class HerbPayment(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE for a never-paid herb; for the other list when every herb of the prescription is on it."""
-        if line.item_kind is None:
-            return (Judgement(missing=(Missing("item_kind"),)),)
-        if line.item_kind != HERB_PIECE:
+        if line.item_kind not in (HERB_PIECE, None):
             return FALSE
         if params.not_paid == "never":
+            if line.item_kind is None:
+                return (Judgement(missing=(Missing("item_kind"),)),)
             return (Judgement(evidence={"herbs": line.name}),)
         return self._alone(line, chart)
 
@@ -50,6 +50,8 @@ class HerbPayment(Template):
         herbs: list[Line] = []
         undecided: list[Missing] = []
         for other in chart.prescription(line):
+            if other.is_refund:
+                continue
             if other.item_kind is None:
                 undecided.append(Missing("item_kind", f"同一处方的“{other.name}”没有可识别的目录类别"))
             elif other.item_kind == HERB_PIECE:

@@ -39,38 +39,30 @@ class HerbPair(Template):
             yield f"`{params.herb_a}` is paired with itself"
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
-        """TRUE for each other line of the prescription that is the other herb of the pair."""
-        name = chart.herb_name(line)
-        if name not in (params.herb_a, params.herb_b):
-            return FALSE
-        is_first = name == params.herb_a
-        partner_name = params.herb_b if is_first else params.herb_a
+        """TRUE for each other line of the prescription that is the other herb of the pair.
+
+        Either line leads to the pair, so a pair of current lines is judged from both; the evaluator keeps one.
+        """
+        # The row was found under the line's own herb name, so the partner is the other one.
+        partner_name = params.herb_b if chart.herb_name(line) == params.herb_a else params.herb_a
         partners = chart.herbs(line).get(partner_name)
         if partners is None:
             return FALSE
         judgements: list[Judgement] = []
         for other in partners:
-            if other is line:
+            kinds = (line.item_kind, other.item_kind)
+            if other.is_refund or any(kind is not None and kind not in HERB_KINDS for kind in kinds):
                 continue
-            current = chart.is_current(other)
-            if current and not is_first:
-                continue  # the pair is judged once, from its first herb
-            judgement = self._pair(params, line, other, current=current)
-            if judgement is not None:
-                judgements.append(judgement)
+            judgements.append(self._pair(params, line, other, chart))
         return judgements
 
-    def _pair(self, params: Params, line: Line, other: Line, *, current: bool) -> Judgement | None:
-        """Return the judgement of one pair of lines, or None where one of them is no herb."""
-        missing: list[Missing] = []
-        for herb in (line, other):
-            if herb.item_kind is None:
-                missing.append(Missing("item_kind", f"“{herb.name}”没有可识别的目录类别"))
-            elif herb.item_kind not in HERB_KINDS:
-                return None
-        if missing:
-            return Judgement(related=(other,), missing=tuple(missing))
+    def _pair(self, params: Params, line: Line, other: Line, chart: Chart) -> Judgement:
+        missing = tuple(
+            Missing("item_kind", f"“{herb.name}”没有可识别的目录类别")
+            for herb in (line, other)
+            if herb.item_kind is None
+        )
         evidence = {"herb_a": params.herb_a, "herb_b": params.herb_b}
-        if current:
-            return Judgement(also_violating=(other,), evidence=evidence)
-        return Judgement(related=(other,), evidence=evidence)
+        if chart.is_current(other):
+            return Judgement(also_violating=(other,), evidence=evidence, missing=missing)
+        return Judgement(related=(other,), evidence=evidence, missing=missing)

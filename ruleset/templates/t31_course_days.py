@@ -66,10 +66,14 @@ class CourseDays(Template):
         return FALSE
 
 
+def _days_stated(line: Line) -> bool:
+    return line.days is not None and 0 < line.days <= DAYS_OF_USE_MAX_DAYS
+
+
 def states_duration(line: Line) -> bool:
     """Say whether the line itself tells for how long it is used."""
-    if line.days is not None:
-        return 0 < line.days <= DAYS_OF_USE_MAX_DAYS
+    if _days_stated(line):
+        return True
     if line.end is None or line.begin is None:
         return False
     return 0 <= line.end.toordinal() - line.begin.toordinal() < DAYS_OF_USE_MAX_DAYS
@@ -82,7 +86,8 @@ def days_of_use(line: Line) -> tuple[int, int] | None:
     first = line.begin.toordinal()
     if not states_duration(line):
         return first, first
-    if line.days is not None:
+    if _days_stated(line):
+        assert line.days is not None
         return first, first + line.days - 1
     assert line.end is not None  # that is what states the duration otherwise
     return first, line.end.toordinal()

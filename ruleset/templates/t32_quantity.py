@@ -1,7 +1,7 @@
 """T32 限定频次: at most so much of an item per calendar day, or per period of days."""
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 import msgspec
@@ -12,6 +12,9 @@ from ruleset.outcome import Judgement, Missing
 from ruleset.template import FALSE, Template, item_key
 
 ZERO = Decimal(0)
+CENT = Decimal("0.01")
+DAYS_COVERED_MAX_DAYS = 3_660
+"""An end more than ten years on (2099-12-31) is a system's way of saying "none"."""
 EXCESS_MIN = Decimal("0.000001")
 """Less than this over the limit is the rounding of a quantity spread over several days."""
 
@@ -97,7 +100,7 @@ class Quantity(Template):
         price = line.price
         if price is None and line.amount is not None and line.quantity:
             price = line.amount / line.quantity
-        amount = (excess * price).quantize(Decimal("0.01")) if price is not None else None
+        amount = (excess * price).quantize(CENT, ROUND_HALF_UP) if price is not None else None
         return Judgement(evidence=evidence, related=tuple(counted), amount=amount)
 
 
@@ -111,7 +114,7 @@ def days_covered(line: Line) -> tuple[int, int]:
     assert line.begin is not None  # lines without a time are in no window
     first = line.begin.toordinal()
     last = line.end.toordinal() if line.end is not None else first
-    return first, max(first, last)
+    return first, last if first <= last < first + DAYS_COVERED_MAX_DAYS else first
 
 
 def _share(line: Line, first: int, last: int, *, whole: bool) -> Decimal | None:

@@ -52,7 +52,7 @@ class ExclusiveItems(Template):
                 evidence={"main": main.name, "window": params.window, "main_date": str(main.begin or "不明")},
             )
             for main in mains
-            if not main.is_refund and not main.self_pay and _beside(params.window, line, main)
+            if main is not line and not main.is_refund and not main.self_pay and _beside(params.window, line, main)
         ]
 
 

@@ -39,7 +39,9 @@ class SurgeryDiscount(Template):
         day = line.begin.date()
         since_day = day.toordinal()
         codes = {
-            row.params.item_code for row in chart.rows(group_key(params.surgery_group)) if row.rule.template is self
+            row.params.item_code
+            for row in chart.rows(group_key(params.surgery_group))
+            if row.rule.template is self and row.valid_from <= since_day < row.valid_to
         }
         others = tuple(
             other

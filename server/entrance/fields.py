@@ -69,6 +69,7 @@ OPERATION = (
 )
 
 LINE = (
+    Field("current", "curr_drord_flag", "flag_code", "1: being written now; 0: history."),
     Field("order_id", "rx_id", "text", "Identifies the order or charge; echoed in the answer."),
     Field("prescription_id", "rxno", "text", "Prescription number."),
     Field("group_id", "grpno", "text", "Group of lines given together."),

@@ -2,23 +2,18 @@
 
 import hashlib
 import os
+from base64 import b32hexencode
 
 from ruleset.case import Case, Line
 from ruleset.outcome import Finding
 
 CHECK_ID_CHARACTERS = 26
 FINDING_ID_CHARACTERS = 32
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_check_id(milliseconds: int) -> str:
-    """Return a ULID: 48 bits of time and 80 random bits in Crockford's base 32, so that ids sort by time."""
-    number = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
-    characters: list[str] = []
-    for _ in range(CHECK_ID_CHARACTERS):
-        characters.append(_CROCKFORD[number & 31])
-        number >>= 5
-    return "".join(reversed(characters))
+    """Return 48 bits of time and 80 random bits in base 32 (RFC 4648, extended hex), so that ids sort by time."""
+    return b32hexencode(milliseconds.to_bytes(6, "big") + os.urandom(10))[:CHECK_ID_CHARACTERS].decode()
 
 
 def finding_id(case: Case, finding: Finding) -> str:

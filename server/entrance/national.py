@@ -5,7 +5,6 @@ case, numbers as text; the list is docs/reference/national-message.md. Codes mea
 that it does not know becomes an unknown fact, with the value, so that the answer can name it.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -27,9 +26,8 @@ from ruleset.case import (
 from ruleset.document import number_lines
 from server import limits
 from server.entrance import values
-from server.entrance.fields import DIAGNOSIS, ENCOUNTER, LINE, LINE_EXT, OPERATION, PATIENT, PATIENT_EXT, Field
+from server.entrance.reading import reader_of, with_unknown
 from server.entrance.text import EntranceError
-from server.limits import TEXT_MAX_CHARACTERS
 from server.profile import Profile, Profiles
 
 Transaction = Literal["3101", "3102"]
@@ -92,8 +90,7 @@ def read_message(document: Any, asked: Transaction, profiles: Profiles, profile_
     body, path = _body(document)
     envelope_facility = _text_of(document, "fixmedins_code", ("fixmedins_code", "fixmedinsCode", "medins_code"))
     profile = profiles.select(profile_name, envelope_facility)
-    reader = _Reader(profile)
-    message_time = reader.one(document, "inf_time", ("inf_time", "infTime"), "time", "")
+    message_time = reader_of(profile).one(document, "inf_time", ("inf_time", "infTime"), "time", "")
     scenes, triggers, notes = _scenes(body, path, profile)
     transactions = [profile.transaction_of_scene[scene] for scene in scenes if scene in profile.transaction_of_scene]
     transaction: Transaction = asked
@@ -101,7 +98,7 @@ def read_message(document: Any, asked: Transaction, profiles: Profiles, profile_
         transaction = "3102" if "3102" in transactions else "3101"
     _check_rule_ids(body, path, scenes, notes)
     patient, patient_path = _patient_object(body, path)
-    case = reader.case(patient, patient_path, message_time, envelope_facility)
+    case = _Reader(profile).case(patient, patient_path, message_time, envelope_facility)
     return NationalMessage(
         case=msgspec.structs.replace(
             case, message_id=_text_of(document, "msgid", ("msgid", "msgId")), triggers=triggers
@@ -211,112 +208,12 @@ def _contained(
     return []
 
 
-class _Column(NamedTuple):
-    """A line of the field table as the reader walks it."""
-
-    fact: str
-    kind: str
-    national: str
-    name: str
-    twins: tuple[str, ...]
-
-
-_REPEATING = frozenset({"code", "flag_code", "time"})
-"""Kinds whose values repeat from line to line."""
-
-
 class _Reader:
-    """Reads facts by the field table and one site profile. Used for one message."""
+    """Reads one kind of message by one site profile."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
-        self._zone = profile.time_zone
-        self._read: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-        """What the codes and times of this message were read as, by field and text."""
-
-    def one(self, holder: Mapping[str, Any], national: str, names: Sequence[str], kind: str, path: str) -> Any:
-        for name in names:
-            value = holder.get(name)
-            if value is not None and value != "":
-                return self._value(kind, national, value, f"{path}{name}")
-        return None
-
-    def _value(self, kind: str, national: str, value: Any, path: str) -> Any:
-        try:
-            if kind == "text":
-                return values.text(value)
-            if kind == "number":
-                return values.number(value)
-            if kind == "time":
-                return values.time(value, self._zone)
-            if kind == "days":
-                return values.days(value)
-            if kind == "flag":
-                return values.flag(value)
-            return self._code(national, values.text(value))
-        except values.BadValueError as error:
-            raise EntranceError(path, value, str(error)) from error
-
-    def _code(self, national: str, code: str) -> str | UnknownFact | None:
-        """Return what a code means; an UnknownFact (whose fact the caller fills in) where that is nothing known."""
-        if not code or code == "-":
-            return None
-        meaning = self._profile.codes[national].get(code)
-        if meaning is None:
-            return UnknownFact("", code, f"{national} 的值“{code}”不在站点配置中")
-        if not meaning:
-            return UnknownFact("", code, f"{national} 的值“{code}”表示未知")
-        return meaning
-
-    def facts(self, holder: Mapping[str, Any], fields: Sequence[_Column], path: str) -> dict[str, Any]:
-        """Return the facts that an object states, by the names of their struct; unknown codes as unknown_facts.
-
-        The hottest loop of the entrance: a text, the commonest kind, is read in place, and codes and times, which
-        repeat from line to line, are read once a message.
-        """
-        found: dict[str, Any] = {}
-        unknown: list[UnknownFact] = []
-        get = holder.get
-        for fact, kind, national, name, twins in fields:
-            value = get(name)
-            if value is None:
-                for twin in twins:
-                    value = get(twin)
-                    if value is not None:
-                        break
-                else:
-                    continue
-            if value == "":
-                continue
-            if kind == "text":
-                if value.__class__ is str and len(value) <= TEXT_MAX_CHARACTERS and value.isprintable():
-                    found[fact] = value.strip()
-                else:
-                    found[fact] = self._value(kind, national, value, f"{path}.{name}")
-                continue
-            if kind == "number_or_unknown":
-                try:
-                    found[fact] = values.number(value)
-                except values.BadValueError:
-                    unknown.append(UnknownFact(fact, str(value)[:80], f"{national} 的值不是数字"))
-                continue
-            if value.__class__ is str and kind in _REPEATING:
-                read = self._read[national]
-                if value in read:
-                    result = read[value]
-                else:
-                    result = read[value] = self._value(kind, national, value, f"{path}.{name}")
-            else:
-                result = self._value(kind, national, value, f"{path}.{name}")
-            if result.__class__ is UnknownFact:
-                unknown.append(msgspec.structs.replace(result, fact=fact))
-            elif kind == "flag_code" and result is not None:
-                found[fact] = result == "true"
-            elif result is not None:
-                found[fact] = result
-        if unknown:
-            found["unknown_facts"] = tuple(unknown)
-        return found
+        self._read = reader_of(profile)
 
     def case(self, patient: Mapping[str, Any], path: str, message_time: datetime | None, facility: str) -> Case:
         encounters = _contained(patient, path, _ENCOUNTERS, limits.ENCOUNTERS_MAX)
@@ -358,19 +255,20 @@ class _Reader:
         return None
 
     def _patient(self, patient: Mapping[str, Any], path: str) -> Patient:
-        facts = self.facts(patient, _PATIENT, path)
+        facts = self._read.facts(patient, self._read.patient, path)
         birth = facts.get("birth_date")
         if birth is not None:
             facts["birth_date"] = birth.date()
-        facts |= self.facts(_ext(patient, path), _PATIENT_EXT, f"{path}.ext")
-        return Patient(**facts)
+        extension = self._read.facts(_ext(patient, path), self._read.patient_ext, f"{path}.ext")
+        return Patient(**with_unknown(facts, extension))
 
     def _encounter(self, current: tuple[Mapping[str, Any], str] | None, facility: str, current_id: str) -> Encounter:
         if current is None:
             reason = f"curr_mdtrt_id 的值“{current_id}”不是报文中任何一次就诊" if current_id else "没有 curr_mdtrt_id"
             return Encounter(facility_id=facility, unknown_facts=(UnknownFact("encounter_id", current_id, reason),))
+        read = self._read
         holder, path = current
-        facts = self.facts(holder, _ENCOUNTER, path)
+        facts = read.facts(holder, read.encounter, path)
         facts.setdefault("facility_id", facility)
         modes, unknown_mode = self._care_modes(holder, path, facts)
         unknown = [*facts.pop("unknown_facts", ()), *([unknown_mode] if unknown_mode else [])]
@@ -380,8 +278,8 @@ class _Reader:
             **facts,
             care_modes=modes,
             internet=self._internet(holder, path),
-            diagnoses=tuple(Diagnosis(**self.facts(*_swap(item, _DIAGNOSIS))) for item in diagnoses),
-            operations=tuple(Operation(**self.facts(*_swap(item, _OPERATION))) for item in operations),
+            diagnoses=tuple(Diagnosis(**read.facts(item, read.diagnosis, place)) for item, place in diagnoses),
+            operations=tuple(Operation(**read.facts(item, read.operation, place)) for item, place in operations),
             unknown_facts=tuple(unknown),
         )
 
@@ -393,7 +291,7 @@ class _Reader:
         Without a refinement an outpatient may be an emergency or a chronic one. Where the two contradict, or one has
         a code that nobody knows, nothing is known, unless the site profile says which one to trust.
         """
-        stated = self.one(holder, "med_mdtrt_type", ("med_mdtrt_type", "medMdtrtType"), "code", f"{path}.")
+        stated = self._read.one(holder, "med_mdtrt_type", ("med_mdtrt_type", "medMdtrtType"), "code", f"{path}.")
         visit: VisitKind | None = facts.get("visit_kind")
         unknown_visit = next((u for u in facts.get("unknown_facts", ()) if u.fact == "visit_kind"), None)
         refined = _MODE_OF_VISIT.get(visit) if visit is not None else None
@@ -417,7 +315,7 @@ class _Reader:
         return (), UnknownFact("care_modes", f"{mode}/{visit}", reason)
 
     def _internet(self, holder: Mapping[str, Any], path: str) -> bool | None:
-        stated = self.one(_ext(holder, path), "internet", ("internet",), "flag", f"{path}.ext.")
+        stated = self._read.one(_ext(holder, path), "internet", ("internet",), "flag", f"{path}.ext.")
         if stated is not None:
             return bool(stated)
         return None if self._profile.quirks.has_internet_hospital else False
@@ -442,22 +340,18 @@ class _Reader:
         )
         in_current = current is not None and current[0] is holder
         marks = self._profile.quirks.self_pay
+        read = self._read
         for order, order_path in orders:
-            facts = self.facts(order, _LINE, order_path)
-            ext = order.get("ext")
-            if ext:
-                extended = self.facts(_ext(order, order_path), _LINE_EXT, f"{order_path}.ext")
-                unknown_facts = (*facts.get("unknown_facts", ()), *extended.get("unknown_facts", ()))
-                facts |= {**extended, "unknown_facts": unknown_facts}
-                if facts.get("self_pay") is None:
-                    facts.pop("self_pay", None)
+            facts = read.facts(order, read.line, order_path)
+            if order.get("ext"):
+                extension = read.facts(_ext(order, order_path), read.line_ext, f"{order_path}.ext")
+                facts = with_unknown(facts, extension)
             if marks and any(_text_of(order, mark.field, (mark.field,)) in mark.values for mark in marks):
                 facts["self_pay"] = True
-            flag = self.one(order, "curr_drord_flag", ("curr_drord_flag", "currDrordFlag"), "code", f"{order_path}.")
-            is_current = in_current and flag == "true"
-            if in_current and flag not in ("true", "false"):
-                reason = flag.reason if isinstance(flag, UnknownFact) else "没有 curr_drord_flag"
-                unknown = UnknownFact("current", flag.value if isinstance(flag, UnknownFact) else "", reason)
+            flag = facts.pop("current", None)
+            is_current = in_current and flag is True
+            if in_current and flag is None and not _knows_of(facts, "current"):
+                unknown = UnknownFact("current", "", "没有 curr_drord_flag")
                 facts["unknown_facts"] = (*facts.get("unknown_facts", ()), unknown)
             if is_current:
                 if len(current_lines) == limits.CURRENT_LINES_MAX:
@@ -470,24 +364,8 @@ class _Reader:
             lines.append(Line(**facts, encounter_id=encounter_id, facility_id=facility, position=position))
 
 
-def _columns(fields: Sequence[Field]) -> tuple[_Column, ...]:
-    return tuple(_Column(f.fact, f.kind, f.national, f.names[0], f.names[1:]) for f in fields)
-
-
-_PATIENT = _columns(PATIENT)
-_PATIENT_EXT = _columns(PATIENT_EXT)
-_ENCOUNTER = _columns(ENCOUNTER)
-_DIAGNOSIS = _columns(DIAGNOSIS)
-_OPERATION = _columns(OPERATION)
-_LINE = _columns(LINE)
-_LINE_EXT = _columns(LINE_EXT)
-
-
-def _swap(
-    item: tuple[Mapping[str, Any], str], fields: Sequence[_Column]
-) -> tuple[Mapping[str, Any], Sequence[_Column], str]:
-    holder, path = item
-    return holder, fields, path
+def _knows_of(facts: Mapping[str, Any], fact: str) -> bool:
+    return any(unknown.fact == fact for unknown in facts.get("unknown_facts", ()))
 
 
 def _ext(holder: Mapping[str, Any], path: str) -> Mapping[str, Any]:
