@@ -13,6 +13,9 @@ from ruleset.rule import Row, Rule
 from ruleset.template import herb_key
 from ruleset.timeline import NO_LINES, PrescriptionKey, Timeline, order_of
 
+HERB_KINDS = ("herb_piece", "herb_granule", None)
+"""Lines that may be herbs; None because the kind may just be unknown."""
+
 
 class RowSource(Protocol):
     """Where rows are looked up by key: a `ruleset.snapshot.Snapshot`, or a naive table in tests."""
@@ -108,13 +111,17 @@ class Chart:
         return name
 
     def herbs(self, line: Line) -> Mapping[str, Sequence[Line]]:
-        """Return the lines of the judged line's prescription by their herb names."""
+        """Return the herbs of the judged line's prescription by their names; refunds are none.
+
+        A line whose kind is unknown may be a herb and is among them.
+        """
         key = (line.encounter_id, line.prescription_id)
         herbs = self._herbs.get(key)
         if herbs is None:
             herbs = self._herbs[key] = {}
             for other in self.prescription(line):
-                herbs.setdefault(self.herb_name(other), []).append(other)
+                if other.item_kind in HERB_KINDS and not other.is_refund:
+                    herbs.setdefault(self.herb_name(other), []).append(other)
         return herbs
 
     def rows(self, key: str) -> Sequence[Row]:

@@ -17,7 +17,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypeVar
 
 from ruleset.case import Case, Line
-from ruleset.chart import Chart, RowSource
+from ruleset.chart import HERB_KINDS, Chart, RowSource
 from ruleset.outcome import (
     VERDICT_OF_ACTION,
     Action,
@@ -33,9 +33,6 @@ from ruleset.outcome import (
 from ruleset.rule import Row
 from ruleset.template import herb_key, item_key
 from ruleset.timeline import EMPTY, Timeline, order_of
-
-HERB_KINDS = ("herb_piece", "herb_granule", None)
-"""Lines that are looked up by name too; None because the kind may just be unknown."""
 
 CENT = Decimal("0.01")
 

@@ -9,8 +9,6 @@ from ruleset.chart import Chart
 from ruleset.outcome import Judgement, Missing
 from ruleset.template import FALSE, Template, herb_key
 
-HERB_KINDS = ("herb_piece", "herb_granule")
-
 
 class Params(msgspec.Struct, frozen=True):
     """Two herb names; their order has no meaning."""
@@ -48,13 +46,7 @@ class HerbPair(Template):
         partners = chart.herbs(line).get(partner_name)
         if partners is None:
             return FALSE
-        judgements: list[Judgement] = []
-        for other in partners:
-            kinds = (line.item_kind, other.item_kind)
-            if other.is_refund or any(kind is not None and kind not in HERB_KINDS for kind in kinds):
-                continue
-            judgements.append(self._pair(params, line, other, chart))
-        return judgements
+        return [self._pair(params, line, other, chart) for other in partners if other is not line]
 
     def _pair(self, params: Params, line: Line, other: Line, chart: Chart) -> Judgement:
         missing = tuple(
