@@ -15,6 +15,7 @@ from tests.web.messages import (
     COURSE_DRUG,
     INPATIENT_DRUG,
     LEVEL,
+    NARCOTIC,
     PER_DAY,
     SECONDARY_DRUG,
     WOMEN_DRUG,
@@ -591,6 +592,16 @@ class TestMissingFacts:
     def test_an_unknown_level_is_a_hint(self, product, level):
         answer = product.check(message([order(SECONDARY_DRUG)], visit={"medins_lv": level}))
         assert (rules(answer), hinted(answer)) == ([], [(SECONDARY_DRUG[1], ("medins_lv",))])
+
+    def test_whether_it_is_an_internet_consultation(self, product):
+        answer = product.check(message([order(NARCOTIC)]))
+        assert hinted(answer) == [(NARCOTIC[1], ("ext.internet",))]
+        for document in (
+            message([order(NARCOTIC)], visit={"ext": {"internet": False}}),
+            message([order(NARCOTIC)], visit={"med_mdtrt_type": "2", "med_type": "21"}),
+        ):
+            answer = product.check(document)
+            assert (ext_of(answer)["verdict"], ext_of(answer)["completeness"]) == ("PASS", "COMPLETE")
 
     def test_a_number_means_the_code_that_it_spells(self, product):
         answer = product.check(message([order(WOMEN_DRUG)], patient={"gend": 1}))

@@ -1,0 +1,131 @@
+"""Site profiles: code maps and quirks as data, inherited, checked when they are read."""
+
+import pytest
+
+from server.profile import CodeMap, ProfileError, Profiles
+
+
+@pytest.fixture
+def profiles(tmp_path):
+    def read(default="default", **texts):
+        for name, text in texts.items():
+            (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+        return Profiles(str(tmp_path), default)
+
+    return read
+
+
+BASE = 'extends = "default"\n'
+
+
+def test_the_default_profile_has_the_national_codes():
+    codes = Profiles("", "default").default.codes
+    for code, level in {
+        "01": "tertiary",
+        "07": "secondary",
+        "10": "primary",
+        "11": "primary",
+        "13": "secondary",
+    }.items():
+        assert codes["medins_lv"].get(code) == level
+    assert codes["med_type"].get("1301") == "emergency"
+    assert codes["med_type"].get("28") == "day_surgery"
+    assert codes["insutype"].get("410") == "long_term_care"
+    assert "work_injury" not in {codes["insutype"].get(str(number)) for number in range(1000)}
+    assert codes["gend"].get("9") == ""
+    assert codes["gend"].get("3") is None
+
+
+def test_inheritance_merges_tables_and_replaces_the_rest(profiles):
+    read = profiles(
+        parent=f'{BASE}facilities = ["F1"]\n[codes.medins_lv]\n"2" = "secondary"\n[quirks]\nsame_line = "content"\n',
+        child='extends = "parent"\nfacilities = ["F2"]\n[codes.medins_lv]\n"3" = "tertiary"\n"01" = "primary"\n',
+    )
+    child = read.select("child", "")
+    assert [child.codes["medins_lv"].get(code) for code in ("2", "3", "01", "05")] == [
+        "secondary",
+        "tertiary",
+        "primary",
+        "secondary",
+    ]
+    assert child.quirks.same_line == "content"
+    assert read.select("parent", "").codes["medins_lv"].get("3") is None
+    assert read.default.codes["medins_lv"].get("2") is None
+    assert read.select("", "F1").name == "parent"
+    assert read.select("", "F2").name == "child"
+    assert read.select("", "F3").name == "default"
+    assert read.select("default", "F1").name == "default", "a profile asked for by name comes first"
+
+
+def test_the_default_may_be_another(profiles):
+    assert profiles(default="mine", mine=BASE).select("", "").name == "mine"
+
+
+def test_of_prefixes_the_longest_wins():
+    codes = CodeMap({"1*": "a", "13*": "b", "131": "c", "*": "d"})
+    assert [codes.get(code) for code in ("1", "12", "13", "1302", "131", "1311", "2", "")] == list("aabbcbdd")
+    assert CodeMap({"13*": "b"}).get("1") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (f'{BASE}[codes.colour]\n"1" = "red"\n', "unknown code list `colour`"),
+        (f'{BASE}[codes.gend]\n"1" = "man"\n', "codes.gend maps `1` to `man`"),
+        (f"{BASE}[codes.gend]\n1 = 2\n", "codes"),
+        (f'{BASE}time_zone = "Mars/Olympus"\n', "Mars/Olympus"),
+        (f'{BASE}item_code_shapes = ["["]\n', "bad"),
+        (f'{BASE}colour = "red"\n', "colour"),
+        (f"{BASE}[quirks]\ncolour = 1\n", "colour"),
+        (f'{BASE}[quirks]\ntrusted_care_mode = "both"\n', "trusted_care_mode"),
+        (f'{BASE}[quirks]\nself_pay = [{{ field = "x" }}]\n', "values"),
+        (f'{BASE}[transactions]\n"3104" = ["1"]\n', "transactions"),
+        ("time_zone = ", "bad"),
+        ('extends = "nowhere"\n', "extends `nowhere`, which is missing"),
+        ('extends = "bad"\n', "extends `bad`"),
+        ("", "bad"),
+    ],
+)
+def test_what_is_wrong_is_named(profiles, text, named):
+    with pytest.raises(ProfileError) as caught:
+        profiles(bad=text)
+    assert "bad" in str(caught.value)
+    assert named in str(caught.value)
+
+
+def test_a_cycle_of_two(profiles):
+    with pytest.raises(ProfileError, match="extends it"):
+        profiles(one='extends = "two"\n', two='extends = "one"\n')
+
+
+def test_a_facility_in_two_profiles(profiles):
+    with pytest.raises(ProfileError, match="F1"):
+        profiles(one=f'{BASE}facilities = ["F1"]\n', two=f'{BASE}facilities = ["F1"]\n')
+
+
+def test_a_profile_that_is_not_there(profiles, tmp_path):
+    with pytest.raises(ProfileError, match="nowhere"):
+        profiles(default="nowhere")
+    with pytest.raises(ProfileError, match="nowhere"):
+        profiles().select("nowhere", "")
+    with pytest.raises(ProfileError, match="no directory"):
+        Profiles(str(tmp_path / "nowhere"), "default")
+
+
+@pytest.mark.parametrize(
+    ("code", "is_national"),
+    [
+        ("XG01AFK079A008010100225", True),
+        ("ZA12CAD0073010100142", True),
+        ("T001300123", True),
+        ("003107010220000", True),
+        ("C1234567890123456789", True),
+        ("T00130012", False),
+        ("xg01afk079a008010100225", False),
+        ("YP00318", False),
+        ("", False),
+        ("００３１０７０１０２２００００", False),
+    ],
+)
+def test_the_shapes_of_national_codes(code, is_national):
+    assert Profiles("", "default").default.is_item_code(code) is is_national
