@@ -255,11 +255,11 @@ class _Reader:
         return None
 
     def _patient(self, patient: Mapping[str, Any], path: str) -> Patient:
-        facts = self._read.facts(patient, self._read.patient, path)
+        facts = self._read.patient(patient, path)
         birth = facts.get("birth_date")
         if birth is not None:
             facts["birth_date"] = birth.date()
-        extension = self._read.facts(_ext(patient, path), self._read.patient_ext, f"{path}.ext")
+        extension = self._read.patient_ext(_ext(patient, path), f"{path}.ext")
         return Patient(**with_unknown(facts, extension))
 
     def _encounter(self, current: tuple[Mapping[str, Any], str] | None, facility: str, current_id: str) -> Encounter:
@@ -268,8 +268,8 @@ class _Reader:
             return Encounter(facility_id=facility, unknown_facts=(UnknownFact("encounter_id", current_id, reason),))
         read = self._read
         holder, path = current
-        facts = read.facts(holder, read.encounter, path)
-        facts.setdefault("facility_id", facility)
+        facts = read.encounter(holder, path)
+        facts["facility_id"] = facts["facility_id"] or facility
         modes, unknown_mode = self._care_modes(holder, path, facts)
         unknown = [*facts.pop("unknown_facts", ()), *([unknown_mode] if unknown_mode else [])]
         diagnoses = _contained(holder, path, _DIAGNOSES, limits.DIAGNOSES_MAX)
@@ -278,8 +278,8 @@ class _Reader:
             **facts,
             care_modes=modes,
             internet=self._internet(holder, path),
-            diagnoses=tuple(Diagnosis(**read.facts(item, read.diagnosis, place)) for item, place in diagnoses),
-            operations=tuple(Operation(**read.facts(item, read.operation, place)) for item, place in operations),
+            diagnoses=tuple(Diagnosis(**read.diagnosis(item, place)) for item, place in diagnoses),
+            operations=tuple(Operation(**read.operation(item, place)) for item, place in operations),
             unknown_facts=tuple(unknown),
         )
 
@@ -342,9 +342,9 @@ class _Reader:
         marks = self._profile.quirks.self_pay
         read = self._read
         for order, order_path in orders:
-            facts = read.facts(order, read.line, order_path)
+            facts = read.line(order, order_path)
             if order.get("ext"):
-                extension = read.facts(_ext(order, order_path), read.line_ext, f"{order_path}.ext")
+                extension = read.line_ext(_ext(order, order_path), f"{order_path}.ext")
                 facts = with_unknown(facts, extension)
             if marks and any(_text_of(order, mark.field, (mark.field,)) in mark.values for mark in marks):
                 facts["self_pay"] = True
