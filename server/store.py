@@ -212,19 +212,34 @@ class Store:
                 self._keyed = before
                 raise
 
-    def _transaction(self, work: Callable[[sqlite3.Connection], object]) -> None:
+    def _transaction(
+        self,
+        work: Callable[[sqlite3.Connection], object],
+        *,
+        single: bool = False,
+        committed: Callable[[], None] | None = None,
+    ) -> None:
+        """Do work that is all or nothing; `single` says that it is one statement.
+
+        `committed` is called after it, before any other work can begin.
+        """
         with self._lock:
             connection = self._connection
             try:
-                connection.execute("BEGIN IMMEDIATE")
-                work(connection)
-                connection.execute("COMMIT")
+                if single:
+                    work(connection)
+                else:
+                    connection.execute("BEGIN IMMEDIATE")
+                    work(connection)
+                    connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._roll_back()
                 raise StoreError(f"store: {error}") from error
-            except StoreError:
+            except BaseException:  # also a line that cannot be encoded: no transaction may stay open
                 self._roll_back()
                 raise
+            if committed is not None:
+                committed()
 
     def _roll_back(self) -> None:
         with contextlib.suppress(
@@ -240,7 +255,7 @@ class Store:
         then nothing was written.
         """
         position = decision.history_position
-        values = [getattr(decision, name) for name in _DECISION_FIELDS]
+        values = msgspec.structs.astuple(decision)
         sequence = 0
 
         def work(connection: sqlite3.Connection) -> None:
@@ -252,11 +267,14 @@ class Store:
                 recorded_at, source = decision.received_at, decision.check_id
                 position = self._append(connection, decision.patient_id, "commit", recorded_at, source, committed)
 
-        self._transaction(work)
-        if decision.request_id:
-            self._requests[decision.request_id] = sequence
-            if len(self._requests) > REQUESTS_REMEMBERED_MAX:
-                del self._requests[next(iter(self._requests))]
+        def remember() -> None:
+            if decision.request_id:
+                self._requests[decision.request_id] = sequence
+                if len(self._requests) > REQUESTS_REMEMBERED_MAX:
+                    del self._requests[next(iter(self._requests))]
+
+        # A single statement is a transaction of its own; saying so around it would cost as much again.
+        self._transaction(work, single=not committed, committed=remember)
         return position
 
     def append_history(
