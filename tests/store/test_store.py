@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import sqlite3
+import sys
 import threading
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,7 +13,7 @@ import pytest
 from ruleset.case import Line, identity
 from server import store as store_module
 from server.history import History
-from server.store import Decision, Feedback, Store, StoreError
+from server.store import Decision, DuplicateRequestError, Feedback, Store, StoreError
 
 NOON = datetime(2026, 7, 8, 12)
 
@@ -37,6 +38,7 @@ def decision(check_id="C1", **fields):
         "history_position": 0,
         "verdict": 1,
         "completeness": 1,
+        "finding_ids": "F1 F2",
         "document": b"{}",
         "answer": b'{"answer": 1}',
     }
@@ -64,7 +66,7 @@ def commit(history, store, lines, patient="P1", **options):
 class TestDecisions:
     def test_what_is_recorded_comes_back(self, store, path):
         whole = decision(request_id="R1", document="甲".encode("gbk"), answer=b"\x00\xff")
-        store.record(whole, [("F1", "row1")])
+        store.record(whole)
         assert store.decision("C1") == whole
         assert store.decision_of_request("R1") == whole
         store.close()
@@ -76,29 +78,82 @@ class TestDecisions:
         assert store.decision_of_request("none") is None
 
     def test_no_request_id_is_no_id(self, store):
-        store.record(decision("C1"), [])
-        store.record(decision("C2"), [])
+        store.record(decision("C1"))
+        store.record(decision("C2"))
         assert store.decision_of_request("") is None
         assert store.decision("C2").request_id == ""
 
-    @pytest.mark.parametrize("fields", [{"check_id": "C1"}, {"check_id": "C2", "request_id": "R1"}])
-    def test_an_id_is_given_once_and_nothing_of_the_second_stays(self, store, fields):
-        store.record(decision(request_id="R1"), [("F1", "row")])
-        with pytest.raises(StoreError):
-            store.record(decision(**fields), [("F2", "row")], [line()])
+    @pytest.mark.parametrize("lines", [[], [line()]])
+    def test_a_request_id_is_answered_once_and_nothing_of_the_second_stays(self, store, lines):
+        store.record(decision("C1", request_id="R1", finding_ids=""))
+        with pytest.raises(DuplicateRequestError):
+            store.record(decision("C2", request_id="R1"), lines)
         assert len(store.timeline("P1")) == 0
-        assert store.record_feedback([Feedback("F2", "went_back", "")], "now", "") == ["F2"]
-        store.record(decision("C3"), [])
+        assert store.record_feedback([Feedback("F1", "went_back", "")], "now", "") == ["F1"]
+        assert store.decision("C2") is None
+        assert store.decision_of_request("R1").check_id == "C1"
+        store.record(decision("C3"), lines)
         assert store.decision("C3") is not None
 
+    def test_one_request_id_from_many_threads(self, store):
+        """It was remembered only after the next writer could begin: two answers to one request."""
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            for attempt in range(100):
+                together = threading.Barrier(4)
+                recorded = []
+
+                def work(number, attempt=attempt, together=together, recorded=recorded):
+                    together.wait()
+                    with contextlib.suppress(DuplicateRequestError):
+                        store.record(decision(f"{attempt}-{number}", request_id=f"R{attempt}"))
+                        recorded.append(number)
+
+                threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                assert len(recorded) == 1
+        finally:
+            sys.setswitchinterval(interval)
+
+    def test_a_request_id_is_known_after_a_restart(self, store, path):
+        store.record(decision("C1", request_id="R1"))
+        store.close()
+        with contextlib.closing(Store(path)) as again:
+            assert again.decision_of_request("R1").check_id == "C1"
+            with pytest.raises(DuplicateRequestError):
+                again.record(decision("C2", request_id="R1"))
+
+    def test_only_the_last_request_ids_are_remembered(self, store, monkeypatch):
+        monkeypatch.setattr(store_module, "REQUESTS_REMEMBERED_MAX", 3)
+        for number in range(5):
+            store.record(decision(f"C{number}", request_id=f"R{number}"))
+        known = [number for number in range(5) if store.decision_of_request(f"R{number}")]
+        assert known == [2, 3, 4]
+
+    def test_decisions_whose_keys_were_not_written_before_a_crash(self, store, path):
+        """The keys follow a moment after the decision; a restart writes those that are missing."""
+        store.record(decision("C1"))
+        store.decision("C1")
+        store.record(decision("C2"))
+        with contextlib.closing(sqlite3.connect(path)) as writer, writer:
+            writer.execute("DELETE FROM decision_key WHERE decision = 2")
+        store.close()
+        with contextlib.closing(Store(path)) as again:
+            assert again.record_feedback([Feedback("F2", "went_back", "")], "now", "") == []
+            assert again.decision("C2") is not None
+
     def test_a_decision_and_its_lines_are_one_transaction(self, store):
-        position = store.record(decision(), [], [line("L1"), line("L2")])
+        position = store.record(decision(), [line("L1"), line("L2")])
         timeline = store.timeline("P1")
         assert (len(timeline), timeline.position) == (2, position)
         assert store.timeline("P2").position == 0
 
     def test_a_decision_without_lines_keeps_its_position(self, store):
-        assert store.record(decision(history_position=7), []) == 7
+        assert store.record(decision(history_position=7)) == 7
 
 
 class TestTimeline:
@@ -235,13 +290,21 @@ class TestHistory:
 
 class TestFeedback:
     def test_it_is_joined_to_the_latest_decision(self, store, path):
-        store.record(decision("C1"), [("F1", "row")])
-        store.record(decision("C2"), [("F1", "row")])
-        entries = [Feedback("F1", "continued", "因"), Feedback("F2", "went_back", "")]
-        assert store.record_feedback(entries, "now", "S1") == ["F2"]
+        store.record(decision("C1"))
+        store.record(decision("C2", finding_ids="F1"))
+        entries = [
+            Feedback("F1", "continued", "因"),
+            Feedback("F2", "continued", "因"),
+            Feedback("F3", "went_back", ""),
+        ]
+        assert store.record_feedback(entries, "now", "S1") == ["F3"]
         with contextlib.closing(sqlite3.connect(path)) as reader:
             rows = reader.execute("SELECT finding_id, check_id, disposition, reason FROM feedback").fetchall()
-        assert rows == [("F1", "C2", "continued", "因"), ("F2", "", "went_back", "")]
+        assert rows == [
+            ("F1", "C2", "continued", "因"),
+            ("F2", "C1", "continued", "因"),
+            ("F3", "", "went_back", ""),
+        ]
 
 
 class TestTheDatabase:
@@ -267,7 +330,7 @@ class TestTheDatabase:
     def test_a_closed_store(self, store):
         store.close()
         for call in (
-            lambda: store.record(decision(), []),
+            lambda: store.record(decision()),
             lambda: store.timeline("P1"),
             lambda: store.decision("C1"),
             lambda: store.append_history("P1", "commit", "now", "test", [line()]),
@@ -277,23 +340,23 @@ class TestTheDatabase:
                 call()
 
     def test_a_database_that_cannot_be_written(self, store):
-        store.record(decision("C1"), [])
+        store.record(decision("C1"))
         store._connection.execute("PRAGMA query_only=ON")
         history = History(store, 1_000)
         with pytest.raises(StoreError, match="readonly"):
-            store.record(decision("C2"), [], [line()])
+            store.record(decision("C2"), [line()])
         with pytest.raises(StoreError, match="readonly"):
             commit(history, store, [line()])
         assert len(history.of("P1")) == 0
         store._connection.execute("PRAGMA query_only=OFF")
-        store.record(decision("C2"), [], [line()])
+        store.record(decision("C2"), [line()])
         assert store.decision("C2") is not None
 
     def test_a_line_that_cannot_be_encoded_leaves_no_transaction_open(self, store):
         with pytest.raises(UnicodeEncodeError):
-            store.record(decision("C1"), [], [line("\ud800")])
+            store.record(decision("C1"), [line("\ud800")])
         assert store.decision("C1") is None
-        store.record(decision("C1"), [], [line()])
+        store.record(decision("C1"), [line()])
         assert len(store.timeline("P1")) == 1
 
     def test_a_store_that_another_holds_for_too_long(self, path, monkeypatch):
@@ -301,7 +364,7 @@ class TestTheDatabase:
         with contextlib.closing(Store(path)) as store, contextlib.closing(sqlite3.connect(path)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(StoreError, match="locked"):
-                store.record(decision(), [])
+                store.record(decision())
             other.execute("ROLLBACK")
-            store.record(decision(), [])
+            store.record(decision())
             assert store.decision("C1") is not None
