@@ -64,7 +64,7 @@ def main() -> None:
     settle()
     print(f"echo serving grpc=127.0.0.1:{port}", flush=True)
     sys.stdin.read()
-    server.stop(1.0)
+    server.stop(1.0, lambda: 0)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ class CheckService:
             same_line_by_content=read.profile.quirks.same_line == "content",
         )
         check_id = new_check_id(clock.now_ms())
-        answered_at = clock.now().astimezone(read.profile.time_zone)
+        answered_at = clock.now(read.profile.time_zone)
         head = AnswerHead(check_id, snapshot.revision, answered_at, timeline.position)
         try:
             reply = self._record(request, read, result, head, started)

@@ -6,6 +6,7 @@ one.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -52,6 +53,8 @@ _STATUS_OF: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (ActivationError, grpc.StatusCode.FAILED_PRECONDITION),
 )
 """The one place where a failure becomes a status. Whatever else is raised is INTERNAL, with a fixed text."""
+DRAIN_POLL_S = 0.02
+LAST_ANSWER_S = 0.3
 INTERNAL_TEXT = "internal error; nothing was checked"
 
 
@@ -299,9 +302,17 @@ class GrpcServer:
         """Say that no new calls should come; those that do are still answered."""
         self._health.enter_graceful_shutdown()
 
-    def stop(self, grace_s: float) -> None:
-        """Refuse new calls, let those in flight finish for at most `grace_s`, and wait until all is over."""
-        self._server.stop(grace_s).wait()
+    def stop(self, grace_s: float, in_flight: Callable[[], int]) -> None:
+        """Refuse new calls, let those in flight finish for at most `grace_s`, and wait until all is over.
+
+        A station that is connected and silent cannot react to the goodbye: when no call is in flight any more, its
+        connection is not waited for beyond what the last answers need to leave.
+        """
+        give_up = time.monotonic() + grace_s
+        self._server.stop(grace_s)
+        while in_flight() and time.monotonic() < give_up:
+            time.sleep(DRAIN_POLL_S)
+        self._server.stop(LAST_ANSWER_S).wait()
 
 
 def server_options() -> list[tuple[str, int]]:

@@ -169,7 +169,7 @@ def serve(settings: Settings, reread: Callable[[], Settings], ready: Callable[[A
         target = f"unix:{private / 'grpc.sock'}"
         server.listen(target)
         server.start()
-        stack.callback(server.stop, limits.DRAIN_MAX_S)
+        stack.callback(server.stop, limits.DRAIN_MAX_S, lambda: calls.in_flight)
         listener = _listening_socket(settings.http)
         addresses = Addresses(f"{host}:{port}", _address_of(listener, settings.http))
         gateway = _Gateway(listener, target)

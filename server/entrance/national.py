@@ -342,30 +342,26 @@ class _Reader:
         marks = self._profile.quirks.self_pay
         read = self._read
         for order, order_path in orders:
-            facts = read.line(order, order_path)
+            position = len(current_lines) + len(history) + 1
+            flag, line = read.line(order, order_path, encounter_id, facility, position)
+            changes: dict[str, Any] = {}
             if order.get("ext"):
-                extension = read.line_ext(_ext(order, order_path), f"{order_path}.ext")
-                facts = with_unknown(facts, extension)
+                changes = read.line_ext(_ext(order, order_path), f"{order_path}.ext")
+                changes["unknown_facts"] = (*line.unknown_facts, *changes.get("unknown_facts", ()))
             if marks and any(_text_of(order, mark.field, (mark.field,)) in mark.values for mark in marks):
-                facts["self_pay"] = True
-            flag = facts.pop("current", None)
+                changes["self_pay"] = True
             is_current = in_current and flag is True
-            if in_current and flag is None and not _knows_of(facts, "current"):
-                unknown = UnknownFact("current", "", "没有 curr_drord_flag")
-                facts["unknown_facts"] = (*facts.get("unknown_facts", ()), unknown)
             if is_current:
                 if len(current_lines) == limits.CURRENT_LINES_MAX:
                     raise EntranceError(order_path, None, f"more than {limits.CURRENT_LINES_MAX} current lines")
-                if facts.get("begin") is None:
-                    facts["begin"] = message_time
-                    facts["begin_stated"] = False
-            lines = current_lines if is_current else history
-            position = len(current_lines) + len(history) + 1
-            lines.append(Line(**facts, encounter_id=encounter_id, facility_id=facility, position=position))
-
-
-def _knows_of(facts: Mapping[str, Any], fact: str) -> bool:
-    return any(unknown.fact == fact for unknown in facts.get("unknown_facts", ()))
+                if line.begin is None:
+                    changes |= {"begin": message_time, "begin_stated": False}
+            elif in_current and flag is None and not any(unknown.fact == "current" for unknown in line.unknown_facts):
+                unknown = UnknownFact("current", "", "没有 curr_drord_flag")
+                changes["unknown_facts"] = (*changes.get("unknown_facts", line.unknown_facts), unknown)
+            if changes:
+                line = msgspec.structs.replace(line, **changes)
+            (current_lines if is_current else history).append(line)
 
 
 def _ext(holder: Mapping[str, Any], path: str) -> Mapping[str, Any]:

@@ -40,6 +40,9 @@ PROFILES_MAX = 256
 Read = Callable[[Mapping[str, Any], str], dict[str, Any]]
 """Takes an object and its path; returns its facts by the names of their struct, and `unknown_facts`."""
 
+ReadLine = Callable[[Mapping[str, Any], str, str, str, int], tuple[bool | None, Line]]
+"""Takes an order, its path, encounter id, facility id and position; returns whether it is current, and the line."""
+
 _MISSING = object()
 
 
@@ -64,14 +67,42 @@ class FactReader:
         self.encounter = self._compiled(ENCOUNTER, Encounter)
         self.diagnosis = self._compiled(DIAGNOSIS, Diagnosis)
         self.operation = self._compiled(OPERATION, Operation)
-        self.line = self._compiled(LINE, Line)
+        self.line = self._compiled_line()
         self.line_ext = self._compiled(LINE_EXT, Line)
 
     def _compiled(self, fields: Sequence[Field], struct: type[msgspec.Struct]) -> Read:
         """Return the function that reads these fields into facts of `struct`."""
+        facts = ", ".join(f"{field.fact!r}: fact{number}" for number, field in enumerate(fields))
+        end = [
+            f" facts = {{{facts}}}",
+            " if unknown: facts['unknown_facts'] = tuple(unknown)",
+            " return facts",
+        ]
+        read: Read = self._function("holder, path", fields, struct, end, {})
+        return read
+
+    def _compiled_line(self) -> ReadLine:
+        """Return the function that reads an order into a line at once: there are many of them in a message."""
+        facts = ", ".join(f"{field.fact}=fact{number}" for number, field in enumerate(LINE) if field.fact != "current")
+        place = "encounter_id=encounter_id, facility_id=facility_id, position=position"
+        current = next(number for number, field in enumerate(LINE) if field.fact == "current")
+        end = [f" return fact{current}, Line({facts}, {place}, unknown_facts=tuple(unknown))"]
+        arguments = "holder, path, encounter_id, facility_id, position"
+        read: ReadLine = self._function(arguments, LINE, Line, end, {"Line": Line})
+        return read
+
+    def _function(
+        self,
+        arguments: str,
+        fields: Sequence[Field],
+        struct: type[msgspec.Struct],
+        end: Sequence[str],
+        names: dict[str, Any],
+    ) -> Any:
+        """Return a function that reads each field into `factN` and ends as told."""
         defaults = {field.name: field.default for field in msgspec.structs.fields(struct)}
-        names: dict[str, Any] = {"other": self.other, "MISSING": _MISSING}
-        body = ["def read(holder, path):", " get = holder.get", " unknown = []"]
+        names |= {"other": self.other, "MISSING": _MISSING}
+        body = [f"def read({arguments}):", " get = holder.get", " unknown = []"]
         for number, field in enumerate(fields):
             default = defaults.get(field.fact)
             readings: dict[str, Any] = {"": default}
@@ -86,13 +117,8 @@ class FactReader:
                     f" fact{number} = readings{number}.get(value, MISSING) if value.__class__ is str else MISSING"
                 )
                 body.append(f" if fact{number} is MISSING: fact{number} = {slow}")
-        facts = ", ".join(f"{field.fact!r}: fact{number}" for number, field in enumerate(fields))
-        body.append(f" facts = {{{facts}}}")
-        body.append(" if unknown: facts['unknown_facts'] = tuple(unknown)")
-        body.append(" return facts")
-        exec("\n".join(body), names)  # noqa: S102 - made above, of our own field table
-        read: Read = names["read"]
-        return read
+        exec("\n".join([*body, *end]), names)  # noqa: S102 - made above, of our own field table
+        return names["read"]
 
     def other(
         self,
