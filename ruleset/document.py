@@ -97,7 +97,15 @@ def number_lines(lines: Iterable[Line]) -> list[Line]:
     return numbered
 
 
+PLACED_FIELDS = ("encounter_id", "facility_id", "position", "ordinal", "begin_stated", "unknown_facts")
+"""Fields of a line that no document states: they follow from where the line stands in it."""
+_NOTHING = Line()
+
+
 def _placed(line: Line, encounter_id: str, facility_id: str, position: int, message_time: datetime | None) -> Line:
+    for name in PLACED_FIELDS:
+        if getattr(line, name) != getattr(_NOTHING, name):
+            raise DocumentError(f"lines[{position}].{name}: not to be stated; it follows from where the line stands")
     stated = line.begin is not None
     values: dict[str, Any] = {name: getattr(line, name) for name in Line.__struct_fields__}
     values |= {

@@ -8,7 +8,10 @@ import msgspec
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """One fact. `national` are the fields of the national 3101 message (`ext.` marks our extension of it)."""
+    """One fact. `national` are the fields of the national 3101 message (`ext.` marks our extension of it).
+
+    Empty for a fact that no message carries today: a row that needs it stays unknown.
+    """
 
     name: str
     national: tuple[str, ...]
@@ -40,18 +43,18 @@ _FACTS = (
     Fact("dose", ("ext.dose",), "单次剂量", "The amount of one dose, in the dose unit."),
     Fact("patient_id", ("patn_id",), "参保人标识", "Identifies the patient; without it no stored history can be read."),
     Fact("encounter_id", ("curr_mdtrt_id",), "当前就诊标识", "Names the current encounter among those in the message."),
-    Fact("first_line_treatment", ("ext.first_line",), "一线用药史", "Which first-line treatment was used before."),
+    Fact("first_line_treatment", (), "一线用药史", "Which first-line treatment was used before."),
     Fact(
         "first_prescription",
-        ("ext.first_prescription",),
+        (),
         "是否首次开具",
         "Whether the item is prescribed for the first time.",
     ),
-    Fact("eye_hospital", ("ext.eye_hospital",), "是否眼科专科医院", "Whether the institution is an eye hospital."),
-    Fact("same_incision", ("ext.incision",), "是否同一切口", "Whether two operations went through one incision."),
+    Fact("eye_hospital", (), "是否眼科专科医院", "Whether the institution is an eye hospital."),
+    Fact("same_incision", (), "是否同一切口", "Whether two operations went through one incision."),
     Fact(
         "reviewed_condition",
-        ("ext.reviewed_condition",),
+        (),
         "经审核的限定条件",
         "The row's condition, turned from text into facts by a person.",
     ),

@@ -11,7 +11,7 @@ from ruleset.outcome import Action
 from ruleset.template import Template
 
 RuleKind = Literal["payment", "safety", "legal"]
-"""payment: what the insurance fund pays for; silent for agreed self-pay. safety and legal always apply."""
+"""payment: what the insurance fund pays for; silent for agreed self-pay. safety and legal apply to those lines too."""
 
 Curation = Literal["official", "raw"]
 """official: the authority published the parameters; raw: they rest on text that no person has signed, so the

@@ -86,7 +86,6 @@ class CheckService:
         """Judge one document. Raises EntranceError, ProfileError or StoreError; then nothing was recorded."""
         started = clock.ticks_us()
         _require_short("request_id", request.request_id, limits.REQUEST_ID_MAX_CHARACTERS)
-        _require_short("station_id", request.station_id, limits.STATION_ID_MAX_CHARACTERS)
         if request.request_id:
             repeated = self._store.decision_of_request(request.request_id)
             if repeated is not None:

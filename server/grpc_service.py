@@ -105,6 +105,7 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
     ) -> check_pb2.CheckDocumentResponse:
         """Judge one document."""
         with self._calls.admit(context):
+            _require_short_station(request.station_id)
             reply = self._service.check(
                 Request(
                     request.document,
@@ -128,6 +129,7 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
     ) -> check_pb2.CommitResponse:
         """Commit the current lines of a document."""
         with self._calls.admit(context):
+            _require_short_station(request.station_id)
             change = self._service.commit(
                 Request(
                     request.document,
@@ -146,6 +148,7 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
         with self._calls.admit(context):
             if len(request.reason) > limits.REASON_MAX_CHARACTERS:
                 raise EntranceError("reason", request.reason, f"longer than {limits.REASON_MAX_CHARACTERS} characters")
+            _require_short_station(request.station_id)
             source = "; ".join(filter(None, (request.station_id, request.reason))) or "void"
             change = self._service.void(
                 request.patient_id, request.encounter_id, tuple(request.order_ids), request.item_code, source
@@ -160,10 +163,16 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
             format_ = _format(request.format)
             if format_ not in ("3103", "precheck"):
                 raise EntranceError("format", format_, "feedback is NHSA_3103 or PRECHECK_JSON")
+            _require_short_station(request.station_id)
             reply = self._service.feedback(
                 Request(request.document, format_, _encoding(request.encoding), "", request.station_id)
             )
             return check_pb2.FeedbackResponse(answer=reply.answer, recorded=reply.recorded, unmatched=reply.unmatched)
+
+
+def _require_short_station(station_id: str) -> None:
+    if len(station_id) > limits.STATION_ID_MAX_CHARACTERS:
+        raise EntranceError("station_id", station_id, f"longer than {limits.STATION_ID_MAX_CHARACTERS} characters")
 
 
 def _format(value: int) -> Format:
@@ -239,8 +248,7 @@ def activate(packs: PackHolder, paths: tuple[str, ...], metrics: Metrics) -> tup
         before, after = packs.activate(paths)
     except ActivationError as error:
         metrics.pack_activations.labels("failed").inc()
-        revision = packs.current().revision
-        log.exception("packs not activated", paths=paths, error=str(error), revision=revision)
+        log.warning("packs not activated", paths=paths, error=str(error), revision=packs.current().revision)
         raise
     metrics.pack_activations.labels("activated").inc()
     log.info("packs activated", revision=after, previous_revision=before)

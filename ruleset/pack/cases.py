@@ -124,7 +124,8 @@ def case_of_test(test: TestCase, defaults: Mapping[str, Any]) -> Case:
     history: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for number, line in enumerate(test.history, 1):
         place = (line.get("encounter_id", encounter["id"]), line.get("facility_id", encounter["facility_id"]))
-        history.setdefault(place, []).append({"order_id": f"h{number}", **line})
+        own = {name: value for name, value in line.items() if name not in ("encounter_id", "facility_id")}
+        history.setdefault(place, []).append({"order_id": f"h{number}", **own})
     document = {
         "message_id": "test",
         "time": test.time or defaults.get("time"),

@@ -19,8 +19,8 @@ FORMATS = {
     "3101": check_pb2.DOCUMENT_FORMAT_NHSA_3101,
     "3102": check_pb2.DOCUMENT_FORMAT_NHSA_3102,
 }
-EXIT_BLOCKED = 3
-EXIT_NOT_JUDGED = 4
+EXIT_OF_VERDICT = (0, 10, 11)
+EXIT_NOT_JUDGED = 12
 
 
 def add_to(commands: Any) -> None:
@@ -28,7 +28,8 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "check",
         help="send one message to a server and print its verdict",
-        description="Exit code: 0 PASS, 2 WARN, 3 BLOCK, 4 nothing could be judged, 1 not checked.",
+        description="Exit code: 0 when there is an answer, whatever it says; 1 when nothing was checked. "
+        "With --exit-code: 0 PASS, 10 WARN, 11 BLOCK, 12 nothing could be judged.",
     )
     parser.add_argument(
         "file", metavar="FILE", help="a national 3101/3102 message or our own JSON; - is standard input"
@@ -36,12 +37,13 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--format", choices=sorted(FORMATS), help="default: by the message's own look")
     parser.add_argument("--profile", default="", help="site profile")
     parser.add_argument("--json", action="store_true", help="print the answer itself, in UTF-8")
+    parser.add_argument("--exit-code", action="store_true", help="tell the verdict by the exit code too")
     station.add_address(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Send the message; the exit code tells the verdict."""
+    """Send the message and print the answer."""
     try:
         document = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
     except OSError as error:
@@ -63,9 +65,11 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(answer, ensure_ascii=False))
     else:
         print(readable(answer))
+    if not options.exit_code:
+        return 0
     if reply.completeness == check_pb2.COMPLETENESS_NONE:
         return EXIT_NOT_JUDGED
-    return (0, 2, EXIT_BLOCKED)[reply.verdict]
+    return EXIT_OF_VERDICT[reply.verdict]
 
 
 def _format_of(document: bytes) -> str:

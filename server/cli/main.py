@@ -17,7 +17,7 @@ EXIT_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit code: 0 done, 1 failed or (check) not a pass, 2 wrong usage."""
+    """Run one command; return the exit code: 0 done, 1 failed, 2 wrong usage (and what a command's help says)."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import grpc
@@ -14,8 +15,11 @@ ACTIVATION_MAX_S = 900.0
 
 
 def add_address(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says which server is asked."""
+    """Add the options that say which server is asked, and how."""
     parser.add_argument("--grpc", metavar="HOST:PORT", help="the server; default from the settings: 127.0.0.1:50051")
+    parser.add_argument("--tls-ca", metavar="FILE", help="authority of a server that asks for TLS (PEM)")
+    parser.add_argument("--tls-cert", metavar="FILE", help="our own certificate, where the server asks for one (PEM)")
+    parser.add_argument("--tls-key", metavar="FILE", help="its private key (PEM)")
 
 
 def channel_of(options: argparse.Namespace) -> grpc.Channel:
@@ -25,7 +29,15 @@ def channel_of(options: argparse.Namespace) -> grpc.Channel:
         ("grpc.max_receive_message_length", limits.MESSAGE_MAX_BYTES),
         ("grpc.max_send_message_length", limits.MESSAGE_MAX_BYTES),
     ]
-    return grpc.insecure_channel(target, options=sizes)
+    if not options.tls_ca:
+        return grpc.insecure_channel(target, options=sizes)
+    try:
+        certificate, key = (Path(file).read_bytes() if file else None for file in (options.tls_cert, options.tls_key))
+        credentials = grpc.ssl_channel_credentials(Path(options.tls_ca).read_bytes(), key, certificate)
+    except OSError as error:
+        print(f"precheck: {error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
+    return grpc.secure_channel(target, credentials, options=sizes)
 
 
 def fail(error: grpc.RpcError) -> NoReturn:

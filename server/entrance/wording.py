@@ -9,8 +9,8 @@ from ruleset.rule import Row
 
 
 def national_names(missing: Iterable[Missing]) -> list[str]:
-    """Return the national fields of missing facts, each once, in order."""
-    return list(dict.fromkeys(name for item in missing for name in FACTS[item.fact].national))
+    """Return the national fields of missing facts, each once, in order; our own name where there is no field."""
+    return list(dict.fromkeys(name for item in missing for name in FACTS[item.fact].national or (item.fact,)))
 
 
 def missing_text(missing: Iterable[Missing], case: Case, line: Line | None) -> str:
@@ -27,7 +27,8 @@ def missing_text(missing: Iterable[Missing], case: Case, line: Line | None) -> s
     for item in missing:
         fact = FACTS[item.fact]
         detail = item.detail or (known[item.fact].reason if item.fact in known else "")
-        parts.append(f"缺少: {fact.label}（{'、'.join(fact.national)}）" + (f"，{detail}" if detail else ""))
+        fields = f"（{'、'.join(fact.national)}）" if fact.national else ""
+        parts.append(f"缺少: {fact.label}{fields}" + (f"，{detail}" if detail else ""))
     return "；".join(dict.fromkeys(parts))
 
 

@@ -22,6 +22,7 @@ from google.protobuf.json_format import MessageToDict
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from precheck.v1 import check_pb2, check_pb2_grpc, operations_pb2, operations_pb2_grpc
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -224,6 +225,14 @@ def _own_refusal(text: str) -> dict[str, Any]:
     return {"error": text, "completeness": "NONE"}
 
 
+async def _no_such_route(request: Request, error: Exception) -> Response:
+    """Answer an address or a method that there is not, in the layout of the addresses around it."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    text = f"{request.method} {request.url.path}: there is no such address and method"
+    refusal = _national_refusal if request.url.path.startswith("/nhsa") else _own_refusal
+    return Response(orjson.dumps(refusal(text)), status, media_type="application/json; charset=utf-8")
+
+
 def _now() -> datetime:
     return clock.now()
 
@@ -278,5 +287,6 @@ def make_app(target: str) -> Starlette:
             *(Route(path, _refusing(handler, _own_refusal), methods=["POST"]) for path, handler in own.items()),
             Route("/healthz", _refusing(plain("healthz"), _own_refusal)),
             Route("/metrics", _refusing(plain("metrics"), _own_refusal)),
-        ]
+        ],
+        exception_handlers={404: _no_such_route, 405: _no_such_route},
     )
