@@ -2,14 +2,15 @@
 
 import io
 import json
+import subprocess
 import sys
 
 import pytest
 
 from server.cli.main import main
 from tests.web.messages import CHILD_DRUG, NARCOTIC, SECONDARY_DRUG, encoded, message, order, settlement
-from tests.web.packs import write_pack
-from tests.web.product import ROOT, command
+from tests.web.packs import STARTER, write_pack
+from tests.web.product import ROOT, command, environment
 
 SAMPLES = ROOT / "docs" / "samples"
 
@@ -74,6 +75,17 @@ class TestHelp:
     def test_the_installed_command(self):
         done = command("--version")
         assert (done.returncode, done.stdout) == (0, b"precheck 0.1.0\n")
+
+
+def test_a_reader_who_has_seen_enough():
+    """`precheck pack explain … | head -1` ended with a traceback."""
+    arguments = [sys.executable, "-m", "server", "pack", "explain", str(STARTER)]
+    with subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=environment()
+    ) as process:
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (1, b"")
 
 
 class TestCheck:
