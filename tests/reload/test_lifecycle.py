@@ -1,9 +1,11 @@
 """The server's end: SIGTERM drains, nothing is left behind, what dies comes back."""
 
+import json
 import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
@@ -121,3 +123,22 @@ def test_ports_that_are_taken_are_said(started):
         assert done.returncode == 1
         assert word in done.stderr.decode()
         assert done.stdout == b""
+
+
+def test_more_calls_than_are_allowed_are_refused_and_every_one_is_answered(tmp_path):
+    """The cap is the gRPC server's; a refusal says so, over HTTP in the national shape."""
+    pack = write_pack(tmp_path / "pack")
+    limits = {"PRECHECK_CALLS_IN_FLIGHT_MAX": "2", "PRECHECK_THREADS": "1"}
+    document = slow_message()
+    body = encoded(document)
+    with Server(tmp_path / "data", "--pack", pack, env=limits) as server:
+        with ThreadPoolExecutor(12) as pool:
+            answers = list(pool.map(lambda _: server.post_bytes("/nhsa/3101", body), range(12)))
+        statuses = sorted(status for status, _, _ in answers)
+        assert set(statuses) == {200, 429}
+        for status, _, content in answers:
+            answer = json.loads(content)
+            assert answer["infcode"] == (0 if status == 200 else -1)
+            assert bool(answer["err_msg"]) is (status == 429)
+        assert server.rows("SELECT count(*) FROM decision") == [(statuses.count(200),)]
+        assert rules(server.check(message([order(CHILD_DRUG)]))) == [CHILD_ONLY]
