@@ -1,5 +1,6 @@
 """The evaluator's four rules, with templates made for it."""
 
+import ast
 import copy
 import random
 from datetime import date, datetime
@@ -20,6 +21,7 @@ from server.entrance.national_answer import AnswerHead, national_answer
 from server.profile import Profiles
 from tests.web.messages import BED, CHILD_DRUG, HBA1C, WOMEN_DRUG, encounter, message, order
 from tests.web.packs import STARTER
+from tests.web.product import ROOT
 
 NOON = datetime(2026, 7, 8, 12)
 
@@ -284,3 +286,34 @@ class TestTheSameBytes:
                     del detail["ext"]["position"]
             answers.add(orjson.dumps(content))
         assert len(answers) == 1
+
+
+FORBIDDEN = {
+    "logging",
+    "structlog",
+    "time",
+    "socket",
+    "sqlite3",
+    "subprocess",
+    "threading",
+    "grpc",
+    "server",
+    "client_shim",
+}
+CLOCKS = {"now", "today", "utcnow"}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "ruleset").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT / "ruleset"))
+)
+def test_rule_1_no_log_no_clock_nothing_of_the_server(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add((node.module or "").partition(".")[0])
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            assert node.func.attr not in CLOCKS, f"line {node.lineno} reads a clock"
+    assert not imported & FORBIDDEN
