@@ -4,11 +4,13 @@ Lines come from three places: the current ones, past ones in the message, and co
 message wins: a stored line that the message states too is left out. A chart lives for one check.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from itertools import chain
 from typing import Protocol
 
-from ruleset.case import Case, Line, LineContent, LineIdentity, content_of, identity
+from ruleset.case import Case, Line, content_of, identity
 from ruleset.rule import Row, Rule
 from ruleset.template import herb_key
 from ruleset.timeline import NO_LINES, PrescriptionKey, Timeline, order_of
@@ -32,69 +34,97 @@ def age_in_years(birth: date, at: date) -> int:
 class Chart:
     """The case with its history. `same_line_by_content` is the quirk of a site whose rx_ids are not stable."""
 
-    __slots__ = ("_by_item", "_by_prescription", "_herb_names", "_herbs", "_rows", "_stated", "case", "stored")
+    __slots__ = ("_by_content", "_by_item", "_by_prescription", "_herb_names", "_herbs", "_rows", "case", "stored")
 
     def __init__(self, case: Case, stored: Timeline, rows: RowSource, *, same_line_by_content: bool = False) -> None:
         self.case = case
         self.stored = stored
         self._rows = rows
+        self._by_content = same_line_by_content
         self._herb_names: dict[int, str] = {}
         self._herbs: dict[PrescriptionKey, dict[str, list[Line]]] = {}
+        self._by_prescription: dict[PrescriptionKey, list[Line]] | None = None
         by_item: dict[str, list[Line]] = {}
-        by_prescription: dict[PrescriptionKey, list[Line]] = {}
-        for group in (case.lines, case.history):
-            for line in group:
+        for lines in (case.lines, case.history):
+            for line in lines:
                 by_item.setdefault(line.item_code, []).append(line)
-                by_prescription.setdefault((line.encounter_id, line.prescription_id), []).append(line)
-        self._stated = _stated(case, stored, by_content=same_line_by_content) if stored.by_identity else frozenset()
         self._by_item = by_item
-        self._by_prescription = by_prescription
 
-    def _kept(self, stored: Sequence[Line], message: Sequence[Line] | None) -> Sequence[Line]:
-        """Return stored lines that the message does not state, and the message's."""
-        stated = self._stated
-        if stated:
-            stored = [line for line in stored if identity(line) not in stated]
-        return [*stored, *message] if message is not None else stored
+    def _unstated(self, stored: Sequence[Line], message: Iterable[Line]) -> Sequence[Line]:
+        """Return the stored lines that `message` does not state; of equal ones, those beyond as many as it states."""
+        if not self._by_content:
+            known = self.stored.by_identity
+            stated = {key for line in message if (key := identity(line)) in known}
+            return [line for line in stored if identity(line) not in stated] if stated else stored
+        counts = Counter(content_of(line) for line in message)
+        kept: list[Line] = []
+        for line in stored:
+            content = content_of(line)
+            if counts[content] > 0:
+                counts[content] -= 1
+            else:
+                kept.append(line)
+        return kept
 
     def lines_of(self, item_code: str, since_day: int | None = None) -> Sequence[Line]:
         """Return the lines of an item, current and past, in no particular order.
 
         With `since_day` (an ordinal) stored lines that end before it may be left out; the caller still looks at dates.
         """
-        if not item_code:
-            return NO_LINES
-        stored = self.stored.by_item.get(item_code)
-        message = self._by_item.get(item_code)
+        stored = self.stored.by_item.get(item_code) if item_code else None
         if stored is None:
-            return message if message is not None else NO_LINES
-        return self._kept(stored.lines if since_day is None else stored.since(since_day), message)
+            return self._merged(item_code, NO_LINES)
+        return self._merged(item_code, stored.lines if since_day is None else stored.since(since_day))
+
+    def lines_in_encounter(self, item_code: str, encounter_id: str) -> Sequence[Line]:
+        """Return the lines of an item, current and past, of one encounter, in no particular order."""
+        stored = self.stored.by_item.get(item_code) if item_code else None
+        lines = self._merged(item_code, stored.by_encounter.get(encounter_id, NO_LINES) if stored else NO_LINES)
+        return [line for line in lines if line.encounter_id == encounter_id]
+
+    def _merged(self, item_code: str, stored: Sequence[Line]) -> Sequence[Line]:
+        """Return stored lines of an item with the message's.
+
+        What recognises a line has its item in it, so only the message's lines of the item can state these.
+        """
+        message = self._by_item.get(item_code) if item_code else None
+        if message is None:
+            return stored
+        return [*self._unstated(stored, message), *message] if stored else message
 
     def earlier(self, line: Line, since_day: int | None = None) -> list[Line]:
         """Return the other lines of the judged line's item that are not later than it, in no particular order.
 
         Lines without a time are in no window and are left out. `since_day` as in `lines_of`.
         """
-        begin = line.begin
-        assert begin is not None  # a line without a time is never judged
-        found: list[Line] = []
-        for other in self.lines_of(line.item_code, since_day):
-            other_begin = other.begin
-            if other is line or other_begin is None or other_begin > begin:
-                continue
-            if other_begin < begin or order_of(other) <= order_of(line):
-                found.append(other)
-        return found
+        return _not_later(line, self.lines_of(line.item_code, since_day))
+
+    def earlier_in_encounter(self, line: Line) -> list[Line]:
+        """Return those of the `earlier` lines that are of the judged line's encounter."""
+        return _not_later(line, self.lines_in_encounter(line.item_code, line.encounter_id))
 
     def untimed_history(self) -> int:
         """Return how many past lines, in the message and in the store, have no time and are in no window."""
         untimed = sum(line.begin is None for line in self.case.history)
-        return untimed + len(self.stored.untimed - self._stated) if self.stored.untimed else untimed
+        if self.stored.untimed:
+            stored = [self.stored.by_identity[key] for key in self.stored.untimed]
+            untimed += len(self._unstated(stored, self._message_lines()))
+        return untimed
+
+    def _message_lines(self) -> Iterator[Line]:
+        return chain(self.case.lines, self.case.history)
 
     def prescription(self, line: Line) -> Sequence[Line]:
         """Return all lines of the judged line's prescription; where it has none, those of the encounter without one."""
+        if self._by_prescription is None:
+            self._by_prescription = {}
+            for other in self._message_lines():
+                self._by_prescription.setdefault((other.encounter_id, other.prescription_id), []).append(other)
         key = (line.encounter_id, line.prescription_id)
-        return self._kept(self.stored.by_prescription.get(key, NO_LINES), self._by_prescription.get(key))
+        message = self._by_prescription[key]
+        stored = self.stored.by_prescription.get(key)
+        # The message may state a stored line under another prescription, so all of its lines are asked.
+        return [*self._unstated(stored, self._message_lines()), *message] if stored else message
 
     def is_current(self, line: Line) -> bool:
         """Say whether a line is being written now."""
@@ -133,16 +163,14 @@ class Chart:
         return any(row.rule is rule and row.valid_from <= day < row.valid_to for row in self._rows.rows(key))
 
 
-def _stated(case: Case, stored: Timeline, *, by_content: bool) -> frozenset[LineIdentity]:
-    """Return the stored lines that the message states too; of equal ones, as many as the message has."""
-    if not by_content:
-        known = stored.by_identity
-        return frozenset(
-            key for group in (case.lines, case.history) for line in group if (key := identity(line)) in known
-        )
-    counts: dict[LineContent, int] = {}
-    for group in (case.lines, case.history):
-        for line in group:
-            content = content_of(line)
-            counts[content] = counts.get(content, 0) + 1
-    return frozenset(key for content, count in counts.items() for key in stored.by_content.get(content, ())[:count])
+def _not_later(line: Line, lines: Iterable[Line]) -> list[Line]:
+    begin = line.begin
+    assert begin is not None  # a line without a time is never judged
+    found: list[Line] = []
+    for other in lines:
+        other_begin = other.begin
+        if other is line or other_begin is None or other_begin > begin:
+            continue
+        if other_begin < begin or order_of(other) <= order_of(line):
+            found.append(other)
+    return found

@@ -13,6 +13,7 @@ Rule 4: nothing that was not judged is silent. Each such thing is a hint or a NO
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypeVar
 
@@ -119,7 +120,7 @@ def _gaps_of_the_message(case: Case, chart: Chart) -> Iterator[NotEvaluated]:
         detail = f"{untimed} 行历史医嘱没有时间，未计入任何时间范围"
         yield NotEvaluated(HISTORY_WITHOUT_TIME, detail, None, (Missing("begin"),))
     for line in case.history:
-        if any(unknown.fact == "current" for unknown in line.unknown_facts):
+        if line.unknown_facts and any(unknown.fact == "current" for unknown in line.unknown_facts):
             detail = "当前医嘱标志无法识别，该行按历史处理，未判断"
             yield NotEvaluated(UNKNOWN_WHETHER_CURRENT, detail, line, (Missing("current"),))
 
@@ -135,21 +136,20 @@ def _judge(
     """Judge one line by the rows of one key; what comes of it is added to the three lists."""
     assert line.begin is not None
     day = line.begin.toordinal()
+    self_pay = line.self_pay
     case = chart.case
     payer = case.encounter.payer
     for row in rows:
         if not row.valid_from <= day < row.valid_to:
             continue
-        rule = row.rule
-        if rule.kind == "payment" and line.self_pay:
+        if self_pay and row.is_payment:
             continue  # the fund pays nothing for the line
-        if payer in rule.exempt_payers:
+        if payer in row.exempt_payers:
             continue
         try:
-            judgements = rule.template.judge(row.params, line, chart)
-            for judgement in judgements:
+            for judgement in row.judge(row.params, line, chart):
                 missing = judgement.missing
-                if not missing and payer is None and rule.exempt_payers:
+                if not missing and payer is None and row.exempt_payers:
                     missing = (Missing("payer"),)
                 if missing:
                     hints.append(_hint(row, line, judgement, missing))
@@ -209,8 +209,8 @@ def _each_once(answers: list[Answered], order: Callable[[Answered], tuple[Any, .
     return [answers[place] for n, (key, place) in enumerate(keyed) if n == 0 or keyed[n - 1][0] != key]
 
 
-def _line_order(line: Line) -> tuple[str, str, str, str, int]:
-    return (line.encounter_id, line.order_id, line.item_code or line.name, str(line.begin or ""), line.ordinal)
+def _line_order(line: Line) -> tuple[str, str, str, datetime, int]:
+    return (line.encounter_id, line.order_id, line.item_code or line.name, line.begin or datetime.min, line.ordinal)
 
 
 def _finding_order(finding: Finding) -> tuple[Any, ...]:
@@ -224,7 +224,7 @@ def _hint_order(hint: Hint) -> tuple[Any, ...]:
 
 
 def _gap_order(gap: NotEvaluated) -> tuple[Any, ...]:
-    return (gap.reason, _line_order(gap.line) if gap.line is not None else ("", "", "", "", 0), gap.rule_id)
+    return (gap.reason, _line_order(gap.line) if gap.line is not None else (), gap.rule_id)
 
 
 def evaluate_without_history(case: Case, snapshot: RowSource) -> Result:

@@ -119,9 +119,23 @@ class Rule:
 
 
 class Row:
-    """One row of knowledge. In force on the days `valid_from <= day < valid_to` (proleptic Gregorian ordinals)."""
+    """One row of knowledge. In force on the days `valid_from <= day < valid_to` (proleptic Gregorian ordinals).
 
-    __slots__ = ("citation", "id", "params", "rule", "valid_from", "valid_to")
+    What every judgement asks of the rule is kept at hand: `judge`, `exempt_payers`, and whether it is a payment rule.
+    """
+
+    __slots__ = (
+        "citation",
+        "exempt_payers",
+        "id",
+        "is_payment",
+        "judge",
+        "params",
+        "rule",
+        "source_text",
+        "valid_from",
+        "valid_to",
+    )
 
     def __init__(
         self,
@@ -139,3 +153,8 @@ class Row:
         self.valid_to = valid_to
         self.params = params
         self.citation = citation
+        self.judge = rule.template.judge
+        self.exempt_payers = rule.exempt_payers
+        self.is_payment = rule.kind == "payment"
+        self.source_text = f"{rule.official_code} {rule.title}；{citation.text()}"
+        """Where the row comes from: rule code, document, batch and date, as one line of Chinese."""

@@ -33,6 +33,7 @@ class ItemLines(NamedTuple):
     days: tuple[int, ...]
     longest_days: int
     """How many days after its first one the longest of the lines ends; how far a window must look back."""
+    by_encounter: Mapping[str, tuple[Line, ...]]
 
     def since(self, day: int) -> tuple[Line, ...]:
         """Return at least every line that reaches `day` or later."""
@@ -45,7 +46,15 @@ def _item_lines(lines: Iterable[Line]) -> ItemLines:
     for line in ordered:
         if line.begin is not None and line.end is not None:
             longest = max(longest, line.end.toordinal() - line.begin.toordinal())
-    return ItemLines(ordered, tuple(line.begin.toordinal() if line.begin else 0 for line in ordered), longest)
+    by_encounter: dict[str, list[Line]] = {}
+    for line in ordered:
+        by_encounter.setdefault(line.encounter_id, []).append(line)
+    return ItemLines(
+        ordered,
+        tuple(line.begin.toordinal() if line.begin else 0 for line in ordered),
+        longest,
+        {encounter_id: tuple(group) for encounter_id, group in by_encounter.items()},
+    )
 
 
 class Timeline:

@@ -49,8 +49,8 @@ class CourseDays(Template):
         counted: list[Line] = []
         spans = [own]
         rests_on_history = False
-        for other in chart.earlier(line):
-            if other.encounter_id != line.encounter_id or other.is_refund or other.self_pay:
+        for other in chart.earlier_in_encounter(line):
+            if other.is_refund or other.self_pay:
                 continue
             span = days_of_use(other)
             if span is not None:

@@ -34,8 +34,8 @@ class SecondLine(Template):
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """UNKNOWN for the encounter's first line of the item that the rule speaks to; FALSE for the later ones."""
         rows = [row for row in chart.rows(item_key(params.item_code)) if row.rule.template is self]
-        for other in chart.earlier(line):
-            if other.encounter_id != line.encounter_id or other.self_pay or other.is_refund:
+        for other in chart.earlier_in_encounter(line):
+            if other.self_pay or other.is_refund:
                 continue
             assert other.begin is not None  # `earlier` leaves out lines without a time
             day = other.begin.toordinal()

@@ -42,8 +42,10 @@ class ExclusiveItems(Template):
         """TRUE for each line of the main item within the window."""
         assert line.begin is not None  # a line without a time is never judged
         # A main item as much as a day before can still be less than six hours away.
-        since_day = None if params.window == "单次就诊" else line.begin.toordinal() - 1
-        mains = chart.lines_of(params.main_code, since_day)
+        if params.window == "单次就诊":
+            mains = chart.lines_in_encounter(params.main_code, line.encounter_id)
+        else:
+            mains = chart.lines_of(params.main_code, line.begin.toordinal() - 1)
         if not mains:
             return FALSE
         return [

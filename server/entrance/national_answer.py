@@ -8,7 +8,7 @@ from ruleset.case import Case
 from ruleset.outcome import Finding, Hint, NotEvaluated, Result
 from server.entrance.identifiers import finding_id
 from server.entrance.national import NationalMessage
-from server.entrance.wording import citation_text, line_name, missing_text, national_names
+from server.entrance.wording import line_name, missing_text, national_names
 
 VIOLATING = "1"
 RELATED = "2"
@@ -120,7 +120,7 @@ def _finding(finding: Finding, jr_id: str, case: Case, task_id: str) -> dict[str
         "vola_amt": _money(finding.amount),
         "vola_amt_stas": AMOUNT_KNOWN if finding.amount is not None else AMOUNT_UNKNOWN,
         "sev_deg": rule.severity_degree,
-        "vola_evid": citation_text(finding.row)[:CONTENT_MAX_CHARACTERS],
+        "vola_evid": finding.row.source_text[:CONTENT_MAX_CHARACTERS],
         "vola_bhvr_type": ITEM_BEHAVIOUR,
         "task_id": task_id,
         "ext": {
@@ -128,7 +128,7 @@ def _finding(finding: Finding, jr_id: str, case: Case, task_id: str) -> dict[str
             "pack": rule.pack_id,
             "template": rule.template.id,
             "action": finding.action.name,
-            "citation": citation_text(finding.row),
+            "citation": finding.row.source_text,
             "remedies": rule.remedies,
         },
     }
@@ -149,7 +149,7 @@ def _hint(hint: Hint, case: Case) -> dict[str, Any]:
         **line_name(hint.line),
         "missing": national_names(hint.missing),
         "text": missing_text(hint.missing, case, hint.line),
-        "citation": citation_text(hint.row),
+        "citation": hint.row.source_text,
         "related": [line_name(line) for line in hint.related],
     }
 

@@ -6,7 +6,7 @@ from ruleset.case import Case, Line
 from ruleset.outcome import Result
 from server.entrance.identifiers import finding_id
 from server.entrance.national_answer import AnswerHead
-from server.entrance.wording import citation_text, missing_text
+from server.entrance.wording import missing_text
 
 
 def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, Any], list[str]]:
@@ -30,7 +30,7 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
                 "violating": [_line(line) for line in finding.violating],
                 "related": [_line(line) for line in finding.related],
                 "amount": str(finding.amount) if finding.amount is not None else None,
-                "citation": citation_text(finding.row),
+                "citation": finding.row.source_text,
                 "remedies": finding.row.rule.remedies,
                 "row_id": finding.row.id,
                 "template": finding.row.rule.template.id,
@@ -45,7 +45,7 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
                 "line": _line(hint.line),
                 "missing": [item.fact for item in hint.missing],
                 "text": missing_text(hint.missing, case, hint.line),
-                "citation": citation_text(hint.row),
+                "citation": hint.row.source_text,
                 "row_id": hint.row.id,
                 "template": hint.row.rule.template.id,
             }

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from ruleset.case import Case, Line, UnknownFact
 from ruleset.facts import FACTS
 from ruleset.outcome import Missing
-from ruleset.rule import Row
 
 
 def national_names(missing: Iterable[Missing]) -> list[str]:
@@ -41,8 +40,3 @@ def line_name(line: Line) -> dict[str, object]:
         "hilist_code": line.item_code,
         "hilist_name": line.item_name or line.local_name,
     }
-
-
-def citation_text(row: Row) -> str:
-    """Return where a row comes from: rule code, document, batch and date."""
-    return f"{row.rule.official_code} {row.rule.title}；{row.citation.text()}"
