@@ -129,7 +129,7 @@ class Timeline:
         by_item = dict(self.by_item)
         for code, lines in groups.items():
             old = by_item.pop(code, None)
-            kept = [line for line in old.lines if known.get(identity(line)) is line] if old is not None else []
+            kept = [line for line in old.lines if _stays(line, known, added)] if old is not None else []
             if kept or lines:
                 by_item[code] = _item_lines([*kept, *lines])
         return by_item
@@ -142,10 +142,16 @@ class Timeline:
             groups[line.encounter_id, line.prescription_id].append(line)
         by_prescription = dict(self.by_prescription)
         for key, lines in groups.items():
-            kept = [line for line in by_prescription.pop(key, ()) if known.get(identity(line)) is line]
+            kept = [line for line in by_prescription.pop(key, ()) if _stays(line, known, added)]
             if kept or lines:
                 by_prescription[key] = tuple(sorted([*kept, *lines], key=order_of))
         return by_prescription
+
+
+def _stays(line: Line, known: Mapping[LineIdentity, Line], added: Mapping[LineIdentity, Line]) -> bool:
+    """Say whether a line is neither voided nor replaced by a line of the same identity."""
+    key = identity(line)
+    return key in known and key not in added
 
 
 EMPTY = Timeline()

@@ -35,7 +35,6 @@ from server.store import Store
 log = structlog.get_logger("precheck.serve")
 
 GATEWAY_STOP_MAX_S = 4.0
-GATEWAY_RESTARTS_MAX = 10
 GATEWAY_RESTART_WAIT_S = 1.0
 HTTP_BIND_WAIT_S = 5.0
 """After a kill, the old gateway may hold the port until it has noticed; so long is waited for it."""
@@ -109,14 +108,12 @@ class _Gateway:
         )
 
     def _keep_alive(self) -> None:
-        for _ in range(GATEWAY_RESTARTS_MAX):
+        while True:
             code = self._process.wait()
-            if self._stopping.is_set():
+            if self._stopping.wait(0 if self._stopping.is_set() else GATEWAY_RESTART_WAIT_S):
                 return
             log.error("gateway ended; starting it again", returncode=code)
-            time.sleep(GATEWAY_RESTART_WAIT_S)
             self._process = self._spawn()
-        log.error("gateway ended too often; HTTP is off", restarts=GATEWAY_RESTARTS_MAX)
 
     def stop(self) -> None:
         """Let requests in flight finish, then end the process."""

@@ -24,8 +24,9 @@ from ruleset.case import Line, LineIdentity, identity
 from ruleset.timeline import Timeline
 
 SCHEMA_VERSION = 1
-BUSY_TIMEOUT_MS = 2_000
-"""How long a write waits for another process that holds the store (a backup, an inspection)."""
+BUSY_TIMEOUT_MS = 250
+"""How long a write waits for another process that holds the store (a backup, an inspection): less than a station
+waits, so that it is told and not left waiting."""
 UPKEEP_INTERVAL_S = 0.5
 """How often the log is folded into the database and keys are written, beside the requests."""
 KEYED_AT_ONCE_MAX = 32

@@ -50,17 +50,16 @@ class HerbPayment(Template):
         herbs: list[Line] = []
         undecided: list[Missing] = []
         for other in chart.prescription(line):
-            if other.is_refund:
+            if other.item_kind not in (HERB_PIECE, None) or other.is_refund:
                 continue
             if other.item_kind is None:
                 undecided.append(Missing("item_kind", f"同一处方的“{other.name}”没有可识别的目录类别"))
-            elif other.item_kind == HERB_PIECE:
-                if not other.item_code:
-                    undecided.append(Missing("item_code", f"同一处方的“{other.name}”没有国家医保编码"))
-                elif not self._is_listed(other.item_code, day, chart):
-                    return FALSE
-                else:
-                    herbs.append(other)
+            elif not other.item_code:
+                undecided.append(Missing("item_code", f"同一处方的“{other.name}”没有国家医保编码"))
+            elif not self._is_listed(other.item_code, day, chart):
+                return FALSE
+            else:
+                herbs.append(other)
         if undecided:
             return (Judgement(missing=tuple(undecided)),)
         related = tuple(other for other in herbs if other is not line)

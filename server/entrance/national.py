@@ -99,6 +99,8 @@ def read_message(document: Any, asked: Transaction, profiles: Profiles, profile_
     _check_rule_ids(body, path, scenes, notes)
     patient, patient_path = _patient_object(body, path)
     case = _Reader(profile).case(patient, patient_path, message_time, envelope_facility)
+    if not case.patient.id and any(trigger in SCENES_THAT_COMMIT for trigger in triggers):
+        notes.append(Note("patn_id", "", "没有参保人标识，本次结算的明细未写入历史"))
     return NationalMessage(
         case=msgspec.structs.replace(
             case, message_id=_text_of(document, "msgid", ("msgid", "msgId")), triggers=triggers

@@ -56,6 +56,8 @@ def number(value: Any) -> Decimal | None:
         if stripped in NOTHING:
             return None
         try:
+            if "_" in stripped:  # Python reads 1_000; nobody else does
+                raise BadValueError("expected a number")
             result = Decimal(stripped)
         except InvalidOperation:
             raise BadValueError("expected a number") from None

@@ -10,8 +10,8 @@
 is recognised by its charset (`Content-Type: application/json; charset=GBK`), or by not being UTF-8.
 """
 
+import re
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any
 
 import grpc
@@ -46,6 +46,7 @@ _HTTP_OF: dict[grpc.StatusCode, int] = {
     grpc.StatusCode.PERMISSION_DENIED: 403,
 }
 HEALTH_DEADLINE_S = 2.0
+_MESSAGE_ID = re.compile(rb'"(?:msgid|msgId|message_id)"\s*:\s*"([A-Za-z0-9_.-]{1,64})"')
 
 
 class VoidDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,7 +81,8 @@ async def _body(request: Request) -> bytes:
         if size > limits.DOCUMENT_MAX_BYTES:
             raise too_large
         parts.append(part)
-    return b"".join(parts)
+    request.state.body = b"".join(parts)
+    return bytes(request.state.body)
 
 
 def _encoding(request: Request, body: bytes) -> check_pb2.DocumentEncoding:
@@ -200,7 +202,7 @@ def _of_message(message: Any) -> bytes:
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def _refusing(handler: Handler, refusal: Callable[[str], dict[str, Any]]) -> Handler:
+def _refusing(handler: Handler, refusal: Callable[[str, str], dict[str, Any]]) -> Handler:
     """Return a handler that answers every failure in the layout of its route, and never without an answer."""
 
     async def answer(request: Request) -> Response:
@@ -212,17 +214,25 @@ def _refusing(handler: Handler, refusal: Callable[[str], dict[str, Any]]) -> Han
             status, text = _HTTP_OF.get(error.code(), 500), error.details() or error.code().name
         except ClientDisconnect:
             status, text = 400, "document: the client went away before it was complete"
-        return Response(orjson.dumps(refusal(text)), status, media_type="application/json; charset=utf-8")
+        return Response(
+            orjson.dumps(refusal(text, _message_id(request))), status, media_type="application/json; charset=utf-8"
+        )
 
     return answer
 
 
-def _national_refusal(text: str) -> dict[str, Any]:
-    return national_error("", _now(), text)
+def _message_id(request: Request) -> str:
+    """Return the msgid of a refused message as far as it can be told, so that its sender recognises the answer."""
+    found = _MESSAGE_ID.search(getattr(request.state, "body", b""))
+    return found[1].decode("ascii") if found else ""
 
 
-def _own_refusal(text: str) -> dict[str, Any]:
-    return {"error": text, "completeness": "NONE"}
+def _national_refusal(text: str, message_id: str) -> dict[str, Any]:
+    return national_error(message_id, clock.now(), text)
+
+
+def _own_refusal(text: str, message_id: str) -> dict[str, Any]:
+    return {"error": text, "completeness": "NONE", "message_id": message_id}
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
@@ -230,11 +240,7 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     text = f"{request.method} {request.url.path}: there is no such address and method"
     refusal = _national_refusal if request.url.path.startswith("/nhsa") else _own_refusal
-    return Response(orjson.dumps(refusal(text)), status, media_type="application/json; charset=utf-8")
-
-
-def _now() -> datetime:
-    return clock.now()
+    return Response(orjson.dumps(refusal(text, "")), status, media_type="application/json; charset=utf-8")
 
 
 def make_app(target: str) -> Starlette:

@@ -158,9 +158,6 @@ class TestTimeline:
         assert changed.by_item == anew.by_item
         assert changed.by_prescription == anew.by_prescription
 
-    @pytest.mark.xfail(
-        strict=True, reason="ruleset/timeline.py tells old from new by `is`; no caller passes the old object"
-    )
     def test_the_very_line_that_is_there_committed_again_is_one_line(self):
         one = line()
         assert Timeline([one]).with_changes([one], (), 2).by_item["C1"].lines == (one,)
