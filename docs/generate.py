@@ -309,11 +309,6 @@ MEANINGS: Mapping[str, str] = {
     "operations": "Operations of the encounter: `code`, `name`, `performed`.",
     "unknown_facts": "Facts that the sender could not tell: `fact`, `value`, `reason`.",
     "lines": "Order or charge lines.",
-    "encounter_id": "Overwritten: the encounter that the line stands in.",
-    "facility_id": "The institution. On a line: overwritten by its encounter's.",
-    "position": "Overwritten: the line's place in the document.",
-    "ordinal": "Overwritten.",
-    "begin_stated": "Overwritten.",
     "local_name": "The hospital's item name; herbs are matched by it where no pair knows the national name.",
 }
 """What the fields of our JSON mean where neither the field table nor the fact model's own texts say it."""
@@ -334,8 +329,10 @@ def json_part() -> str:
     for title, struct, class_name, known in groups:
         texts = attribute_texts(Path(case.__file__), class_name) if class_name else {}
         national = {field.fact: field for field in known}
+        # What follows from where a line stands is refused, and so is no field of a document.
+        placed = document.PLACED_FIELDS if struct is document.LineDocument else ()
         rows = []
-        for field in msgspec.structs.fields(struct):
+        for field in (field for field in msgspec.structs.fields(struct) if field.name not in placed):
             twin = national.get(field.name)
             meaning = MEANINGS.get(field.name) or (twin.meaning if twin else "") or texts.get(field.name, "")
             shown = field.type if not _is_struct_list(field.type) else list

@@ -109,6 +109,47 @@ def test_rpcs_and_statuses():
     assert_named("reference/grpc.md", set(re.findall(r"grpc\.StatusCode\.([A-Z_]+)", code)))
 
 
+PROTO_PARTS = {"message_type": 4, "enum_type": 5, "service": 6}
+MESSAGE_PARTS = {"field": 2, "nested_type": 3, "enum_type": 4, "oneof_decl": 8}
+PARTS_OF = {
+    "FileDescriptorProto": PROTO_PARTS,
+    "DescriptorProto": MESSAGE_PARTS,
+    "EnumDescriptorProto": {"value": 2},
+    "ServiceDescriptorProto": {"method": 2},
+}
+"""Lists of a descriptor with the numbers by which paths of source locations name them."""
+
+
+def named_parts(descriptor, path=(), name=""):
+    """Every message, field, enum, value, service and RPC below a descriptor: its path and its name."""
+    for part, number in PARTS_OF.get(type(descriptor).__name__, {}).items():
+        for place, inner in enumerate(getattr(descriptor, part)):
+            inner_path, inner_name = (*path, number, place), f"{name}.{inner.name}".lstrip(".")
+            yield inner_path, inner_name
+            yield from named_parts(inner, inner_path, inner_name)
+
+
+def test_everything_in_the_contract_has_a_comment():
+    names, bare = set(), []
+    for file in GENERATE.proto_files():
+        commented = {tuple(place.path) for place in file.source_code_info.location if place.leading_comments.strip()}
+        for path, name in named_parts(file):
+            names.add(name)
+            if path not in commented:
+                bare.append(f"{file.name}: {name}")
+    assert not bare
+    kinds = {"Precheck", "Precheck.Void", "Verdict", "Verdict.VERDICT_BLOCK", "PackStatus", "PackStatus.rows"}
+    assert kinds <= names, "the test must see what it speaks of"
+
+
+def test_what_a_document_may_not_state_is_no_field_of_it():
+    from ruleset.document import PLACED_FIELDS
+
+    section = page("reference/json.md").partition("### `encounter.lines[]`")[2].partition("\n### ")[0]
+    assert "| `order_id` |" in section
+    assert not [name for name in PLACED_FIELDS if f"| `{name}` |" in section]
+
+
 def test_metrics():
     named = [name for name, _, _, _ in GENERATE.metrics_in_code()]
     assert_named("reference/metrics.md", named)

@@ -29,8 +29,14 @@ class PrecheckStub:
     """The point-of-care check. All calls are unary.
 
     Status codes: INVALID_ARGUMENT (the document is malformed; the message names the field and the value),
-    RESOURCE_EXHAUSTED (too large, or too many calls in flight), DEADLINE_EXCEEDED, UNAVAILABLE (draining, or the
-    decision could not be recorded). With any status other than OK nothing was checked.
+    RESOURCE_EXHAUSTED (too large, or too many calls in flight), DEADLINE_EXCEEDED, CANCELLED, UNAVAILABLE (draining,
+    the decision could not be recorded, or the connection was lost), INTERNAL (a fault of the server).
+
+    With any status other than OK the caller has no verdict: not checked. With INVALID_ARGUMENT, RESOURCE_EXHAUSTED,
+    PERMISSION_DENIED or FAILED_PRECONDITION from the server nothing was done. After any other status, DEADLINE_EXCEEDED,
+    CANCELLED and UNAVAILABLE above all, the caller cannot know: the decision, and what a settlement commits with it, may
+    have been recorded. Repeat CheckDocument with the same request_id: it is answered with the recorded decision, or
+    judged now. Commit and Void may be repeated as they are; a repeated Feedback is recorded once more.
     """
 
     def __init__(self, channel):
@@ -65,8 +71,14 @@ class PrecheckServicer:
     """The point-of-care check. All calls are unary.
 
     Status codes: INVALID_ARGUMENT (the document is malformed; the message names the field and the value),
-    RESOURCE_EXHAUSTED (too large, or too many calls in flight), DEADLINE_EXCEEDED, UNAVAILABLE (draining, or the
-    decision could not be recorded). With any status other than OK nothing was checked.
+    RESOURCE_EXHAUSTED (too large, or too many calls in flight), DEADLINE_EXCEEDED, CANCELLED, UNAVAILABLE (draining,
+    the decision could not be recorded, or the connection was lost), INTERNAL (a fault of the server).
+
+    With any status other than OK the caller has no verdict: not checked. With INVALID_ARGUMENT, RESOURCE_EXHAUSTED,
+    PERMISSION_DENIED or FAILED_PRECONDITION from the server nothing was done. After any other status, DEADLINE_EXCEEDED,
+    CANCELLED and UNAVAILABLE above all, the caller cannot know: the decision, and what a settlement commits with it, may
+    have been recorded. Repeat CheckDocument with the same request_id: it is answered with the recorded decision, or
+    judged now. Commit and Void may be repeated as they are; a repeated Feedback is recorded once more.
     """
 
     def CheckDocument(self, request, context):
@@ -137,8 +149,14 @@ class Precheck:
     """The point-of-care check. All calls are unary.
 
     Status codes: INVALID_ARGUMENT (the document is malformed; the message names the field and the value),
-    RESOURCE_EXHAUSTED (too large, or too many calls in flight), DEADLINE_EXCEEDED, UNAVAILABLE (draining, or the
-    decision could not be recorded). With any status other than OK nothing was checked.
+    RESOURCE_EXHAUSTED (too large, or too many calls in flight), DEADLINE_EXCEEDED, CANCELLED, UNAVAILABLE (draining,
+    the decision could not be recorded, or the connection was lost), INTERNAL (a fault of the server).
+
+    With any status other than OK the caller has no verdict: not checked. With INVALID_ARGUMENT, RESOURCE_EXHAUSTED,
+    PERMISSION_DENIED or FAILED_PRECONDITION from the server nothing was done. After any other status, DEADLINE_EXCEEDED,
+    CANCELLED and UNAVAILABLE above all, the caller cannot know: the decision, and what a settlement commits with it, may
+    have been recorded. Repeat CheckDocument with the same request_id: it is answered with the recorded decision, or
+    judged now. Commit and Void may be repeated as they are; a repeated Feedback is recorded once more.
     """
 
     @staticmethod
