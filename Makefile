@@ -11,10 +11,15 @@ PY := $(BIN)/python
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-# System packages, by apt and only where missing: a C compiler, Python's headers and venv.
-build/system.stamp: .ci/system-packages.sh
+# System packages, by apt and only where missing: a C compiler and its linker, Python's headers and venv.
+build/system.stamp: Makefile .ci/system-packages.sh
 	@mkdir -p build
-	@.ci/system-packages.sh gcc libc6-dev make python3-dev python3-venv
+	@.ci/system-packages.sh gcc binutils libc6-dev make python3-dev python3-venv
+	@touch $@
+
+# What the tests need besides: C++ (the header must compile as such) and openssl (makes certificates).
+build/system-test.stamp: build/system.stamp
+	@.ci/system-packages.sh g++ openssl
 	@touch $@
 
 $(VENV)/installed.stamp: pyproject.toml build/system.stamp
@@ -26,10 +31,10 @@ $(VENV)/installed.stamp: pyproject.toml build/system.stamp
 demo: native ## start a server, check three prescriptions through the C library, print the answers
 	@$(BIN)/precheck demo
 
-test: native lint proto-check ## everything that must hold, in its short form (under ten minutes)
+test: build/system-test.stamp native lint proto-check ## everything that must hold, in its short form (under ten minutes)
 	$(PY) -m pytest -m "not long" tests
 
-test-full: native lint proto-check ## the long forms too
+test-full: build/system-test.stamp native lint proto-check ## the long forms too
 	$(PY) -m pytest tests
 
 lint: $(VENV)/installed.stamp ## ruff and mypy

@@ -7,7 +7,10 @@ missing=()
 for package in "$@"; do
   # A compiler or a Python that did not come from apt serves as well.
   case "$package" in
-    gcc) command -v gcc >/dev/null && continue ;;
+    gcc) command -v gcc >/dev/null && command -v cc >/dev/null && continue ;;
+    g++) command -v g++ >/dev/null && continue ;;
+    binutils) command -v ar >/dev/null && command -v nm >/dev/null && command -v readelf >/dev/null && continue ;;
+    openssl) command -v openssl >/dev/null && continue ;;
     make) command -v make >/dev/null && continue ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null && continue ;;
     python3-dev) python3 -c 'import os, sysconfig; raise SystemExit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' 2>/dev/null && continue ;;
