@@ -242,7 +242,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         build(sanitize=arguments.sanitize)
-    except (BuildError, SourceError) as refused:
+    except (BuildError, SourceError, OSError) as refused:
         print(f"precheck: {refused}", file=sys.stderr)
         return 1
     return 0

@@ -2,7 +2,8 @@
 
 They are Debian's upstream tarballs. The mirror's address is read from this system's own apt configuration and the
 download is made by apt's own helper, so that a proxy or a mirror that works for apt works here. Where there is no
-network, PRECHECK_SOURCES names a folder that holds the tarballs.
+network, PRECHECK_SOURCES names a folder that holds the tarballs. They are kept in the user's cache, or in this checkout
+where that cannot be written.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from pathlib import Path
 APT_HELPER = Path("/usr/lib/apt/apt-helper")
 APT_LISTS = ("/etc/apt/sources.list", "/etc/apt/sources.list.d/*.list", "/etc/apt/sources.list.d/*.sources")
 DOWNLOAD_SECONDS_MAX = 300
+IN_CHECKOUT = Path(__file__).resolve().parents[1] / "native" / "build" / "sources"
 
 
 class SourceError(RuntimeError):
@@ -79,9 +81,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def cache_folder() -> Path:
-    """Return where verified tarballs are kept between clones."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "precheck" / "sources"
+def cache_folders() -> list[Path]:
+    """Return where verified tarballs may be kept: between clones, else in this checkout."""
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # a user without a home
+        return [IN_CHECKOUT]
+    return [cache / "precheck" / "sources", IN_CHECKOUT]
 
 
 def mirrors() -> list[str]:
@@ -101,7 +107,12 @@ def download(source: Source, target: Path) -> None:
     for mirror in mirrors() if APT_HELPER.exists() else []:
         address = f"{mirror}/{source.pool}/{source.tarball}"
         command = [str(APT_HELPER), "download-file", address, str(target), f"SHA256:{source.sha256}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS_MAX, check=False)  # noqa: S603 - no shell; addresses come from root's files
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_SECONDS_MAX, check=False)  # noqa: S603 - no shell; addresses come from root's files
+        except subprocess.TimeoutExpired:
+            target.unlink(missing_ok=True)
+            tried.append(f"{address}: not here within {DOWNLOAD_SECONDS_MAX} s")
+            continue
         if done.returncode == 0:
             return
         target.unlink(missing_ok=True)
@@ -116,15 +127,31 @@ def download(source: Source, target: Path) -> None:
 
 def tarball_of(source: Source) -> Path:
     """Return the path of the verified tarball, fetching it if need be. Raises SourceError."""
-    folder = os.environ.get("PRECHECK_SOURCES")
-    if folder:
-        given = Path(folder) / source.tarball
+    brought = os.environ.get("PRECHECK_SOURCES")
+    if brought:
+        given = Path(brought) / source.tarball
         if not given.is_file():
             raise SourceError(f"PRECHECK_SOURCES: there is no {given}")
         if sha256_of(given) != source.sha256:
             raise SourceError(f"PRECHECK_SOURCES: {given} has not the sha256 {source.sha256}")
         return given
-    kept = cache_folder() / source.sha256 / source.tarball
+    refused = []
+    for folder in cache_folders():
+        try:
+            return kept_in(folder, source)
+        except OSError as error:
+            refused.append(f"  {error}\n")
+    raise SourceError(
+        f"cannot keep {source.tarball}\n"
+        + "".join(refused)
+        + "  name a folder that can be written in the environment variable XDG_CACHE_HOME, or one that holds the tarball "
+        "in PRECHECK_SOURCES"
+    )
+
+
+def kept_in(folder: Path, source: Source) -> Path:
+    """Return the verified tarball in a cache folder, fetching it if need be. Raises SourceError or OSError."""
+    kept = folder / source.sha256 / source.tarball
     if kept.is_file() and sha256_of(kept) == source.sha256:
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)

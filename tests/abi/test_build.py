@@ -102,6 +102,56 @@ def test_a_verified_tarball_is_kept_and_a_damaged_one_fetched_again(monkeypatch,
     assert len(fetched) == 2
 
 
+@pytest.fixture
+def no_cache(monkeypatch, tmp_path):
+    """A cache folder that cannot be made, for root neither; returns the folder of the checkout."""
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.delenv("PRECHECK_SOURCES", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr(sources, "IN_CHECKOUT", tmp_path / "checkout")
+    return tmp_path / "checkout"
+
+
+def test_without_a_cache_that_can_be_written_the_checkout_keeps_the_tarball(monkeypatch, no_cache, tarball):
+    source, folder = tarball
+    content = (folder / source.tarball).read_bytes()
+    monkeypatch.setattr(sources, "download", lambda _, target: target.write_bytes(content))
+    kept = tarball_of(source)
+    assert kept.is_relative_to(no_cache)
+    monkeypatch.setattr(sources, "download", None)
+    assert tarball_of(source) == kept
+
+
+def test_where_nothing_can_be_written_the_error_says_what_to_name(monkeypatch, no_cache, tarball):
+    source, _ = tarball
+    no_cache.write_text("no folder either")
+    monkeypatch.setattr(sources, "download", None)
+    with pytest.raises(SourceError) as caught:
+        tarball_of(source)
+    for name in (source.tarball, "XDG_CACHE_HOME", "PRECHECK_SOURCES", str(no_cache)):
+        assert name in str(caught.value)
+
+
+def test_a_user_without_a_home_builds_in_the_checkout(monkeypatch):
+    def home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(sources.Path, "home", home)
+    assert sources.cache_folders() == [sources.IN_CHECKOUT]
+
+
+@pytest.mark.parametrize("refusal", [SourceError("no tarball\n  here"), PermissionError(13, "Permission denied", "/x")])
+def test_a_build_that_cannot_be_prints_one_message(monkeypatch, capsys, refusal):
+    def refuse(*, sanitize):
+        raise refusal
+
+    monkeypatch.setattr(build, "build", refuse)
+    monkeypatch.setattr(sys, "argv", ["build"])
+    assert build.main() == 1
+    assert capsys.readouterr().err == f"precheck: {refusal}\n"
+
+
 def test_what_came_is_verified_whoever_brought_it(monkeypatch, tarball, tmp_path):
     source, _ = tarball
     monkeypatch.delenv("PRECHECK_SOURCES", raising=False)
