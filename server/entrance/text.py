@@ -73,11 +73,14 @@ def _fault(text: str) -> EntranceError:
     field = keys[-1] if keys else "document"
     if place >= len(text.rstrip()):
         return EntranceError(field, None, "the document ends in the middle (truncated JSON)")
+    if text[place] < " " and _is_json_but_for_control_characters(text):
+        return EntranceError(field, None, f"control characters in a text must be escaped: {problem}")
+    return EntranceError(field, None, f"not valid JSON: {problem}")
+
+
+def _is_json_but_for_control_characters(text: str) -> bool:
     try:
         json.loads(text, strict=False)
-        is_json = "surrogate" not in problem  # which only the lenient reader takes
     except (ValueError, RecursionError):
-        is_json = False
-    if not is_json:
-        return EntranceError(field, None, f"not valid JSON: {problem}")
-    return EntranceError(field, None, f"control characters in a text must be escaped: {problem}")
+        return False
+    return True

@@ -169,6 +169,8 @@ NOT_JSON = {
     "broken gbk": ('{"infno": "甲'.encode("gbk")[:-1], "document"),
     "utf-16": ('{"infno": "3101"}'.encode("utf-16"), "document"),
     "NaN": (b'{"input": {"cnt": NaN}}', "cnt"),
+    "NaN for the patient": (b'{"patient_dtos": NaN}', "patient_dtos"),
+    "NaN before a raw line break": (b'{"cnt": NaN, "msgid": "a\nb"}', "cnt"),
     "Infinity": (b'{"input": {"cnt": -Infinity}}', "cnt"),
     "single quotes": (b"{'infno': '3101'}", "document"),
     "trailing comma": (b'{"infno": "3101",}', "infno"),
@@ -188,6 +190,26 @@ NOT_JSON = {
 def test_what_is_no_message(product, kind):
     body, field = NOT_JSON[kind]
     is_refused(product, body, field)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("NaN for the patient", "not valid JSON"),
+        ("NaN before a raw line break", "not valid JSON"),
+        ("Infinity", "not valid JSON"),
+        ("lone surrogate", "not valid JSON"),
+        ("number with a leading zero", "not valid JSON"),
+        ("raw control character", "must be escaped"),
+        ("raw NUL", "must be escaped"),
+        ("raw line break in a text", "must be escaped"),
+    ],
+)
+def test_control_characters_are_blamed_only_where_one_is_at_fault(product, kind, says):
+    body, field = NOT_JSON[kind]
+    text = is_refused(product, body, field)
+    assert says in text
+    assert ("must be escaped" in text) != ("not valid JSON" in text)
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.99])
