@@ -87,6 +87,8 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     begin: datetime | None = None
     begin_stated: bool = True
     """False where `begin` is the message's time because the line had none of its own."""
+    begin_is_date: bool = False
+    """True where the line states a date without a time of day: `begin` is then its midnight."""
     end: datetime | None = None
     days: int | None = None
     self_pay: bool = False
@@ -191,9 +193,10 @@ def identity(line: Line) -> LineIdentity:
     Encounter, order id, item, the time that the line itself states, and the place among lines that agree in all of
     these. Item and time belong to it because many sites give one rx_id to a whole prescription, or to a long-term
     order that is charged every day. Quantity does not: a corrected quantity is still the same line. The place in
-    the message does not either: the same lines in another order are the same lines.
+    the message does not either: the same lines in another order are the same lines. A line that states neither an order id nor a time goes by its message's time:
+    two charges of two messages are two.
     """
-    stated = line.begin if line.begin_stated else None
+    stated = line.begin if line.begin_stated or not line.order_id else None
     return (line.encounter_id, line.order_id, line.item_code or line.name, stated, line.ordinal)
 
 

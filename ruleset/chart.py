@@ -11,7 +11,7 @@ from itertools import chain
 from typing import Protocol
 
 from ruleset.case import Case, Line, content_of, identity
-from ruleset.rule import Row, Rule
+from ruleset.rule import Row
 from ruleset.template import herb_key
 from ruleset.timeline import NO_LINES, PrescriptionKey, Timeline, order_of
 
@@ -157,10 +157,6 @@ class Chart:
     def rows(self, key: str) -> Sequence[Row]:
         """Return every row indexed under `key`, of all rules and dates."""
         return self._rows.rows(key)
-
-    def has_row(self, rule: Rule, key: str, day: int) -> bool:
-        """Say whether `rule` has a row under `key` that is in force on `day` (an ordinal)."""
-        return any(row.rule is rule and row.valid_from <= day < row.valid_to for row in self._rows.rows(key))
 
 
 def _not_later(line: Line, lines: Iterable[Line]) -> list[Line]:

@@ -33,7 +33,7 @@ from ruleset.outcome import (
 )
 from ruleset.rule import Row
 from ruleset.template import herb_key, item_key
-from ruleset.timeline import EMPTY, Timeline, order_of
+from ruleset.timeline import Timeline, order_of
 
 CENT = Decimal("0.01")
 
@@ -225,8 +225,3 @@ def _hint_order(hint: Hint) -> tuple[Any, ...]:
 
 def _gap_order(gap: NotEvaluated) -> tuple[Any, ...]:
     return (gap.reason, _line_order(gap.line) if gap.line is not None else (), gap.rule_id)
-
-
-def evaluate_without_history(case: Case, snapshot: RowSource) -> Result:
-    """Judge a case by what its message says alone; for pack tests and explanations."""
-    return evaluate(case, EMPTY, snapshot)

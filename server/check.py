@@ -5,13 +5,12 @@ Five moves: admit (the gRPC layer: in-flight cap, deadline) -> decode to `Case` 
 ruleset's. The decision is on disk before its answer leaves; where that fails, there is no answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from ruleset.case import Case, Line
-from ruleset.document import DocumentError, read_document
 from ruleset.evaluator import evaluate
 from ruleset.outcome import Completeness, Result, Verdict
 from server import clock, limits
@@ -19,6 +18,7 @@ from server.entrance import values
 from server.entrance.identifiers import new_check_id
 from server.entrance.national import NationalMessage, Transaction, read_message
 from server.entrance.national_answer import AnswerHead, national_acknowledgement, national_answer
+from server.entrance.own import read_own
 from server.entrance.own_answer import own_answer
 from server.entrance.text import Encoding, EntranceError, read_json, write_json
 from server.history import Change, History
@@ -72,6 +72,10 @@ class _Read(NamedTuple):
         return self.national is not None and self.national.commits
 
 
+class AbandonedError(Exception):
+    """The caller has gone or its time is up; nothing was recorded."""
+
+
 class CheckService:
     """The service without its transport; gRPC and tests call it alike. Safe for any number of threads."""
 
@@ -82,8 +86,12 @@ class CheckService:
         self._store = store
         self._metrics = metrics
 
-    def check(self, request: Request) -> Reply:
-        """Judge one document. Raises EntranceError, ProfileError or StoreError; then nothing was recorded."""
+    def check(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Reply:
+        """Judge one document.
+
+        `is_wanted` is asked before the decision is recorded: one that nobody will receive is none. Raises
+        AbandonedError, EntranceError, ProfileError or StoreError; then nothing was recorded.
+        """
         started = clock.ticks_us()
         _require_short("request_id", request.request_id, limits.REQUEST_ID_MAX_CHARACTERS)
         if request.request_id:
@@ -103,6 +111,8 @@ class CheckService:
         check_id = new_check_id(clock.now_ms())
         answered_at = clock.now(read.profile.time_zone)
         head = AnswerHead(check_id, snapshot.revision, answered_at, timeline.position)
+        if not is_wanted():
+            raise AbandonedError("the caller has gone; nothing was recorded")
         try:
             reply = self._record(request, read, result, head, started)
         except DuplicateRequestError:
@@ -126,7 +136,7 @@ class CheckService:
                 _decision(request, read, result, head, finding_ids, answer, elapsed_us), committed
             )
 
-        if read.commits and read.case.patient.id:
+        if read.commits:
             change = self._commit(read, write)
             self._metrics.count(self._metrics.history_changes, "commit", change.lines)
         else:
@@ -168,6 +178,13 @@ class CheckService:
 
     def void(self, patient_id: str, encounter_id: str, order_ids: Sequence[str], item_code: str, source: str) -> Change:
         """Take committed lines back out of a patient's history. Raises EntranceError or StoreError."""
+        for field, value in (
+            ("patient_id", patient_id),
+            ("encounter_id", encounter_id),
+            ("item_code", item_code),
+            *(("order_ids", order_id) for order_id in order_ids),
+        ):
+            _text(value, field)
         if not patient_id:
             raise EntranceError("patient_id", "", "is missing")
         if not encounter_id:
@@ -201,13 +218,7 @@ class CheckService:
     def _read(self, request: Request) -> _Read:
         document, encoding = _json_of(request)
         if request.format == "precheck":
-            profile = self._profiles.select(request.profile, "")
-            try:
-                case = read_document(document)
-            except DocumentError as error:
-                raise EntranceError("document", None, str(error)) from error
-            _require_few_lines(case)
-            return _Read(case, profile, None, encoding)
+            return _Read(read_own(document), self._profiles.select(request.profile, ""), None, encoding)
         if request.format == "3103":
             raise EntranceError("format", request.format, "3103 is feedback, not a check")
         asked: Transaction = request.format
@@ -225,15 +236,6 @@ def _json_of(request: Request) -> tuple[Any, Encoding]:
 def _require_short(field: str, text: str, characters_max: int) -> None:
     if len(text) > characters_max:
         raise EntranceError(field, text, f"longer than {characters_max} characters")
-
-
-def _require_few_lines(case: Case) -> None:
-    for field, lines, most in (
-        ("encounter.lines", case.lines, limits.CURRENT_LINES_MAX),
-        ("history", case.history, limits.HISTORY_LINES_MAX),
-    ):
-        if len(lines) > most:
-            raise EntranceError(field, None, f"{len(lines)} lines, at most {most}")
 
 
 def _repeated(recorded: Decision, request: Request) -> Reply:

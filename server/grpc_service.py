@@ -20,7 +20,7 @@ from grpc_reflection.v1alpha import reflection
 from precheck.v1 import check_pb2, check_pb2_grpc, operations_pb2, operations_pb2_grpc
 
 from server import limits
-from server.check import CheckService, Format, Request
+from server.check import AbandonedError, CheckService, Format, Request
 from server.entrance.text import Encoding, EntranceError
 from server.metrics import Metrics
 from server.packs import ActivationError, PackHolder
@@ -50,9 +50,11 @@ _STATUS_OF: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (EntranceError, grpc.StatusCode.INVALID_ARGUMENT),
     (ProfileError, grpc.StatusCode.INVALID_ARGUMENT),
     (StoreError, grpc.StatusCode.UNAVAILABLE),
+    (AbandonedError, grpc.StatusCode.CANCELLED),
     (ActivationError, grpc.StatusCode.FAILED_PRECONDITION),
 )
 """The one place where a failure becomes a status. Whatever else is raised is INTERNAL, with a fixed text."""
+STORE_LOG_INTERVAL_S = 10.0
 DRAIN_POLL_S = 0.02
 LAST_ANSWER_S = 0.3
 INTERNAL_TEXT = "internal error; nothing was checked"
@@ -65,6 +67,7 @@ class Calls:
         self._metrics = metrics
         self._lock = threading.Lock()
         self.in_flight = 0
+        self._log_store_after = 0.0
         metrics.gauge("precheck_calls_in_flight", "Calls being answered now.", lambda: self.in_flight)
 
     @contextmanager
@@ -79,6 +82,8 @@ class Calls:
             yield
         except tuple(kind for kind, _ in _STATUS_OF) as error:
             code = next(code for kind, code in _STATUS_OF if isinstance(error, kind))
+            if isinstance(error, StoreError):
+                self._log_store(error)
             self._refuse(context, code, str(error)[:MESSAGE_TOO_LARGE_CHARACTERS])
         except Exception:
             log.exception("call failed")
@@ -86,6 +91,13 @@ class Calls:
         finally:
             with self._lock:
                 self.in_flight -= 1
+
+    def _log_store(self, error: StoreError) -> None:
+        """Log a failing store, but not once a call: a full disk fails them all."""
+        now = time.monotonic()
+        if now >= self._log_store_after:
+            self._log_store_after = now + STORE_LOG_INTERVAL_S
+            log.error("store failed; calls are refused", error=str(error))
 
     def _refuse(self, context: grpc.ServicerContext, code: grpc.StatusCode, text: str) -> NoReturn:
         self._metrics.refused.labels(code.name).inc()
@@ -114,7 +126,8 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
                     request.profile,
                     request.station_id,
                     request.request_id,
-                )
+                ),
+                is_wanted=context.is_active,
             )
             return check_pb2.CheckDocumentResponse(
                 answer=reply.answer,
@@ -282,9 +295,10 @@ class GrpcServer:
             )
             reflection.enable_server_reflection(names, self._server)
 
-    def add(self, precheck: Any, operations: Operations | None = None) -> None:
+    def add(self, precheck: Any = None, operations: Operations | None = None) -> None:
         """Register the services."""
-        check_pb2_grpc.add_PrecheckServicer_to_server(precheck, self._server)
+        if precheck is not None:
+            check_pb2_grpc.add_PrecheckServicer_to_server(precheck, self._server)
         if operations is not None:
             operations_pb2_grpc.add_OperationsServicer_to_server(operations, self._server)
 

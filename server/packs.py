@@ -63,7 +63,9 @@ def prepare(source: Path, folder: Path) -> Path:
             file.verify()
             pack = LoadedPack(file)
             outcome = run_tests(file.manifest.tests, Snapshot([pack]))
-            if outcome.failures:
+            if not outcome.passed and not outcome.failures:
+                raise ActivationError(f"{source}: the pack has no tests of its own")
+            if not outcome.is_good:
                 shown = "\n".join(str(failure) for failure in outcome.failures[:FAILURES_SHOWN_MAX])
                 raise ActivationError(f"{source}: {len(outcome.failures)} of the pack's own tests fail:\n{shown}")
             target = folder / f"{file.manifest.id}-{file.manifest.revision}-{file.digest[:16]}.pack"
@@ -75,28 +77,8 @@ def prepare(source: Path, folder: Path) -> Path:
         raise ActivationError(f"{source}: not compiled:\n{error}") from error
     except PackFileError as error:
         raise ActivationError(str(error).replace(str(unnamed), str(source))) from error
-    except KeyError as error:
-        raise ActivationError(f"{source}: needs template {error}, which this version does not have") from error
     except OSError as error:
         raise ActivationError(f"{source}: {error.strerror or error}") from error
-
-
-def _prepare_aside(source: Path, folder: Path) -> Path:
-    """Do what `prepare` does, in a process of its own."""
-    command = [sys.executable, "-m", "server.packs", str(source), str(folder)]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own module, with two paths
-            command, capture_output=True, text=True, timeout=PREPARATION_MAX_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise ActivationError(f"{source}: not prepared within {PREPARATION_MAX_S} s") from None
-    try:
-        outcome = json.loads(done.stdout)
-    except ValueError:
-        raise ActivationError(f"{source}: preparation ended with {done.returncode}: {done.stderr[-2000:]}") from None
-    if "error" in outcome:
-        raise ActivationError(outcome["error"])
-    return Path(outcome["file"])
 
 
 class PackHolder:
@@ -109,6 +91,43 @@ class PackHolder:
         self.active: tuple[ActivePack, ...] = ()
         self.activated_at: datetime | None = None
         self.last_error = ""
+        self._preparation: subprocess.Popen[str] | None = None
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """End a preparation that is under way, and refuse further ones: the server is ending."""
+        self._cancelled = True
+        preparation = self._preparation
+        if preparation is not None:
+            preparation.kill()
+
+    def _prepare_aside(self, source: Path) -> Path:
+        """Do what `prepare` does, in a process of its own that `cancel` can end."""
+        command = [sys.executable, "-m", "server.packs", str(source), str(self._folder)]
+        with subprocess.Popen(  # noqa: S603 - our own module, with two paths
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as preparation:
+            self._preparation = preparation
+            try:
+                if self._cancelled:
+                    preparation.kill()
+                output, errors = preparation.communicate(timeout=PREPARATION_MAX_S)
+            except subprocess.TimeoutExpired:
+                preparation.kill()
+                raise ActivationError(f"{source}: not prepared within {PREPARATION_MAX_S} s") from None
+            finally:
+                self._preparation = None
+        if self._cancelled:
+            raise ActivationError(f"{source}: the server is ending")
+        try:
+            outcome = json.loads(output)
+        except ValueError:
+            raise ActivationError(
+                f"{source}: preparation ended with {preparation.returncode}: {errors[-2000:]}"
+            ) from None
+        if "error" in outcome:
+            raise ActivationError(outcome["error"])
+        return Path(outcome["file"])
 
     def current(self) -> Snapshot:
         """Return the snapshot in force."""
@@ -141,10 +160,11 @@ class PackHolder:
             raise ActivationError("no pack given")
         active: list[ActivePack] = []
         for path in paths:
-            file = (_prepare_aside if aside else prepare)(Path(path).resolve(), self._folder)
+            source = Path(path).resolve()
+            file = self._prepare_aside(source) if aside else prepare(source, self._folder)
             try:
                 active.append(ActivePack(LoadedPack(PackFile(file)), path))
-            except (PackFileError, OSError, KeyError) as error:
+            except (PackFileError, OSError) as error:
                 raise ActivationError(f"{path}: {error}") from error
         ids = [pack.pack.id for pack in active]
         doubled = sorted({pack_id for pack_id in ids if ids.count(pack_id) > 1})
@@ -154,7 +174,7 @@ class PackHolder:
 
 
 def main() -> None:
-    """Prepare one pack and print the outcome as JSON; the other side of `_prepare_aside`."""
+    """Prepare one pack and print the outcome as JSON; the other side of `PackHolder._prepare_aside`."""
     source, folder = sys.argv[1:]
     try:
         outcome = {"file": str(prepare(Path(source), Path(folder)))}

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +36,9 @@ log = structlog.get_logger("precheck.serve")
 
 GATEWAY_STOP_MAX_S = 4.0
 GATEWAY_RESTART_WAIT_S = 1.0
+WATCH_THREADS = 2
+WATCH_CALLS_MAX = 32
+"""Calls for health, metrics and status at once."""
 HTTP_BIND_WAIT_S = 5.0
 """After a kill, the old gateway may hold the port until it has noticed; so long is waited for it."""
 NOTICE_S = 0.2
@@ -92,9 +95,9 @@ def _listening_socket(address: str) -> socket.socket:
 class _Gateway:
     """The gateway process, kept alive."""
 
-    def __init__(self, listener: socket.socket, target: str) -> None:
+    def __init__(self, listener: socket.socket, targets: Sequence[str]) -> None:
         self._listener = listener
-        self._target = target
+        self._targets = targets
         self._stopping = threading.Event()
         self._process = self._spawn()
         self._watch = threading.Thread(target=self._keep_alive, name="gateway-watch", daemon=True)
@@ -102,7 +105,7 @@ class _Gateway:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         descriptor = self._listener.fileno()
-        command = [sys.executable, "-m", "server.gateway", str(descriptor), self._target]
+        command = [sys.executable, "-m", "server.gateway", str(descriptor), *self._targets]
         return subprocess.Popen(  # noqa: S603 - our own module
             command, stdin=subprocess.PIPE, pass_fds=(descriptor,), start_new_session=True
         )
@@ -153,23 +156,25 @@ def serve(settings: Settings, reread: Callable[[], Settings], ready: Callable[[A
         server = GrpcServer(
             threads=settings.threads, calls_in_flight_max=settings.calls_in_flight_max, reflect=settings.reflection
         )
-        server.add(
-            Precheck(CheckService(packs, profiles, history, store, metrics), calls),
-            Operations(packs, metrics, calls, lambda: reread().pack or default_paths()),
-        )
+        operations = Operations(packs, metrics, calls, lambda: reread().pack or default_paths())
+        server.add(Precheck(CheckService(packs, profiles, history, store, metrics), calls), operations)
         credentials = credentials_of(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
         host = settings.grpc.rpartition(":")[0]
         port = server.listen(settings.grpc, credentials)
-        # The gateway comes in by a socket in a directory that only this user can enter, whatever TLS the port asks for.
+        # The gateway comes in by sockets in a directory that only this user can enter, whatever TLS the port asks for.
         private = Path(tempfile.mkdtemp(prefix="precheck-"))
         stack.callback(shutil.rmtree, private, ignore_errors=True)
         target = f"unix:{private / 'grpc.sock'}"
         server.listen(target)
+        watch_target = f"unix:{private / 'watch.sock'}"
+        watch = _watch_server(operations, watch_target)
         server.start()
+        watch.start()
+        stack.callback(watch.stop, 0.0, lambda: 0)
         stack.callback(server.stop, limits.DRAIN_MAX_S, lambda: calls.in_flight)
         listener = _listening_socket(settings.http)
         addresses = Addresses(f"{host}:{port}", _address_of(listener, settings.http))
-        gateway = _Gateway(listener, target)
+        gateway = _Gateway(listener, (target, watch_target))
         stack.callback(gateway.stop)
         log.info(
             "serving", grpc=addresses.grpc, http=addresses.http, revision=packs.current().revision, pid=os.getpid()
@@ -178,11 +183,25 @@ def serve(settings: Settings, reread: Callable[[], Settings], ready: Callable[[A
         while not stop.wait(0.2):
             if reload.is_set():
                 reload.clear()
-                _reload(packs, metrics, reread)
+                # Beside this loop: preparing a pack takes a while, and SIGTERM must not wait for it.
+                threading.Thread(target=_reload, args=(packs, metrics, reread), name="reload", daemon=True).start()
         log.info("draining", in_flight=calls.in_flight)
+        packs.cancel()
         server.drain()
+        watch.drain()
         time.sleep(NOTICE_S)
     log.info("stopped")
+
+
+def _watch_server(operations: Operations, target: str) -> GrpcServer:
+    """Return a server for health, metrics and status, with threads of its own.
+
+    A server that is busy judging is not a dead one.
+    """
+    watch = GrpcServer(threads=WATCH_THREADS, calls_in_flight_max=WATCH_CALLS_MAX, reflect=False)
+    watch.add(None, operations)
+    watch.listen(target)
+    return watch
 
 
 def _address_of(listener: socket.socket, configured: str) -> str:

@@ -81,6 +81,8 @@ def load_settings(
         valid = bool(host and separator) and port.isdigit() and int(port) < 65_536
         _require(valid, key, getattr(settings, key), "HOST:PORT")
     _require(bool(settings.tls_certificate) == bool(settings.tls_key), "tls_key", settings.tls_key, "both or neither")
+    if settings.tls_client_ca and not settings.tls_certificate:
+        raise SettingsError("setting `tls_client_ca` asks for client certificates, but there is no `tls_certificate`")
     return settings
 
 

@@ -149,7 +149,7 @@ class Store:
             self._connection.execute(f"PRAGMA synchronous={synchronous}")
             self._connection.execute("PRAGMA wal_autocheckpoint=0")
             self._prepare(path)
-            self._keyed = self._number("SELECT coalesce(max(decision), 0) FROM decision_key")
+            self._keyed = self._number("SELECT value FROM meta WHERE key = 'keyed'")
             self._remember_requests()
             self._folder = self._connect(path)
         except sqlite3.Error as error:
@@ -167,7 +167,7 @@ class Store:
 
     def _prepare(self, path: Path) -> None:
         if not self._number("SELECT count(*) FROM sqlite_master WHERE name = 'meta'"):
-            version = f"VALUES ('schema_version', '{SCHEMA_VERSION}')"
+            version = f"VALUES ('schema_version', '{SCHEMA_VERSION}'), ('keyed', '0')"
             self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} INSERT INTO meta {version}; COMMIT;")
         row = self._connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
         if row is None or row[0] != str(SCHEMA_VERSION):
@@ -203,6 +203,7 @@ class Store:
                 connection.executemany(_INSERT_KEY, [(key, sequence) for key in (check_id, *finding_ids.split())])
             if rows:
                 self._keyed = rows[-1][0]
+                connection.execute("UPDATE meta SET value = ? WHERE key = 'keyed'", (str(self._keyed),))
             done = len(rows) < KEYED_AT_ONCE_MAX
 
         while not done:

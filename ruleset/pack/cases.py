@@ -12,8 +12,8 @@
     findings = [{ rule = "drug-sex", violating = ["1"] }]
 
 `lines` are the current lines; one without `order_id` is called "1", "2", …. `history` are past lines of the current
-encounter, called "h1", "h2", …; one with `encounter_id` or `facility_id` belongs elsewhere. What a case does not list is asserted to be
-absent: findings, hints, lines not evaluated.
+encounter, called "h1", "h2", …; one with `encounter_id` or `facility_id` belongs elsewhere. What a case does not list
+is asserted to be absent: findings, hints, lines not evaluated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -93,10 +93,15 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How a pack's own tests went. `kinds` tells per rule which kinds of case name it."""
+    """How a pack's own tests went."""
 
     passed: int
     failures: tuple[Failure, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the pack may be activated: it has tests, and they all pass."""
+        return self.passed > 0 and not self.failures
 
 
 def run_tests(tests: Mapping[str, dict[str, Any]], rows: RowSource) -> Outcome:

@@ -84,6 +84,10 @@ def check_pack(source: PackSource) -> CheckedPack:
     for name in sorted(source.tables.keys() - source.rules.keys()):
         table = source.tables[name]
         problems.append(Diagnostic(table.path, 1, 1, f"rules/{name}.toml is missing", did_you_mean(name, source.rules)))
+    if not problems and not rows:
+        problems.append(
+            Diagnostic("pack.toml", 1, 1, "the pack has no rows: every check would pass", "rules/ and rows/")
+        )
     problems.extend(_collisions(rows))
     if problems:
         raise PackError(problems)

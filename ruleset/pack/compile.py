@@ -50,7 +50,7 @@ class LoadedPack:
     """An open pack file with its rules made ready. Rows are decoded when they are first asked for."""
 
     def __init__(self, file: PackFile) -> None:
-        """Raise PackFileError where the pack needs a newer engine, KeyError where a template that this one lacks."""
+        """Raise PackFileError where the pack needs another engine than this one."""
         needed = file.manifest.minimum_engine
         if _version(needed) > _version(ENGINE_VERSION):
             raise PackFileError(f"{file.path}: needs engine {needed}, this is {ENGINE_VERSION}")
@@ -58,8 +58,13 @@ class LoadedPack:
         self.id = file.manifest.id
         self.revision = f"{file.manifest.id}@{file.manifest.revision}+{file.digest[:12]}"
         self._records = file.manifest.rules
-        self.rules: tuple[Rule, ...] = tuple(_rule(self.id, record) for record in self._records)
-        self._citations = tuple(_citations(record) for record in self._records)
+        try:
+            self.rules: tuple[Rule, ...] = tuple(_rule(self.id, record) for record in self._records)
+            self._citations = tuple(_citations(record) for record in self._records)
+        except KeyError as error:
+            raise PackFileError(f"{file.path}: needs template {error}, which this engine does not have") from error
+        except (msgspec.ValidationError, ValueError) as error:
+            raise PackFileError(f"{file.path}: not written for this engine: {error}") from error
 
     def rows(self, key: str) -> list[Row]:
         """Return the rows under a key, decoded anew; `ruleset.snapshot` keeps what it has decoded."""

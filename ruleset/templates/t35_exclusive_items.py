@@ -8,9 +8,10 @@ import msgspec
 
 from ruleset.case import Line
 from ruleset.chart import Chart
-from ruleset.outcome import Judgement
+from ruleset.outcome import Judgement, Missing
 from ruleset.template import FALSE, Template, item_key
 
+ONE_DAY = timedelta(days=1)
 APART_LESS_THAN = {"6小时": timedelta(hours=6), "同一小时": timedelta(hours=1)}
 
 
@@ -48,22 +49,36 @@ class ExclusiveItems(Template):
             mains = chart.lines_of(params.main_code, line.begin.toordinal() - 1)
         if not mains:
             return FALSE
-        return [
-            Judgement(
-                related=(main,),
-                evidence={"main": main.name, "window": params.window, "main_date": str(main.begin or "不明")},
-            )
-            for main in mains
-            if main is not line and not main.is_refund and not main.self_pay and _beside(params.window, line, main)
-        ]
+        judgements: list[Judgement] = []
+        for main in mains:
+            if main is line or main.is_refund or main.self_pay:
+                continue
+            beside = _beside(params.window, line, main)
+            if beside is None:
+                missing = Missing("begin", "只有日期没有时刻，无法判断是否在时限之内")
+                judgements.append(Judgement(related=(main,), missing=(missing,)))
+            elif beside:
+                evidence = {"main": main.name, "window": params.window, "main_date": str(main.begin or "不明")}
+                judgements.append(Judgement(related=(main,), evidence=evidence))
+        return judgements
 
 
-def _beside(window: str, sub: Line, main: Line) -> bool:
-    """单次就诊: the same encounter; 单日: the same calendar day; 6小时, 同一小时: less than that apart."""
+def _beside(window: str, sub: Line, main: Line) -> bool | None:
+    """Say whether two lines are within the window; None where that depends on a time of day that is not stated.
+
+    单次就诊: the same encounter; 单日: the same calendar day; 6小时, 同一小时: less than that apart.
+    """
     if window == "单次就诊":
         return main.encounter_id == sub.encounter_id
     if main.facility_id != sub.facility_id or main.begin is None or sub.begin is None:
         return False
     if window == "单日":
         return main.begin.date() == sub.begin.date()
-    return abs(main.begin - sub.begin) < APART_LESS_THAN[window]
+    limit = APART_LESS_THAN[window]
+    if not (main.begin_is_date or sub.begin_is_date):
+        return abs(main.begin - sub.begin) < limit
+    # A date alone is any moment of its day.
+    latest_main = main.begin + ONE_DAY if main.begin_is_date else main.begin
+    latest_sub = sub.begin + ONE_DAY if sub.begin_is_date else sub.begin
+    certainly_apart = main.begin - latest_sub >= limit or sub.begin - latest_main >= limit
+    return False if certainly_apart else None

@@ -28,7 +28,7 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser(
         "check",
         help="send one message to a server and print its verdict",
-        description="Exit code: 0 when there is an answer, whatever it says; 1 when nothing was checked. "
+        description="Exit code: 0 when there is an answer, whatever it says; 1 when there is none. "
         "With --exit-code: 0 PASS, 10 WARN, 11 BLOCK, 12 nothing could be judged.",
     )
     parser.add_argument(

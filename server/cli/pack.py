@@ -104,7 +104,7 @@ def _test(options: argparse.Namespace) -> int:
     for failure in outcome.failures:
         print(failure, file=sys.stderr)
     print(f"{outcome.passed} passed, {len(outcome.failures)} failed")
-    return 1 if outcome.failures or not outcome.passed else 0
+    return 0 if outcome.is_good else 1
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ that it does not know becomes an unknown fact, with the value, so that the answe
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -43,6 +44,7 @@ _MODE_OF_VISIT: Mapping[VisitKind, CareMode] = {
     "pharmacy": "pharmacy",
 }
 """Maternity is no mode of its own: it refines nothing."""
+DATE_CHARACTERS = len("2026-07-06")
 _OUTPATIENT_MODES: tuple[CareMode, ...] = ("outpatient", "emergency", "chronic_outpatient")
 
 _PATIENTS = ("patient_dtos", "patientDtos")
@@ -51,6 +53,10 @@ _PAST = ("fsi_his_data_dto", "fsiHisDataDto", "his_data_dto", "hisDataDto")
 _ORDERS = ("fsi_order_dtos", "fsiOrderDtos", "order_dtos", "orderDtos")
 _DIAGNOSES = ("fsi_diagnose_dtos", "fsiDiagnoseDtos", "diagnose_dtos", "diagnoseDtos")
 _OPERATIONS = ("fsi_operation_dtos", "fsiOperationDtos", "operation_dtos", "operationDtos")
+
+
+_Objects = list[tuple[Mapping[str, Any], str]]
+"""Objects of the message with their paths."""
 
 
 class Note(NamedTuple):
@@ -70,13 +76,9 @@ class NationalMessage(msgspec.Struct, frozen=True):
     transaction_from: Literal["trig_scen", "url_or_format"]
     scenes: tuple[str, ...]
     task_id: str
-    facility_id: str
+    commits: bool
+    """Whether the current lines of this message become history."""
     notes: tuple[Note, ...]
-
-    @property
-    def commits(self) -> bool:
-        """Whether the current lines of this message become history."""
-        return any(trigger in SCENES_THAT_COMMIT for trigger in self.case.triggers)
 
 
 def read_message(document: Any, asked: Transaction, profiles: Profiles, profile_name: str = "") -> NationalMessage:
@@ -98,19 +100,22 @@ def read_message(document: Any, asked: Transaction, profiles: Profiles, profile_
         transaction = "3102" if "3102" in transactions else "3101"
     _check_rule_ids(body, path, scenes, notes)
     patient, patient_path = _patient_object(body, path)
-    case = _Reader(profile).case(patient, patient_path, message_time, envelope_facility)
-    if not case.patient.id and any(trigger in SCENES_THAT_COMMIT for trigger in triggers):
+    case = msgspec.structs.replace(
+        _Reader(profile).case(patient, patient_path, message_time, envelope_facility),
+        message_id=_text_of(document, "msgid", ("msgid", "msgId")),
+        triggers=triggers,
+    )
+    settles = any(trigger in SCENES_THAT_COMMIT for trigger in triggers)
+    if settles and not case.patient.id:
         notes.append(Note("patn_id", "", "没有参保人标识，本次结算的明细未写入历史"))
     return NationalMessage(
-        case=msgspec.structs.replace(
-            case, message_id=_text_of(document, "msgid", ("msgid", "msgId")), triggers=triggers
-        ),
+        case=case,
+        commits=settles and bool(case.patient.id),
         profile=profile,
         transaction=transaction,
         transaction_from="trig_scen" if transactions else "url_or_format",
         scenes=scenes,
         task_id=_text_of(body, f"{path}task_id", ("task_id", "taskId")),
-        facility_id=envelope_facility,
         notes=tuple(notes),
     )
 
@@ -165,6 +170,7 @@ def _check_rule_ids(body: Mapping[str, Any], path: str, scenes: tuple[str, ...],
 
 def _patient_object(body: Mapping[str, Any], path: str) -> tuple[Mapping[str, Any], str]:
     name = next(name for name in _PATIENTS if name in body)
+    name = next((name for name in _PATIENTS if body.get(name) not in (None, *values.NOTHING)), name)
     patients = _objects(body[name], f"{path}{name}", 1)
     if not patients:
         raise EntranceError(f"{path}{name}", body[name], "expected one patient")
@@ -174,7 +180,7 @@ def _patient_object(body: Mapping[str, Any], path: str) -> tuple[Mapping[str, An
 def _text_of(holder: Mapping[str, Any], path: str, names: Sequence[str]) -> str:
     for name in names:
         value = holder.get(name)
-        if value is not None:
+        if value is not None and value != "":
             try:
                 return values.text(value)
             except values.BadValueError as error:
@@ -182,7 +188,7 @@ def _text_of(holder: Mapping[str, Any], path: str, names: Sequence[str]) -> str:
     return ""
 
 
-def _objects(value: Any, path: str, most: int) -> list[tuple[Mapping[str, Any], str]]:
+def _objects(value: Any, path: str, most: int) -> _Objects:
     """Return the objects of a container with their paths: a list, one object, or nothing (null, "")."""
     if value is None or value in values.NOTHING:
         return []
@@ -205,9 +211,14 @@ def _contained(
     holder: Mapping[str, Any], path: str, names: Sequence[str], most: int
 ) -> list[tuple[Mapping[str, Any], str]]:
     for name in names:
-        if name in holder:
-            return _objects(holder[name], f"{path}.{name}", most)
+        value = holder.get(name)
+        if value is not None and value not in values.NOTHING:
+            return _objects(value, f"{path}.{name}", most)
     return []
+
+
+ENCOUNTER_FACTS = ("facility_id", "facility_level", "care_modes", "visit_kind", "payer", "internet")
+"""Facts in which the objects of one encounter must agree: rules decide by them."""
 
 
 class _Reader:
@@ -221,7 +232,7 @@ class _Reader:
         encounters = _contained(patient, path, _ENCOUNTERS, limits.ENCOUNTERS_MAX)
         past = [*self._past_encounters(patient, path)]
         current_id = _text_of(patient, f"{path}.curr_mdtrt_id", ("curr_mdtrt_id", "currMdtrtId"))
-        current = self._current(encounters, current_id)
+        current = self._current([*encounters, *past], current_id)
         current_lines: list[Line] = []
         history: list[Line] = []
         for holder, holder_path in (*encounters, *past):
@@ -245,16 +256,18 @@ class _Reader:
             inner = _contained(holder, holder_path, _ENCOUNTERS, limits.ENCOUNTERS_MAX)
             yield from inner or [(holder, holder_path)]
 
-    def _current(
-        self, encounters: list[tuple[Mapping[str, Any], str]], current_id: str
-    ) -> tuple[Mapping[str, Any], str] | None:
-        """Return the current encounter: the one that curr_mdtrt_id names, or the only one where nothing is named."""
+    def _current(self, encounters: _Objects, current_id: str) -> _Objects:
+        """Return the current encounter: the one that curr_mdtrt_id names, or the only one where nothing is named.
+
+        It may come in several objects, each with some of its lines.
+        """
         if not current_id:
-            return encounters[0] if len(encounters) == 1 else None
-        for holder, path in encounters:
-            if _text_of(holder, f"{path}.mdtrt_id", ("mdtrt_id", "mdtrtId")) == current_id:
-                return holder, path
-        return None
+            return encounters if len(encounters) == 1 else []
+        return [
+            (holder, path)
+            for holder, path in encounters
+            if _text_of(holder, f"{path}.mdtrt_id", ("mdtrt_id", "mdtrtId")) == current_id
+        ]
 
     def _patient(self, patient: Mapping[str, Any], path: str) -> Patient:
         facts = self._read.patient(patient, path)
@@ -264,12 +277,25 @@ class _Reader:
         extension = self._read.patient_ext(_ext(patient, path), f"{path}.ext")
         return Patient(**with_unknown(facts, extension))
 
-    def _encounter(self, current: tuple[Mapping[str, Any], str] | None, facility: str, current_id: str) -> Encounter:
-        if current is None:
+    def _encounter(self, current: _Objects, facility: str, current_id: str) -> Encounter:
+        if not current:
             reason = f"curr_mdtrt_id 的值“{current_id}”不是报文中任何一次就诊" if current_id else "没有 curr_mdtrt_id"
             return Encounter(facility_id=facility, unknown_facts=(UnknownFact("encounter_id", current_id, reason),))
+        first, *others = [self._encounter_of(holder, path, facility) for holder, path in current]
+        for (_, path), other in zip(current[1:], others, strict=True):
+            for name in ENCOUNTER_FACTS:
+                if getattr(other, name) != getattr(first, name):
+                    raise EntranceError(path, current_id, f"states another {name} than the same encounter before")
+        if not others:
+            return first
+        return msgspec.structs.replace(
+            first,
+            diagnoses=tuple(chain.from_iterable(encounter.diagnoses for encounter in (first, *others))),
+            operations=tuple(chain.from_iterable(encounter.operations for encounter in (first, *others))),
+        )
+
+    def _encounter_of(self, holder: Mapping[str, Any], path: str, facility: str) -> Encounter:
         read = self._read
-        holder, path = current
         facts = read.encounter(holder, path)
         facts["facility_id"] = facts["facility_id"] or facility
         modes, unknown_mode = self._care_modes(holder, path, facts)
@@ -326,7 +352,7 @@ class _Reader:
         self,
         holder: Mapping[str, Any],
         path: str,
-        current: tuple[Mapping[str, Any], str] | None,
+        current: _Objects,
         message_time: datetime | None,
         facility: str,
         current_lines: list[Line],
@@ -340,16 +366,19 @@ class _Reader:
         facility = (
             _text_of(holder, f"{path}.medins_id", ("medins_id", "medinsId", "medins_code", "medinsCode")) or facility
         )
-        in_current = current is not None and current[0] is holder
+        in_current = any(holder is one for one, _ in current)
         marks = self._profile.quirks.self_pay
         read = self._read
         for order, order_path in orders:
             position = len(current_lines) + len(history) + 1
             flag, line = read.line(order, order_path, encounter_id, facility, position)
             changes: dict[str, Any] = {}
+            stated = order.get("drord_begn_date")
+            if stated.__class__ is str and len(stated) == DATE_CHARACTERS and line.begin is not None:
+                changes["begin_is_date"] = True
             if order.get("ext"):
-                changes = read.line_ext(_ext(order, order_path), f"{order_path}.ext")
-                changes["unknown_facts"] = (*line.unknown_facts, *changes.get("unknown_facts", ()))
+                extension = read.line_ext(_ext(order, order_path), f"{order_path}.ext")
+                changes |= {**extension, "unknown_facts": (*line.unknown_facts, *extension.get("unknown_facts", ()))}
             if marks and any(_text_of(order, mark.field, (mark.field,)) in mark.values for mark in marks):
                 changes["self_pay"] = True
             is_current = in_current and flag is True

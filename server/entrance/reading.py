@@ -111,6 +111,8 @@ class FactReader:
             body.append(f" value = get({field.national!r})")
             if field.kind == "text":
                 clean = f"value.__class__ is str and len(value) <= {TEXT_MAX_CHARACTERS} and value.isprintable()"
+                if field.aliases:
+                    clean += " and value"  # where nothing stands here, the alias may say it
                 body.append(f" fact{number} = value.strip() if {clean} else {slow}")
             else:
                 body.append(
@@ -132,15 +134,13 @@ class FactReader:
     ) -> Any:
         """Return the fact of one field, whatever stands there; what is unknown is added to `unknown`."""
         name = field.national
-        if value is None:
+        if value is None or value == "":
             for name in field.names[1:]:
                 value = holder.get(name)
-                if value is not None:
+                if value is not None and value != "":
                     break
             else:
                 return default
-        if value == "":
-            return default
         fact = self._fact(field.fact, field.kind, field.national, value, f"{path}.{name}")
         if fact.__class__ is UnknownFact:
             unknown.append(fact)

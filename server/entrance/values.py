@@ -24,6 +24,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGIT_FORMATS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _EPOCH_MS_DIGITS = 13
+_CENTURIES = ("18", "19", "20", "21")
+_WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 
 
 class BadValueError(ValueError):
@@ -65,6 +67,8 @@ def number(value: Any) -> Decimal | None:
         result = Decimal(value)
     elif kind is float:
         result = Decimal(repr(value))
+    elif kind is Decimal:
+        result = value
     elif value is None:
         return None
     else:
@@ -113,21 +117,15 @@ def time(value: Any, zone: tzinfo) -> datetime | None:
         stripped = value.strip()
         if stripped in NOTHING:
             return None
-        if stripped.isascii() and stripped.isdigit() and len(stripped) not in _DIGIT_FORMATS:
-            if len(stripped) > _EPOCH_MS_DIGITS:
-                raise BadValueError("expected milliseconds since 1970")
-            result = _epoch_ms(int(stripped), zone)
-        else:
-            result = _parsed(stripped)
-    elif kind is int:
-        digits = str(value)
-        result = _digits(digits) if value > 0 and len(digits) in (8, 14) else _epoch_ms(value, zone)
+        result = _whole(stripped, zone) if _WHOLE.fullmatch(stripped) else _parsed(stripped)
     elif value is None:
         return None
-    elif kind is float and value.is_integer():
-        result = _epoch_ms(int(value), zone)
+    elif kind is int or (kind is float and value.is_integer()):
+        result = _whole(str(int(value)), zone)
     else:
         raise BadValueError("expected a date")
+    if result is None:
+        return None
     if result.tzinfo is not None:
         try:
             result = result.astimezone(zone).replace(tzinfo=None)
@@ -142,8 +140,6 @@ def _parsed(stripped: str) -> datetime:
     except ValueError:
         pass
     try:
-        if len(stripped) in _DIGIT_FORMATS and stripped.isdigit():
-            return _digits(stripped)
         parts = re.fullmatch(
             r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d*)?)?)?",
             stripped,
@@ -155,14 +151,14 @@ def _parsed(stripped: str) -> datetime:
     raise BadValueError("expected a date such as 2026-07-06 09:12:30")
 
 
-def _digits(digits: str) -> datetime:
-    try:
-        return datetime.strptime(digits, _DIGIT_FORMATS[len(digits)])
-    except ValueError:
-        raise BadValueError("expected a date such as 20260706091230") from None
-
-
-def _epoch_ms(milliseconds: int, zone: tzinfo) -> datetime:
-    if len(str(abs(milliseconds))) > _EPOCH_MS_DIGITS:
+def _whole(digits: str, zone: tzinfo) -> datetime | None:
+    """Read a whole number: a calendar date where it begins like one, else milliseconds since 1970; 0 is nothing."""
+    if len(digits) in _DIGIT_FORMATS and digits.startswith(_CENTURIES):
+        try:
+            return datetime.strptime(digits, _DIGIT_FORMATS[len(digits)])
+        except ValueError:
+            raise BadValueError("expected a date such as 20260706091230") from None
+    if len(digits.lstrip("-")) > _EPOCH_MS_DIGITS:
         raise BadValueError("expected milliseconds since 1970")
-    return (_EPOCH + timedelta(milliseconds=milliseconds)).astimezone(zone)
+    milliseconds = int(digits)
+    return (_EPOCH + timedelta(milliseconds=milliseconds)).astimezone(zone) if milliseconds else None

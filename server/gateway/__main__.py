@@ -1,4 +1,6 @@
-"""Run the gateway on a listening socket that the server opened: `python -m server.gateway FD TARGET`.
+"""Run the gateway on a listening socket that the server opened: `python -m server.gateway FD TARGET WATCH`.
+
+TARGET is where checks go, WATCH where health and metrics are asked for.
 
 Ends when its standard input does: the server holds the other end, so the gateway never outlives it, even a killed
 one.
@@ -14,6 +16,8 @@ import uvicorn
 from server.gateway.app import make_app
 
 DRAIN_MAX_S = 3
+CONNECTIONS_MAX = 1_000
+"""Connections and requests at once; the next one is answered 503."""
 
 
 def _end_with_parent() -> None:
@@ -24,15 +28,16 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     """Serve until told to stop."""
-    descriptor, target = sys.argv[1:]
+    descriptor, target, watch = sys.argv[1:]
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     config = uvicorn.Config(
-        make_app(target),
+        make_app(target, watch),
         fd=int(descriptor),
         http="httptools",
         lifespan="off",
         access_log=False,
         log_level="warning",
+        limit_concurrency=CONNECTIONS_MAX,
         timeout_graceful_shutdown=DRAIN_MAX_S,
     )
     uvicorn.Server(config).run()

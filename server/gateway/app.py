@@ -10,14 +10,17 @@
 is recognised by its charset (`Content-Type: application/json; charset=GBK`), or by not being UTF-8.
 """
 
+import asyncio
+import contextlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
 import grpc.aio
 import msgspec
 import orjson
+import structlog
 from google.protobuf.json_format import MessageToDict
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from precheck.v1 import check_pb2, check_pb2_grpc, operations_pb2, operations_pb2_grpc
@@ -29,6 +32,8 @@ from starlette.routing import Route
 
 from server import clock, limits
 from server.entrance.national_answer import national_error
+
+log = structlog.get_logger("precheck.gateway")
 
 _CHARSETS = {
     "utf-8": check_pb2.DOCUMENT_ENCODING_UTF_8,
@@ -46,6 +51,8 @@ _HTTP_OF: dict[grpc.StatusCode, int] = {
     grpc.StatusCode.PERMISSION_DENIED: 403,
 }
 HEALTH_DEADLINE_S = 2.0
+MESSAGE_ID_WITHIN_BYTES = 4_096
+"""How far into a refused message its id is looked for."""
 _MESSAGE_ID = re.compile(rb'"(?:msgid|msgId|message_id)"\s*:\s*"([A-Za-z0-9_.-]{1,64})"')
 
 
@@ -68,21 +75,44 @@ class RefusedError(Exception):
         self.text = text
 
 
-async def _body(request: Request) -> bytes:
-    """Return the body. Raises RefusedError for one that is larger than a document may be, having read no further."""
+LARGE_BODY_BYTES = limits.MEBIBYTE
+LARGE_BODIES_AT_ONCE_MAX = 4
+"""Bodies above LARGE_BODY_BYTES that are held at once; further ones wait their turn within BODY_MAX_S."""
+BODY_MAX_S = 30.0
+"""How long a body may take to arrive."""
+_large_bodies = asyncio.Semaphore(LARGE_BODIES_AT_ONCE_MAX)
+
+
+@contextlib.asynccontextmanager
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    """Give the body for as long as the call lasts.
+
+    Raises RefusedError for one that is larger than a document may be, having read no further, or too slow. Large ones
+    are few at a time, so that slow senders cannot fill the memory.
+    """
     too_large = RefusedError(413, f"document: larger than {limits.DOCUMENT_MAX_BYTES} bytes; nothing was checked")
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limits.DOCUMENT_MAX_BYTES:
         raise too_large
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limits.DOCUMENT_MAX_BYTES:
-            raise too_large
-        parts.append(part)
-    request.state.body = b"".join(parts)
-    return bytes(request.state.body)
+    async with contextlib.AsyncExitStack() as stack:
+        parts: list[bytes] = []
+        size = 0
+        is_large = False
+        try:
+            async with asyncio.timeout(BODY_MAX_S):
+                async for part in request.stream():
+                    size += len(part)
+                    if size > limits.DOCUMENT_MAX_BYTES:
+                        raise too_large
+                    parts.append(part)
+                    if size > LARGE_BODY_BYTES and not is_large:
+                        is_large = True
+                        await stack.enter_async_context(_large_bodies)
+        except TimeoutError:
+            raise RefusedError(408, f"document: not there within {BODY_MAX_S:.0f} s; nothing was checked") from None
+        body = b"".join(parts)
+        request.state.head = body[:MESSAGE_ID_WITHIN_BYTES]
+        yield body
 
 
 def _encoding(request: Request, body: bytes) -> check_pb2.DocumentEncoding:
@@ -104,48 +134,49 @@ def _encoding(request: Request, body: bytes) -> check_pb2.DocumentEncoding:
 class Gateway:
     """Holds the channel to the service; one per gateway process."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, watch: str) -> None:
         options = [
             ("grpc.max_receive_message_length", limits.MESSAGE_MAX_BYTES),
             ("grpc.max_send_message_length", limits.MESSAGE_MAX_BYTES),
         ]
         channel = grpc.aio.insecure_channel(target, options=options)
         self._precheck = check_pb2_grpc.PrecheckStub(channel)
-        self._operations = operations_pb2_grpc.OperationsStub(channel)
-        self._health = health_pb2_grpc.HealthStub(channel)
+        watching = grpc.aio.insecure_channel(watch, options=options)
+        self._operations = operations_pb2_grpc.OperationsStub(watching)
+        self._health = health_pb2_grpc.HealthStub(watching)
 
-    async def _common(self, request: Request) -> tuple[dict[str, Any], bool]:
-        body = await _body(request)
-        encoding = _encoding(request, body)
-        common = {
-            "document": body,
-            "encoding": encoding,
-            "station_id": request.headers.get("precheck-station", ""),
-        }
-        return common, encoding == check_pb2.DOCUMENT_ENCODING_GB18030
+    @contextlib.asynccontextmanager
+    async def _common(self, request: Request) -> AsyncIterator[tuple[dict[str, Any], bool]]:
+        async with _body(request) as body:
+            encoding = _encoding(request, body)
+            common = {
+                "document": body,
+                "encoding": encoding,
+                "station_id": request.headers.get("precheck-station", ""),
+            }
+            yield common, encoding == check_pb2.DOCUMENT_ENCODING_GB18030
 
     async def check(self, request: Request, document_format: check_pb2.DocumentFormat) -> Response:
         """Judge one document."""
-        common, is_gb18030 = await self._common(request)
-        message = check_pb2.CheckDocumentRequest(
-            **common,
-            format=document_format,
-            profile=_profile(request),
-            request_id=request.headers.get("precheck-request-id", ""),
-        )
-        reply = await self._precheck.CheckDocument(message, timeout=limits.GATEWAY_DEADLINE_S)
+        async with self._common(request) as (common, is_gb18030):
+            message = check_pb2.CheckDocumentRequest(
+                **common,
+                format=document_format,
+                profile=_profile(request),
+                request_id=request.headers.get("precheck-request-id", ""),
+            )
+            reply = await self._precheck.CheckDocument(message, timeout=limits.GATEWAY_DEADLINE_S)
         return _json(reply.answer, is_gb18030=is_gb18030)
 
     async def feedback(self, request: Request, document_format: check_pb2.DocumentFormat) -> Response:
         """Record feedback."""
-        common, is_gb18030 = await self._common(request)
-        message = check_pb2.FeedbackRequest(**common, format=document_format)
-        reply = await self._precheck.Feedback(message, timeout=limits.GATEWAY_DEADLINE_S)
+        async with self._common(request) as (common, is_gb18030):
+            message = check_pb2.FeedbackRequest(**common, format=document_format)
+            reply = await self._precheck.Feedback(message, timeout=limits.GATEWAY_DEADLINE_S)
         return _json(reply.answer, is_gb18030=is_gb18030)
 
     async def commit(self, request: Request) -> Response:
         """Commit the current lines of a document: our JSON, or national with `?format=3101`."""
-        common, _ = await self._common(request)
         formats = {
             "": check_pb2.DOCUMENT_FORMAT_PRECHECK_JSON,
             "3101": check_pb2.DOCUMENT_FORMAT_NHSA_3101,
@@ -154,17 +185,20 @@ class Gateway:
         name = request.query_params.get("format", "")
         if name not in formats:
             raise RefusedError(400, f"format: `{name}` is unknown; known: 3101, 3102, or none for our JSON")
-        message = check_pb2.CommitRequest(**common, format=formats[name], profile=_profile(request))
-        reply = await self._precheck.Commit(message, timeout=limits.GATEWAY_DEADLINE_S)
+        async with self._common(request) as (common, _):
+            message = check_pb2.CommitRequest(**common, format=formats[name], profile=_profile(request))
+            reply = await self._precheck.Commit(message, timeout=limits.GATEWAY_DEADLINE_S)
         return _json(_of_message(reply), is_gb18030=False)
 
     async def void(self, request: Request) -> Response:
         """Take committed lines back out."""
-        body = await _body(request)
-        try:
-            fields = msgspec.json.decode(body, type=VoidDocument)
-        except msgspec.DecodeError as error:
-            raise RefusedError(400, f"document: {error}") from error
+        async with _body(request) as body:
+            encoding = _encoding(request, body)
+            codec = "gb18030" if encoding == check_pb2.DOCUMENT_ENCODING_GB18030 else "utf-8"
+            try:
+                fields = msgspec.json.decode(body.decode(codec), type=VoidDocument)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise RefusedError(400, f"document: {error}") from error
         message = check_pb2.VoidRequest(
             **msgspec.structs.asdict(fields), station_id=request.headers.get("precheck-station", "")
         )
@@ -214,6 +248,9 @@ def _refusing(handler: Handler, refusal: Callable[[str, str], dict[str, Any]]) -
             status, text = _HTTP_OF.get(error.code(), 500), error.details() or error.code().name
         except ClientDisconnect:
             status, text = 400, "document: the client went away before it was complete"
+        except Exception:
+            log.exception("gateway failed")
+            status, text = 500, "internal error; nothing was checked"
         return Response(
             orjson.dumps(refusal(text, _message_id(request))), status, media_type="application/json; charset=utf-8"
         )
@@ -223,7 +260,7 @@ def _refusing(handler: Handler, refusal: Callable[[str, str], dict[str, Any]]) -
 
 def _message_id(request: Request) -> str:
     """Return the msgid of a refused message as far as it can be told, so that its sender recognises the answer."""
-    found = _MESSAGE_ID.search(getattr(request.state, "body", b""))
+    found = _MESSAGE_ID.search(getattr(request.state, "head", b""))
     return found[1].decode("ascii") if found else ""
 
 
@@ -243,15 +280,15 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
     return Response(orjson.dumps(refusal(text, "")), status, media_type="application/json; charset=utf-8")
 
 
-def make_app(target: str) -> Starlette:
-    """Return the application that passes on to the gRPC service at `target`."""
+def make_app(target: str, watch: str) -> Starlette:
+    """Return the application that passes checks on to `target`, and asks `watch` for health and metrics."""
     gateway: Gateway | None = None
 
     def the_gateway() -> Gateway:
         # The channel belongs to the event loop that uses it, so it is made by the first request.
         nonlocal gateway
         if gateway is None:
-            gateway = Gateway(target)
+            gateway = Gateway(target, watch)
         return gateway
 
     def check(document_format: check_pb2.DocumentFormat) -> Handler:

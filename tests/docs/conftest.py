@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from ruleset.evaluator import evaluate_without_history
+from ruleset.evaluator import evaluate
 from ruleset.pack.compile import LoadedPack, compile_pack
 from ruleset.pack.file import PackFile
 from ruleset.snapshot import Snapshot
+from ruleset.timeline import EMPTY
 from server.entrance.national import read_message
 from server.entrance.national_answer import AnswerHead, national_answer
 from server.entrance.own_answer import own_answer
@@ -31,7 +32,7 @@ def sample(starter_pack):
     """The message docs/samples/block.json with its result: a finding and something not evaluated."""
     document = json.loads((ROOT / "docs/samples/block.json").read_text(encoding="utf-8"))
     message = read_message(document, "3101", Profiles("", "default"))
-    return message, evaluate_without_history(message.case, starter_pack)
+    return message, evaluate(message.case, EMPTY, starter_pack)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from ruleset.document import read_document
-from ruleset.evaluator import evaluate_without_history
+from ruleset.evaluator import evaluate
+from ruleset.timeline import EMPTY
 from server.check import _national_feedback, _own_feedback
 from server.cli import main as command_line
 
@@ -134,7 +135,7 @@ def test_json_examples_parse_and_are_accepted(path, block):
 
 def test_the_document_of_the_json_page_gives_the_two_findings_that_it_promises(starter_pack):
     block = next(block for language, block in CODE_BLOCK.findall(text_of(ROOT / "docs/reference/json.md")) if language)
-    result = evaluate_without_history(read_document(json.loads(block)), starter_pack)
+    result = evaluate(read_document(json.loads(block)), EMPTY, starter_pack)
     assert sorted(finding.row.rule.id for finding in result.findings) == ["drug-sex", "service-per-day"]
     assert not result.hints
     assert not result.not_evaluated

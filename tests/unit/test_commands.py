@@ -241,6 +241,7 @@ class TestPack:
         assert "成人" in err
         assert "drug-child-only" in err
         untested = write_pack(tmp_path / "untested")
+        (untested / "tests" / "cases.toml").unlink()
         assert run(capsys, "pack", "test", untested)[0] == 1
 
     def test_explain(self, capsys, source, tmp_path):

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from ruleset.case import Case, Encounter, Line, Patient, UnknownFact
-from ruleset.evaluator import evaluate, evaluate_without_history
+from ruleset.evaluator import evaluate
 from ruleset.outcome import Action, Completeness, Judgement, Missing, Verdict
 from ruleset.rule import Citation, MessageTemplate, Row, Rule
 from ruleset.template import item_key
@@ -107,7 +107,7 @@ def case(*lines, payer="employee", **fields):
 
 
 def judged(rows, *lines, **fields):
-    return evaluate_without_history(case(*(lines or (line(),)), **fields), rows)
+    return evaluate(case(*(lines or (line(),)), **fields), EMPTY, rows)
 
 
 class TestRule2OneBadRowNeverTakesTheRestDown:
@@ -144,7 +144,7 @@ class TestRule4NothingIsSilent:
         ],
     )
     def test_nothing_judged_is_none(self, lines, reason):
-        result = evaluate_without_history(case(*lines), Rows(row(Always)))
+        result = evaluate(case(*lines), EMPTY, Rows(row(Always)))
         assert [gap.reason for gap in result.not_evaluated] == [reason]
         assert (result.findings, result.completeness) == ((), Completeness.NONE)
 

@@ -40,6 +40,17 @@ _RULES = {
 }
 
 
+_TESTS = f"""
+[[case]]
+name = "儿童使用儿童药品"
+kind = "compliant"
+time = 2026-07-06T09:00:00
+patient = {{ birth_date = 2020-01-01 }}
+lines = [{{ item_code = "{CHILD_DRUG[0]}" }}]
+"""
+"""A pack without tests of its own is not activated."""
+
+
 def write_pack(folder, *, id="tiny", revision=1, action="WARN", child_code="GZ10000301002000", message="", tests=""):  # noqa: A002
     """Write a pack's source into a folder; return the folder. Every message of it ends with its revision."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -52,8 +63,7 @@ def write_pack(folder, *, id="tiny", revision=1, action="WARN", child_code="GZ10
         text = "\n".join(line.strip() for line in rule.strip().splitlines()).format(**values)
         (folder / "rules" / f"{name}.toml").write_text(text, encoding="utf-8")
         (folder / "rows" / f"{name}.csv").write_text(rows, encoding="utf-8")
-    if tests:
-        (folder / "tests" / "cases.toml").write_text(tests, encoding="utf-8")
+    (folder / "tests" / "cases.toml").write_text(tests or _TESTS, encoding="utf-8")
     return folder
 
 

@@ -239,13 +239,13 @@ class TestStrictness:
     def test_too_many_lines(self, product):
         status, answer = product.post("/v1/check", document([{"order_id": str(n)} for n in range(501)]))
         assert status == 400
-        assert "501 lines, at most 500" in answer["error"]
+        assert "501 entries, at most 500" in answer["error"]
 
     def test_too_long_a_history(self, product):
         past = [{"id": "E0", "lines": [{"order_id": str(n)} for n in range(20_001)]}]
         status, answer = product.post("/v1/check", document([line(BED)], history=past))
         assert status == 400
-        assert "20001 lines, at most 20000" in answer["error"]
+        assert "20001 entries, at most 20000" in answer["error"]
 
 
 class TestCommitAndVoid:
