@@ -52,6 +52,7 @@ class CheckDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def case_of_document(document: CheckDocument) -> Case:
     """Return the case that a document states. Raises DocumentError for a time with an offset."""
+    _require_local_times(document, "")
     encounter = document.encounter
     position = 0
     current: list[Line] = []
@@ -97,8 +98,21 @@ def number_lines(lines: Iterable[Line]) -> list[Line]:
     return numbered
 
 
-PLACED_FIELDS = ("encounter_id", "facility_id", "position", "ordinal", "begin_stated", "unknown_facts")
-"""Fields of a line that no document states: they follow from where the line stands in it."""
+def _require_local_times(value: Any, path: str) -> None:
+    """Raise DocumentError for a time with an offset, wherever it stands."""
+    if isinstance(value, datetime):
+        if value.tzinfo is not None:
+            raise DocumentError(f"{path}: `{value.isoformat()}` has an offset; give the site's local time")
+    elif isinstance(value, tuple):
+        for number, item in enumerate(value):
+            _require_local_times(item, f"{path}[{number}]")
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            _require_local_times(getattr(value, name), f"{path}.{name}" if path else name)
+
+
+PLACED_FIELDS = ("encounter_id", "facility_id", "position", "ordinal", "begin_stated", "begin_is_date", "unknown_facts")
+"""Fields of a line that no document states: they follow from where the line stands in it, and from what it states."""
 _NOTHING = Line()
 
 
@@ -116,10 +130,4 @@ def _placed(line: Line, encounter_id: str, facility_id: str, position: int, mess
         "begin": line.begin if stated else message_time,
         "begin_stated": stated,
     }
-    for name in ("begin", "end"):
-        value = values[name]
-        if value is not None and value.tzinfo is not None:
-            raise DocumentError(
-                f"lines[{position}].{name}: `{value.isoformat()}` has an offset; give the site's local time"
-            )
     return Line(**values)
