@@ -57,7 +57,7 @@ _STATUS_OF: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
 STORE_LOG_INTERVAL_S = 10.0
 DRAIN_POLL_S = 0.02
 LAST_ANSWER_S = 0.3
-INTERNAL_TEXT = "internal error; nothing was checked"
+INTERNAL_TEXT = "internal error; take it as not checked"
 
 
 class Calls:
@@ -117,18 +117,8 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
     ) -> check_pb2.CheckDocumentResponse:
         """Judge one document."""
         with self._calls.admit(context):
-            _require_short_station(request.station_id)
-            reply = self._service.check(
-                Request(
-                    request.document,
-                    _format(request.format),
-                    _encoding(request.encoding),
-                    request.profile,
-                    request.station_id,
-                    request.request_id,
-                ),
-                is_wanted=context.is_active,
-            )
+            document = _document_of(request, request_id=request.request_id)
+            reply = self._service.check(document, is_wanted=context.is_active)
             return check_pb2.CheckDocumentResponse(
                 answer=reply.answer,
                 verdict=int(reply.verdict),  # type: ignore[arg-type]
@@ -142,16 +132,7 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
     ) -> check_pb2.CommitResponse:
         """Commit the current lines of a document."""
         with self._calls.admit(context):
-            _require_short_station(request.station_id)
-            change = self._service.commit(
-                Request(
-                    request.document,
-                    _format(request.format),
-                    _encoding(request.encoding),
-                    request.profile,
-                    request.station_id,
-                )
-            )
+            change = self._service.commit(_document_of(request))
             return check_pb2.CommitResponse(committed_lines=change.lines, history_position=change.position)
 
     def Void(  # noqa: N802 - the name of the RPC
@@ -181,6 +162,18 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
                 Request(request.document, format_, _encoding(request.encoding), "", request.station_id)
             )
             return check_pb2.FeedbackResponse(answer=reply.answer, recorded=reply.recorded, unmatched=reply.unmatched)
+
+
+def _document_of(request: check_pb2.CheckDocumentRequest | check_pb2.CommitRequest, *, request_id: str = "") -> Request:
+    _require_short_station(request.station_id)
+    return Request(
+        request.document,
+        _format(request.format),
+        _encoding(request.encoding),
+        request.profile,
+        request.station_id,
+        request_id,
+    )
 
 
 def _require_short_station(station_id: str) -> None:

@@ -250,7 +250,7 @@ def _refusing(handler: Handler, refusal: Callable[[str, str], dict[str, Any]]) -
             status, text = 400, "document: the client went away before it was complete"
         except Exception:
             log.exception("gateway failed")
-            status, text = 500, "internal error; nothing was checked"
+            status, text = 500, "internal error; take it as not checked"
         return Response(
             orjson.dumps(refusal(text, _message_id(request))), status, media_type="application/json; charset=utf-8"
         )
