@@ -207,7 +207,7 @@ class CheckService:
     def feedback(self, request: Request) -> FeedbackReply:
         """Record what the doctor did about findings. Raises EntranceError or StoreError; then nothing was recorded."""
         document, encoding = _json_of(request)
-        now = clock.now()
+        now = clock.now(self._profiles.default.time_zone)
         entries, message_id = _national_feedback(document) if request.format == "3103" else _own_feedback(document)
         unmatched = self._store.record_feedback(entries, now.isoformat(), request.station_id)
         self._metrics.feedback.inc(len(entries))

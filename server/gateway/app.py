@@ -15,6 +15,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import grpc
 import grpc.aio
@@ -51,6 +52,8 @@ _HTTP_OF: dict[grpc.StatusCode, int] = {
     grpc.StatusCode.PERMISSION_DENIED: 403,
 }
 HEALTH_DEADLINE_S = 2.0
+BEIJING = ZoneInfo("Asia/Shanghai")
+"""What a refusal states its time in: the gateway knows no site profile, and the national message no other zone."""
 MESSAGE_ID_WITHIN_BYTES = 4_096
 """How far into a refused message its id is looked for."""
 _MESSAGE_ID = re.compile(rb'"(?:msgid|msgId|message_id)"\s*:\s*"([A-Za-z0-9_.-]{1,64})"')
@@ -265,7 +268,7 @@ def _message_id(request: Request) -> str:
 
 
 def _national_refusal(text: str, message_id: str) -> dict[str, Any]:
-    return national_error(message_id, clock.now(), text)
+    return national_error(message_id, clock.now(BEIJING), text)
 
 
 def _own_refusal(text: str, message_id: str) -> dict[str, Any]:
