@@ -35,7 +35,7 @@ test: build/system-test.stamp native lint proto-check ## everything that must ho
 	$(PY) -m pytest -m "not long" tests
 
 test-full: build/system-test.stamp native lint proto-check ## the long forms too
-	$(PY) -m pytest tests
+	$(PY) -m pytest -o faulthandler_timeout=900 tests
 
 lint: $(VENV)/installed.stamp ## ruff and mypy
 	$(BIN)/ruff check .
