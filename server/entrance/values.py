@@ -22,7 +22,7 @@ DAYS_MAX = 36_500
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DIGIT_FORMATS = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_DIGIT_FORMATS = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
 _EPOCH_MS_DIGITS = 13
 _CENTURIES = ("18", "19", "20", "21")
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
@@ -152,7 +152,10 @@ def _parsed(stripped: str) -> datetime:
 
 
 def _whole(digits: str, zone: tzinfo) -> datetime | None:
-    """Read a whole number: a calendar date where it begins like one, else milliseconds since 1970; 0 is nothing."""
+    """Read a whole number: a calendar date where it begins like one, else milliseconds since 1970; 0 is nothing.
+
+    Eight and fourteen digits may be a calendar date; twelve never are: 192211200000 is a birth in 1976, not in 1922.
+    """
     if len(digits) in _DIGIT_FORMATS and digits.startswith(_CENTURIES):
         try:
             return datetime.strptime(digits, _DIGIT_FORMATS[len(digits)])

@@ -123,6 +123,9 @@ def test_a_date_alone_was_taken_for_midnight_in_windows_of_hours(product, main, 
         ("315504000000", True),  # 1980, digits of milliseconds
         ("-315648000000", True),  # 1960
         (57600000, True),  # 1970-01-02
+        (218995200000, True),  # 1976, twelve digits that begin like a year
+        ("218995200000", True),
+        ("192211200000", True),  # 1976, twelve digits that could be a date and time of 1922
         ("1579017600000", False),
         (20200115, False),
     ],
