@@ -8,7 +8,8 @@ happens here, once: dates, self-pay, exempt payers, the cap on raw rows, actions
 
 Rule 1: this module never logs, reads a clock or touches I/O; what it needs, it is given.
 Rule 2: a row whose judging raises is a NOT_EVALUATED entry, not an exception: one bad row never takes the rest down.
-Rule 3: the answer does not depend on the order of the lines in the message.
+Rule 3: the answer does not depend on the order of the lines in the message. One exception, by the published reading:
+of lines of one item that agree in time and order id, the place in the message says which came first.
 Rule 4: nothing that was not judged is silent. Each such thing is a hint or a NOT_EVALUATED entry.
 """
 

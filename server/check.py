@@ -178,20 +178,17 @@ class CheckService:
 
     def void(self, patient_id: str, encounter_id: str, order_ids: Sequence[str], item_code: str, source: str) -> Change:
         """Take committed lines back out of a patient's history. Raises EntranceError or StoreError."""
-        for field, value in (
-            ("patient_id", patient_id),
-            ("encounter_id", encounter_id),
-            ("item_code", item_code),
-            *(("order_ids", order_id) for order_id in order_ids),
-        ):
-            _text(value, field)
+        if len(order_ids) > limits.VOID_ORDERS_MAX:
+            raise EntranceError("order_ids", len(order_ids), f"at most {limits.VOID_ORDERS_MAX}")
+        # Read as the entrance reads them, or blanks around an id would find no line.
+        patient_id = _text(patient_id, "patient_id")
+        encounter_id = _text(encounter_id, "encounter_id")
+        item_code = _text(item_code, "item_code")
+        wanted = frozenset(_text(order_id, "order_ids") for order_id in order_ids)
         if not patient_id:
             raise EntranceError("patient_id", "", "is missing")
         if not encounter_id:
             raise EntranceError("encounter_id", "", "is missing")
-        if len(order_ids) > limits.VOID_ORDERS_MAX:
-            raise EntranceError("order_ids", len(order_ids), f"at most {limits.VOID_ORDERS_MAX}")
-        wanted = frozenset(order_ids)
 
         def chosen(line: Line) -> bool:
             return (

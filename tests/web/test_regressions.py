@@ -148,6 +148,13 @@ def test_a_body_in_gbk_could_not_void(product):
     assert (status, json.loads(answer)["voided_lines"]) == (200, 0)
 
 
+def test_blanks_around_an_id_voided_nothing(product):
+    patient = new_patient()
+    product.check(settlement(message([order(BED)], patient={"patn_id": patient})))
+    status, answer = product.post("/v1/void", {"patient_id": f" {patient} ", "encounter_id": "E1 "})
+    assert (status, answer["voided_lines"]) == (200, 1)
+
+
 def test_client_certificates_without_tls_were_ignored():
     with pytest.raises(SettingsError, match="tls_client_ca"):
         load_settings(None, {}, {"tls_client_ca": "ca.pem"})
