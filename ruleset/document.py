@@ -10,7 +10,20 @@ from typing import Any
 
 import msgspec
 
-from ruleset.case import Case, Encounter, Line, LineIdentity, Patient, Trigger, identity
+from ruleset.case import (
+    Case,
+    Encounter,
+    Line,
+    LineIdentity,
+    Patient,
+    Practitioner,
+    Site,
+    Trigger,
+    Visit,
+    identity,
+)
+
+NO_SITE = Site()
 
 
 class DocumentError(ValueError):
@@ -48,10 +61,12 @@ class CheckDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patient: PatientDocument = PatientDocument()
     encounter: EncounterDocument = EncounterDocument()
     history: tuple[PastEncounterDocument, ...] = ()
+    visits: tuple[Visit, ...] = ()
+    practitioners: tuple[Practitioner, ...] = ()
 
 
-def case_of_document(document: CheckDocument) -> Case:
-    """Return the case that a document states. Raises DocumentError for a time with an offset."""
+def case_of_document(document: CheckDocument, site: Site = NO_SITE) -> Case:
+    """Return the case that a document states at a site. Raises DocumentError for a time with an offset."""
     _require_local_times(document, "")
     encounter = document.encounter
     position = 0
@@ -75,13 +90,16 @@ def case_of_document(document: CheckDocument) -> Case:
         encounter=msgspec.convert(document.encounter, Encounter, from_attributes=True),
         lines=tuple(numbered[: len(current)]),
         history=tuple(numbered[len(current) :]),
+        visits=document.visits,
+        practitioners=document.practitioners,
+        site=site,
     )
 
 
-def read_document(value: Any) -> Case:
+def read_document(value: Any, site: Site = NO_SITE) -> Case:
     """Return the case of a decoded JSON or TOML value. Raises DocumentError naming the field."""
     try:
-        return case_of_document(msgspec.convert(value, CheckDocument, strict=False))
+        return case_of_document(msgspec.convert(value, CheckDocument, strict=False), site)
     except msgspec.ValidationError as error:
         raise DocumentError(str(error)) from error
 
