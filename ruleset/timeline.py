@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from ruleset.case import Line, LineContent, LineIdentity, content_of, identity
+from ruleset.case import Line, LineContent, LineIdentity, Visit, content_of, identity
 
 NO_LINES: tuple[Line, ...] = ()
 
@@ -34,6 +34,8 @@ class ItemLines(NamedTuple):
     longest_days: int
     """How many days after its first one the longest of the lines ends; how far a window must look back."""
     by_encounter: Mapping[str, tuple[Line, ...]]
+    until: int
+    """The last day (ordinal) on which a line of the item begins; 0 where none has a time."""
 
     def since(self, day: int) -> tuple[Line, ...]:
         """Return at least every line that reaches `day` or later."""
@@ -54,13 +56,14 @@ def _item_lines(lines: Iterable[Line]) -> ItemLines:
         tuple(line.begin.toordinal() if line.begin else 0 for line in ordered),
         longest,
         {encounter_id: tuple(group) for encounter_id, group in by_encounter.items()},
+        max((line.begin.toordinal() for line in ordered if line.begin), default=0),
     )
 
 
 class Timeline:
     """Committed lines of one patient. `position` is the history position they reflect (grows with every change)."""
 
-    __slots__ = ("by_content", "by_identity", "by_item", "by_prescription", "position", "untimed")
+    __slots__ = ("by_content", "by_identity", "by_item", "by_prescription", "position", "untimed", "visits")
 
     by_identity: Mapping[LineIdentity, Line]
     by_content: Mapping[LineContent, tuple[LineIdentity, ...]]
@@ -68,21 +71,33 @@ class Timeline:
     by_prescription: Mapping[PrescriptionKey, Sequence[Line]]
     untimed: frozenset[LineIdentity]
     """Lines without a time, which are in no window."""
+    visits: Mapping[str, Visit]
+    """The committed encounters by id, as they were last stated; none whose lines are all voided."""
     position: int
 
-    def __init__(self, lines: Iterable[Line] = (), position: int = 0) -> None:
+    def __init__(self, lines: Iterable[Line] = (), position: int = 0, visits: Iterable[Visit] = ()) -> None:
         empty: Timeline = object.__new__(Timeline)
         empty.by_identity, empty.by_content, empty.by_item, empty.by_prescription = {}, {}, {}, {}
-        empty.untimed = frozenset()
-        full = empty.with_changes(lines, (), position)
+        empty.untimed, empty.visits = frozenset(), {}
+        full = empty.with_changes(lines, (), position, visits)
         for name in Timeline.__slots__:
             setattr(self, name, getattr(full, name))
 
     def __len__(self) -> int:
         return len(self.by_identity)
 
-    def with_changes(self, committed: Iterable[Line], voided: Iterable[LineIdentity], position: int) -> "Timeline":
-        """Return the timeline after a commit (a line of a known identity replaces the old one) and a void."""
+    def with_changes(
+        self,
+        committed: Iterable[Line],
+        voided: Iterable[LineIdentity],
+        position: int,
+        visits: Iterable[Visit] = (),
+    ) -> "Timeline":
+        """Return the timeline after a void and a commit.
+
+        A line of a known identity replaces the old one, a visit that of the same id. Where a void leaves an
+        encounter without a line, its visit goes too: what is taken back did not happen.
+        """
         by_identity = dict(self.by_identity)
         by_content = dict(self.by_content)
         items: set[str] = set()
@@ -98,6 +113,7 @@ class Timeline:
                 prescriptions.add((old.encounter_id, old.prescription_id))
                 untimed.discard(key)
 
+        voided = tuple(voided)
         for key in voided:
             forget(key)
         added: dict[LineIdentity, Line] = {}
@@ -115,8 +131,18 @@ class Timeline:
         changed.by_content = by_content
         changed.position = position
         changed.untimed = frozenset(untimed)
+        changed.visits = self._visits_with(visits, voided, by_identity)
         changed.by_item = self._items_with(items, by_identity, added)
         changed.by_prescription = self._prescriptions_with(prescriptions, by_identity, added)
+        return changed
+
+    def _visits_with(
+        self, visits: Iterable[Visit], voided: Sequence[LineIdentity], known: Iterable[LineIdentity]
+    ) -> Mapping[str, Visit]:
+        changed = {**self.visits, **{visit.id: visit for visit in visits}}
+        if voided:
+            emptied = {key[0] for key in voided}.difference(key[0] for key in known)
+            changed = {encounter_id: visit for encounter_id, visit in changed.items() if encounter_id not in emptied}
         return changed
 
     def _items_with(
