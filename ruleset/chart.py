@@ -8,12 +8,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import chain
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ruleset.case import Case, Line, content_of, identity
-from ruleset.rule import Row
-from ruleset.template import herb_key
+from ruleset import codes, diagnoses, drug_names
+from ruleset.case import Case, Diagnosis, Feed, Line, Practitioner, Visit, content_of, identity
+from ruleset.outcome import Missing
+from ruleset.template import class_key, herb_key, ingredient_key, item_key, kind_key
 from ruleset.timeline import NO_LINES, PrescriptionKey, Timeline, order_of
+
+if TYPE_CHECKING:
+    from ruleset.rule import Row
 
 HERB_KINDS = ("herb_piece", "herb_granule", None)
 """Lines that may be herbs; None because the kind may just be unknown."""
@@ -22,8 +26,62 @@ HERB_KINDS = ("herb_piece", "herb_granule", None)
 class RowSource(Protocol):
     """Where rows are looked up by key: a `ruleset.snapshot.Snapshot`, or a naive table in tests."""
 
-    def rows(self, key: str) -> Sequence[Row]:
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of keys that any row is indexed under: what stands before the colon of a key."""
+
+    def rows(self, key: str) -> "Sequence[Row]":
         """Return the rows of every pack that are indexed under `key`, whatever their dates."""
+
+    def lists(self, key: str) -> Sequence[str]:
+        """Return the names of the packs' lists that have `key` (of an item, ingredient or class) among their members."""
+
+
+RUNNING_LOOK_BACK_DAYS = 400
+"""How far back a past line may have begun and still count as running: a year's supply and the longest washout."""
+DRUG_KINDS = ("drug", "herb_piece", "herb_granule", None)
+PREGNANCY_CODES = ("O", "Z33", "Z34", "Z35", "Z36")
+FERTILE_YEARS = (12, 55)
+"""Ages outside which an unstated pregnancy is ruled out."""
+
+
+class Drug(NamedTuple):
+    """What a line is of. `missing` says why substances or classes are not known."""
+
+    ingredients: tuple[str, ...]
+    classes: tuple[str, ...]
+    """ATC codes of every level, the hospital's classes, and the packs' lists."""
+    missing: Missing | None
+
+
+NO_DRUG = Drug((), (), None)
+NO_INGREDIENTS = Missing("ingredients", "字典和报文中都没有药品成分")
+
+
+def drug_of(line: Line, rows: RowSource) -> Drug:
+    """Return the substances and classes of a line.
+
+    Stated ones, else those of the national catalogue: the generic name without form and salt, and the ATC class
+    that stands in a western drug's code. A line that is no drug has none, and misses none.
+    """
+    if line.item_kind not in DRUG_KINDS or (line.item_kind is None and not line.ingredients):
+        return NO_DRUG
+    atc = codes.atc_of(line.item_code)
+    ingredients = tuple(ingredient.name for ingredient in line.ingredients)
+    if not ingredients and atc:
+        name = drug_names.generic_name(line.item_name)
+        ingredients = (name,) if name else ()
+    classes: dict[str, None] = {}
+    for stated in (*line.classes, atc):
+        classes.update(dict.fromkeys(codes.class_prefixes(stated) or ((stated,) if stated else ())))
+    if "list" in rows.kinds:
+        members = [ingredient_key(name) for name in ingredients] + [class_key(name) for name in classes]
+        if line.item_code:
+            members.append(item_key(line.item_code))
+        for member in members:
+            classes.update(dict.fromkeys(rows.lists(member)))
+    missing = None if ingredients or line.item_kind in HERB_KINDS else NO_INGREDIENTS
+    return Drug(ingredients, tuple(classes), missing)
 
 
 def age_in_years(birth: date, at: date) -> int:
@@ -34,16 +92,34 @@ def age_in_years(birth: date, at: date) -> int:
 class Chart:
     """The case with its history. `same_line_by_content` is the quirk of a site whose rx_ids are not stable."""
 
-    __slots__ = ("_by_content", "_by_item", "_by_prescription", "_herb_names", "_herbs", "_rows", "case", "stored")
+    __slots__ = (
+        "_by_content",
+        "_by_item",
+        "_by_prescription",
+        "_drugs",
+        "_herb_names",
+        "_herbs",
+        "_rows",
+        "_running",
+        "_visits",
+        "case",
+        "memo",
+        "stored",
+    )
 
     def __init__(self, case: Case, stored: Timeline, rows: RowSource, *, same_line_by_content: bool = False) -> None:
-        self.case = case
+        self.case: Case = case
         self.stored = stored
         self._rows = rows
         self._by_content = same_line_by_content
         self._herb_names: dict[int, str] = {}
         self._herbs: dict[PrescriptionKey, dict[str, list[Line]]] = {}
         self._by_prescription: dict[PrescriptionKey, list[Line]] | None = None
+        self._drugs: dict[int, Drug] = {}
+        self._running: Sequence[Line] | None = None
+        self._visits: Mapping[str, Visit] | None = None
+        self.memo: dict[Any, Any] = {}
+        """What a template works out once for a whole check, under a key that begins with its id."""
         by_item: dict[str, list[Line]] = {}
         for lines in (case.lines, case.history):
             for line in lines:
@@ -154,9 +230,132 @@ class Chart:
                     herbs.setdefault(self.herb_name(other), []).append(other)
         return herbs
 
-    def rows(self, key: str) -> Sequence[Row]:
+    def rows(self, key: str) -> "Sequence[Row]":
         """Return every row indexed under `key`, of all rules and dates."""
         return self._rows.rows(key)
+
+    def drug(self, line: Line) -> "Drug":
+        """Return what substances and classes a line is of."""
+        drug = self._drugs.get(id(line))
+        if drug is None:
+            drug = self._drugs[id(line)] = drug_of(line, self._rows)
+        return drug
+
+    def keys_of(self, line: Line) -> list[str]:
+        """Return the keys beside item code and herb name under which rows about this line may stand."""
+        kinds = self._rows.kinds
+        keys: list[str] = []
+        if "ingredient" in kinds or "class" in kinds:
+            drug = self.drug(line)
+            keys.extend(ingredient_key(name) for name in drug.ingredients)
+            keys.extend(class_key(name) for name in drug.classes)
+        if "kind" in kinds and line.item_kind is not None:
+            keys.append(kind_key(line.item_kind))
+        return keys
+
+    def is_in(self, line: Line, name: str) -> bool:
+        """Say whether a line is of a substance or a class (an ATC code of any level, a list) of this name."""
+        drug = self.drug(line)
+        return name in drug.ingredients or name in drug.classes
+
+    def all_current_and_running(self) -> Sequence[Line]:
+        """Return the current lines and the past ones that may still be in use on a day of a current line.
+
+        Drugs alone; refunds are none. What "still in use" means to a rule, its template says.
+        """
+        if self._running is None:
+            days = [line.begin.toordinal() for line in self.case.lines if line.begin is not None]
+            since = min(days, default=0) - RUNNING_LOOK_BACK_DAYS
+            past = [line for item in self.stored.by_item.values() if item.until >= since for line in item.since(since)]
+            message = [*self.case.lines, *self.case.history]
+            lines = [*message, *self._unstated(past, message)]
+            self._running = tuple(
+                line for line in lines if line.item_kind in DRUG_KINDS and not line.is_refund and line.begin is not None
+            )
+        return self._running
+
+    def visits(self) -> Mapping[str, Visit]:
+        """Return the patient's other encounters by id, those in the message before the stored ones."""
+        if self._visits is None:
+            visits = dict(self.stored.visits)
+            visits.update((visit.id, visit) for visit in self.case.visits)
+            visits.pop(self.case.encounter.id, None)
+            self._visits = visits
+        return self._visits
+
+    def diagnoses(self, since: date | None = None) -> list[Diagnosis]:
+        """Return the diagnoses of the encounter; with `since`, also those of encounters that ended on or after it."""
+        found = list(self.case.encounter.diagnoses)
+        if since is not None:
+            for visit in self.visits().values():
+                until = visit.end or visit.begin
+                if until is not None and until.date() >= since:
+                    found.extend(visit.diagnoses)
+        return found
+
+    def practitioner_id(self, line: Line | None) -> str:
+        """Return who orders: the line's doctor, else the encounter's; empty where nobody is named."""
+        return (line.practitioner_id if line is not None else "") or self.case.encounter.practitioner_id
+
+    def practitioner(self, line: Line | None) -> Practitioner | None:
+        """Return the ordering doctor with their privileges; None where the hospital's dictionary has no such doctor."""
+        identifier = self.practitioner_id(line)
+        return (
+            next((known for known in self.case.practitioners if known.id == identifier), None) if identifier else None
+        )
+
+    def is_complete(self, feed: Feed) -> bool:
+        """Say whether the site vouches for a source of facts: what is absent from it did not happen."""
+        return feed in self.case.site.complete_feeds
+
+    def attested(self, kind: str, line: Line | None = None) -> bool:
+        """Say whether a person vouched for something of the encounter or of this line."""
+        return any(
+            attestation.kind == kind
+            and (not attestation.order_ids or (line is not None and line.order_id in attestation.order_ids))
+            for attestation in self.case.encounter.attestations
+        )
+
+    def pregnant(self) -> bool | None:
+        """Say whether the patient is pregnant: by the stated status, else by sex, age and the diagnoses (O00 to O99, Z33 to Z36).
+
+        Z32 (a test for pregnancy) and suspected diagnoses tell nothing.
+        """
+        patient = self.case.patient
+        if patient.pregnancy_status is not None:
+            return patient.pregnancy_status == "pregnant"
+        if patient.sex == "male":
+            return False
+        confirmed, _ = diagnoses.find(self.case.encounter.diagnoses, PREGNANCY_CODES)
+        if confirmed:
+            return True
+        day = self.day_of(None)
+        if patient.sex == "female" and patient.birth_date is not None and day is not None:
+            years = age_in_years(patient.birth_date, day)
+            if not FERTILE_YEARS[0] <= years <= FERTILE_YEARS[1]:
+                return False
+        return None
+
+    def out_of_region(self) -> bool | None:
+        """Say whether the patient is treated away from where they are insured: as stated, else by the two divisions.
+
+        Divisions are compared by their first four digits: a 统筹区 is a prefecture or larger.
+        """
+        encounter = self.case.encounter
+        if encounter.out_of_region is not None:
+            return encounter.out_of_region
+        insured = self.case.patient.insured_region
+        if not insured or not encounter.region:
+            return None
+        return insured[:4] != encounter.region[:4]
+
+    def day_of(self, line: Line | None) -> date | None:
+        """Return the day that a judgement is about: the line's; for the encounter the message's, else its beginning's."""
+        if line is not None and line.begin is not None:
+            return line.begin.date()
+        case = self.case
+        moment = case.time or case.encounter.begin or min((x.begin for x in case.lines if x.begin), default=None)
+        return moment.date() if moment is not None else None
 
 
 def _not_later(line: Line, lines: Iterable[Line]) -> list[Line]:

@@ -2,9 +2,11 @@
 
 Theory of operation
 ===================
-For each current line, the rows of its item code (and, for herbs, of its name) are looked up, and each row in force
-on the line's date is judged by its template: FALSE, TRUE or UNKNOWN. Everything that is not a template's business
-happens here, once: dates, self-pay, exempt payers, the cap on raw rows, actions, order, completeness, verdict.
+For each current line, the rows of its item code, substances, classes and catalogue (and, for herbs, of its name) are
+looked up, and each row in force on the line's date is judged by its template: FALSE, TRUE or UNKNOWN. So are the rows
+of its prescription, once, and those of the encounter, its diagnoses and operations. Everything that is not a
+template's business happens here, once: dates, scope, exemptions, self-pay, the cap on raw rows, actions, order,
+completeness, verdict.
 
 Rule 1: this module never logs, reads a clock or touches I/O; what it needs, it is given.
 Rule 2: a row whose judging raises is a NOT_EVALUATED entry, not an exception: one bad row never takes the rest down.
@@ -16,13 +18,12 @@ Rule 4: nothing that was not judged is silent. Each such thing is a hint or a NO
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from ruleset.case import Case, Line
+from ruleset.case import Case, Diagnosis, Line, Operation
 from ruleset.chart import HERB_KINDS, Chart, RowSource
 from ruleset.outcome import (
     VERDICT_OF_ACTION,
-    Action,
     Completeness,
     Finding,
     Hint,
@@ -33,7 +34,15 @@ from ruleset.outcome import (
     Verdict,
 )
 from ruleset.rule import Row
-from ruleset.template import herb_key, item_key
+from ruleset.template import (
+    EVERY_ENCOUNTER,
+    EVERY_LINE,
+    EVERY_PRESCRIPTION,
+    diagnosis_key,
+    herb_key,
+    item_key,
+    operation_key,
+)
 from ruleset.timeline import Timeline, order_of
 
 CENT = Decimal("0.01")
@@ -41,11 +50,18 @@ CENT = Decimal("0.01")
 NO_CURRENT_LINE = "no_current_line"
 NO_ITEM_CODE = "no_item_code"
 NOT_A_NATIONAL_CODE = "not_a_national_code"
+NO_INGREDIENTS = "no_ingredients"
+NO_TIME = "no_time"
 NO_ORDER_TIME = "no_order_time"
 UNKNOWN_WHETHER_CURRENT = "unknown_whether_current"
 NO_PATIENT_ID = "no_patient_id"
 HISTORY_WITHOUT_TIME = "history_without_time"
 RULE_FAILED = "rule_failed"
+
+KINDS_BESIDE_CODES = frozenset({"ingredient", "class", "kind", "every"})
+"""Kinds of keys, beside item code and herb name, under which a line finds its rows."""
+SUBSTANCE_KINDS = frozenset({"ingredient", "class"})
+ENCOUNTER_KINDS = frozenset({"every", "diagnosis", "operation"})
 
 
 def evaluate(
@@ -63,48 +79,131 @@ def evaluate(
     whose rx_ids are not stable. Never raises for what a message or a pack may contain.
     """
     chart = Chart(case, stored, snapshot, same_line_by_content=same_line_by_content)
-    findings: list[Finding] = []
-    hints: list[Hint] = []
-    gaps = list(_gaps_of_the_message(case, chart))
-    judged_lines = 0
+    work = _Work(chart, [], [], list(_gaps_of_the_message(case, chart)), set())
+    kinds = snapshot.kinds
+    judged = _judge_encounter(work, snapshot)
+    leads = _leads(case.lines) if "every" in kinds and snapshot.rows(EVERY_PRESCRIPTION) else ()
+    more_keys = not kinds.isdisjoint(KINDS_BESIDE_CODES)
     for line in case.lines:
         if line.is_refund:
-            judged_lines += 1  # it takes a charge or an order back, which no rule forbids
+            judged = True  # it takes a charge or an order back, which no rule forbids
             continue
         if line.begin is None:
-            gaps.append(NotEvaluated(NO_ORDER_TIME, "没有医嘱时间，无法确定适用的规则", line, (Missing("begin"),)))
+            work.gaps.append(NotEvaluated(NO_ORDER_TIME, "没有医嘱时间，无法确定适用的规则", line, (Missing("begin"),)))
             continue
-        judged = False
-        code = line.item_code
-        if code:
-            rows = snapshot.rows(item_key(code))
-            if rows:
-                judged = True
-                _judge(rows, line, chart, findings, hints, gaps)
-            elif is_item_code(code):
-                judged = True
-            else:
-                detail = f"“{code}”不是国家医保编码，按编码的规则未判断"
-                gaps.append(NotEvaluated(NOT_A_NATIONAL_CODE, detail, line, (Missing("item_code", detail),)))
-        else:
-            detail = "没有国家医保编码，按编码的规则未判断"
-            gaps.append(NotEvaluated(NO_ITEM_CODE, detail, line, (Missing("item_code"),)))
+        judged |= _judge_by_code(work, line, snapshot, is_item_code)
         if line.item_kind in HERB_KINDS:
             rows = snapshot.rows(herb_key(chart.herb_name(line)))
             if rows:
                 judged = True
-                _judge(rows, line, chart, findings, hints, gaps)
-        judged_lines += judged
-    findings = _each_once(findings, _finding_order)
-    hints = _each_once(hints, _hint_order)
+                _judge(work, rows, line)
+        if more_keys:
+            judged |= _judge_by_kind(work, line, snapshot)
+        if any(line is lead for lead in leads):
+            judged = True
+            _judge(work, snapshot.rows(EVERY_PRESCRIPTION), line)
+    findings = _each_once(work.findings, _finding_order)
+    hints = _each_once(work.hints, _hint_order)
+    gaps = work.gaps
     gaps.sort(key=_gap_order)
     return Result(
         verdict=max((VERDICT_OF_ACTION[finding.action] for finding in findings), default=Verdict.PASS),
-        completeness=_completeness(judged_lines, hints, gaps),
+        completeness=_completeness(judged, hints, gaps),
         findings=tuple(findings),
         hints=tuple(hints),
         not_evaluated=tuple(gaps),
     )
+
+
+class _Work(NamedTuple):
+    """What is found while one case is judged."""
+
+    chart: Chart
+    findings: list[Finding]
+    hints: list[Hint]
+    gaps: list[NotEvaluated]
+    judged: set[tuple[int, str]]
+    """Lines (by identity) and rows that were met under one key; another key must not judge them again."""
+
+
+def _judge_by_code(work: _Work, line: Line, snapshot: RowSource, is_item_code: Callable[[str], bool]) -> bool:
+    """Judge a line by the rows of its item code; say whether its code could be judged by."""
+    code = line.item_code
+    if not code:
+        detail = "没有国家医保编码，按编码的规则未判断"
+        work.gaps.append(NotEvaluated(NO_ITEM_CODE, detail, line, (Missing("item_code"),)))
+        return False
+    rows = snapshot.rows(item_key(code))
+    if rows:
+        _judge(work, rows, line)
+        return True
+    if is_item_code(code):
+        return True
+    detail = f"“{code}”不是国家医保编码，按编码的规则未判断"
+    work.gaps.append(NotEvaluated(NOT_A_NATIONAL_CODE, detail, line, (Missing("item_code", detail),)))
+    return False
+
+
+def _judge_by_kind(work: _Work, line: Line, snapshot: RowSource) -> bool:
+    """Judge a line by the rows of its substances, classes, catalogue, and of every line."""
+    chart = work.chart
+    judged = False
+    for key in (*chart.keys_of(line), EVERY_LINE):
+        rows = snapshot.rows(key)
+        if rows:
+            judged = True
+            _judge(work, rows, line, once=True)
+    if not SUBSTANCE_KINDS.isdisjoint(snapshot.kinds):
+        missing = chart.drug(line).missing
+        if missing is not None:
+            detail = "没有药品成分，按成分的规则未判断"
+            work.gaps.append(NotEvaluated(NO_INGREDIENTS, detail, line, (missing,)))
+    return judged
+
+
+def _leads(lines: Sequence[Line]) -> Sequence[Line]:
+    """Return the first line of each prescription, in an order that the message does not decide."""
+    leads: dict[tuple[str, str], Line] = {}
+    for line in sorted((line for line in lines if line.begin is not None and not line.is_refund), key=_line_order):
+        leads.setdefault((line.encounter_id, line.prescription_id), line)
+    return tuple(leads.values())
+
+
+def _judge_encounter(work: _Work, snapshot: RowSource) -> bool:
+    """Judge the encounter by the rows of its diagnoses, its operations, and of every encounter."""
+    kinds = snapshot.kinds
+    if kinds.isdisjoint(ENCOUNTER_KINDS):
+        return False
+    encounter = work.chart.case.encounter
+    keyed: list[tuple[str, Diagnosis | Operation | None]] = []
+    if "every" in kinds:
+        keyed.append((EVERY_ENCOUNTER, None))
+    if "diagnosis" in kinds:
+        keyed.extend((key, about) for about in encounter.diagnoses for key in _prefix_keys(about.code, diagnosis_key))
+    if "operation" in kinds:
+        keyed.extend((key, about) for about in encounter.operations for key in _prefix_keys(about.code, operation_key))
+    day = work.chart.day_of(None)
+    judged = False
+    for key, about in keyed:
+        rows = snapshot.rows(key)
+        if not rows:
+            continue
+        if day is None:
+            work.gaps.append(
+                NotEvaluated(NO_TIME, "没有报文时间和就诊时间，就诊层面的规则未判断", None, (Missing("time"),))
+            )
+            return judged
+        judged = True
+        for row in rows:
+            if row.valid_from <= day.toordinal() < row.valid_to:
+                _apply(work, row, None, about)
+    return judged
+
+
+def _prefix_keys(code: str, key: Callable[[str], str]) -> Iterator[str]:
+    plain = code.replace(".", "")
+    for length in range(1, len(plain) + 1):
+        yield key(plain[:length])
 
 
 def _gaps_of_the_message(case: Case, chart: Chart) -> Iterator[NotEvaluated]:
@@ -126,20 +225,12 @@ def _gaps_of_the_message(case: Case, chart: Chart) -> Iterator[NotEvaluated]:
             yield NotEvaluated(UNKNOWN_WHETHER_CURRENT, detail, line, (Missing("current"),))
 
 
-def _judge(
-    rows: Sequence[Row],
-    line: Line,
-    chart: Chart,
-    findings: list[Finding],
-    hints: list[Hint],
-    gaps: list[NotEvaluated],
-) -> None:
-    """Judge one line by the rows of one key; what comes of it is added to the three lists."""
+def _judge(work: _Work, rows: Sequence[Row], line: Line, *, once: bool = False) -> None:
+    """Judge one line by the rows of one key; `once`: not by those that another such key led to before."""
     assert line.begin is not None
     day = line.begin.toordinal()
     self_pay = line.self_pay
-    case = chart.case
-    payer = case.encounter.payer
+    payer = work.chart.case.encounter.payer
     for row in rows:
         if not row.valid_from <= day < row.valid_to:
             continue
@@ -147,39 +238,84 @@ def _judge(
             continue  # the fund pays nothing for the line
         if payer in row.exempt_payers:
             continue
-        try:
-            for judgement in row.judge(row.params, line, chart):
-                missing = judgement.missing
-                if not missing and payer is None and row.exempt_payers:
-                    missing = (Missing("payer"),)
-                if missing:
-                    hints.append(_hint(row, line, judgement, missing))
-                else:
-                    findings.append(_finding(row, line, judgement, case))
-        except Exception as error:  # noqa: BLE001 - rule 2: whatever a row does, the other rows are judged
-            detail = f"规则执行出错（{type(error).__name__}），未判断"
-            gaps.append(NotEvaluated(RULE_FAILED, detail, line, (), row.id))
+        if once:
+            met = (id(line), row.id)
+            if met in work.judged:
+                continue
+            work.judged.add(met)
+        _apply(work, row, line, None)
 
 
-def _hint(row: Row, line: Line, judgement: Judgement, missing: tuple[Missing, ...]) -> Hint:
-    first, *others = sorted((line, *judgement.also_violating), key=_line_order)
-    return Hint(row, first, (*others, *sorted(judgement.related, key=order_of)), missing)
+def _apply(work: _Work, row: Row, line: Line | None, about: Diagnosis | Operation | None) -> None:
+    """Judge one line, or the encounter, by one row in force; scope and exemption are asked only where it matters."""
+    chart = work.chart
+    case = chart.case
+    try:
+        if line is not None:
+            judgements = row.judge(row.params, line, chart)
+        else:
+            judgements = row.rule.template.judge_encounter(row.params, about, chart)
+        if not judgements:
+            return
+        doubts: tuple[Missing, ...] = ()
+        if row.is_conditional:
+            applies, doubts = _applies(row, line, chart)
+            if not applies:
+                return
+        if line is None and case.encounter.payer in row.exempt_payers:
+            return
+        if case.encounter.payer is None and row.exempt_payers:
+            doubts = (*doubts, Missing("payer"))
+        for judgement in judgements:
+            # A row that is unknown of itself says so first; what else is unknown comes on top of a violation.
+            missing = judgement.missing or doubts
+            if missing:
+                work.hints.append(_hint(row, line, judgement, missing))
+            else:
+                work.findings.append(_finding(row, line, about, judgement, chart))
+    except Exception as error:  # noqa: BLE001 - rule 2: whatever a row does, the other rows are judged
+        detail = f"规则执行出错（{type(error).__name__}），未判断"
+        work.gaps.append(NotEvaluated(RULE_FAILED, detail, line, (), row.id))
 
 
-def _finding(row: Row, line: Line, judgement: Judgement, case: Case) -> Finding:
-    rule = row.rule
-    action = rule.action_for(case.triggers)
-    if rule.curation == "raw":
-        action = Action.HINT
-    violating = tuple(sorted((line, *judgement.also_violating), key=_line_order))
-    begin = violating[0].begin or line.begin
-    assert begin is not None
-    values = {**judgement.evidence, "item": violating[0].name, "date": str(begin.date())}
+def _applies(row: Row, line: Line | None, chart: Chart) -> tuple[bool, tuple[Missing, ...]]:
+    """Say whether a row's scope and exemption let it speak, with the facts on which that is undecided."""
+    doubts: tuple[Missing, ...] = ()
+    if row.scope is not None:
+        held, doubts = row.scope.holds(chart, line)
+        if held is False:
+            return False, ()
+    if row.exempt is not None:
+        spared, missing = row.exempt.spares(chart, line)
+        if spared:
+            return False, ()
+        doubts = (*doubts, *missing)
+    return True, tuple(dict.fromkeys(doubts))
+
+
+def _hint(row: Row, line: Line | None, judgement: Judgement, missing: tuple[Missing, ...]) -> Hint:
+    lines = sorted((*((line,) if line is not None else ()), *judgement.also_violating), key=_line_order)
+    related = sorted(judgement.related, key=order_of)
+    if not lines:
+        return Hint(row, None, tuple(related), missing)
+    return Hint(row, lines[0], (*lines[1:], *related), missing)
+
+
+def _finding(
+    row: Row, line: Line | None, about: Diagnosis | Operation | None, judgement: Judgement, chart: Chart
+) -> Finding:
+    case = chart.case
+    lines = (*((line,) if line is not None else ()), *judgement.also_violating)
+    violating = tuple(sorted(lines, key=_line_order))
+    day = chart.day_of(violating[0] if violating else None) or (chart.day_of(line))
+    name = violating[0].name if violating else (about.name or about.code if about is not None else "本次就诊")
+    values = {**judgement.evidence, "item": name, "date": str(day)}
     amount = judgement.amount
-    if amount is None:
+    if amount is None and violating:
         amount = _amount_of(violating)
     related = tuple(sorted(judgement.related, key=order_of))
-    return Finding(row, action, violating, related, rule.message.render(values), amount)
+    message = row.rule.message.render(values)
+    return Finding(row, row.action_for(case.triggers), violating, related, message, amount)
 
 
 def _amount_of(lines: tuple[Line, ...]) -> Decimal | None:
@@ -195,8 +331,8 @@ def _amount_of(lines: tuple[Line, ...]) -> Decimal | None:
     return total
 
 
-def _completeness(judged_lines: int, hints: list[Hint], gaps: list[NotEvaluated]) -> Completeness:
-    if not judged_lines:
+def _completeness(judged: bool, hints: list[Hint], gaps: list[NotEvaluated]) -> Completeness:
+    if not judged:
         return Completeness.NONE
     return Completeness.PARTIAL if hints or gaps else Completeness.COMPLETE
 
@@ -217,11 +353,14 @@ def _line_order(line: Line) -> tuple[str, str, str, datetime, int]:
 def _finding_order(finding: Finding) -> tuple[Any, ...]:
     rule = finding.row.rule
     lines = [_line_order(line) for line in (*finding.violating, *finding.related)]
-    return (-finding.action, rule.official_code, lines, finding.row.id)
+    # Two diagnoses of one encounter may break the same row: their messages tell them apart.
+    about = "" if lines else finding.message
+    return (-finding.action, rule.official_code, lines, finding.row.id, about)
 
 
 def _hint_order(hint: Hint) -> tuple[Any, ...]:
-    return (_line_order(hint.line), hint.row.rule.official_code, hint.row.id, [_line_order(x) for x in hint.related])
+    line = _line_order(hint.line) if hint.line is not None else ()
+    return (line, hint.row.rule.official_code, hint.row.id, [_line_order(x) for x in hint.related])
 
 
 def _gap_order(gap: NotEvaluated) -> tuple[Any, ...]:

@@ -144,6 +144,7 @@ _FACTS = (
     Fact("planned", ("ext.planned",), "是否计划入院", "Whether a stay was planned."),
     Fact("deceased", ("ext.deceased",), "死亡时间", "When the patient died."),
     Fact("expression", (), "表达式引用的信息", "A fact that a row's expression names."),
+    Fact("long_term", ("long_drord_flag",), "长期医嘱标志", "Whether the order stands until it is stopped."),
     Fact("time", ("inf_time",), "报文时间", "The message's own time."),
 )
 

@@ -58,7 +58,8 @@ class Missing(msgspec.Struct, frozen=True):
 class Judgement(msgspec.Struct, frozen=True):
     """What one row says of one line: TRUE when `missing` is empty, else UNKNOWN; FALSE is no judgement at all.
 
-    `related` are the other lines it rests on; `also_violating` are lines that violate together with the judged one.
+    `related` are the other lines it rests on; `also_violating` are lines that violate together with the judged one
+    (for a judgement of the encounter: all the lines that violate, of which there may be none).
     `evidence` fills the rule's message. `amount` is the money at stake where it is not the violating lines' own.
     """
 
@@ -75,6 +76,7 @@ class Finding(msgspec.Struct, frozen=True):
     row: "Row"
     action: Action
     violating: tuple[Line, ...]
+    """The lines that violate; empty where the encounter does."""
     related: tuple[Line, ...]
     message: str
     amount: Decimal | None
@@ -85,7 +87,8 @@ class Hint(msgspec.Struct, frozen=True):
     """A row that is UNKNOWN of a line, with what was missing."""
 
     row: "Row"
-    line: Line
+    line: Line | None
+    """None where the row judges the encounter."""
     related: tuple[Line, ...]
     missing: tuple[Missing, ...]
 

@@ -8,17 +8,56 @@ import msgspec
 
 from ruleset.case import Trigger
 from ruleset.outcome import Action
+from ruleset.scope import Conditions, both, scope_of
 from ruleset.template import Template
 
 RuleKind = Literal["payment", "safety", "legal"]
 """payment: what the insurance fund pays for; silent for agreed self-pay. safety and legal apply to those lines too."""
 
-Curation = Literal["official", "raw"]
-"""official: the authority published the parameters; raw: they rest on text that no person has signed, so the
-rule's rows never rise above a hint."""
+Curation = Literal["official", "raw", "signed"]
+"""official: the authority published the parameters; raw: they rest on text or on our reading, which no person has
+signed, so they never rise above a hint; signed: a person of the hospital vouches for them."""
+
+ReviewCode = str
+"""The item of 处方点评 (医院处方点评管理规范, 2010) that a finding falls under: `1-10` 不规范, `2-5` 不适宜, `3-1` 超常."""
+
+REVIEW_CODES = {
+    **{f"1-{number}": "不规范处方" for number in range(1, 16)},
+    **{f"2-{number}": "用药不适宜处方" for number in range(1, 10)},
+    **{f"3-{number}": "超常处方" for number in range(1, 5)},
+}
+
+
+class OverridePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a doctor may go on in spite of a finding: the way out."""
+
+    allowed: bool = True
+    reasons: tuple[str, ...] = ()
+    """Reasons to choose from, in Chinese."""
+    reason_characters_min: int = 0
+    """How long a free reason must be."""
+    signatures: int = 1
+    """How many people sign: 2 where one may not decide alone."""
+    signers: tuple[str, ...] = ()
+    """Who signs: 医师, 药师, 上级医师, 会诊专家."""
+    remember: Literal["", "encounter", "day"] = ""
+    """For how long the same finding need not be answered again."""
+
+    def text(self) -> str:
+        """Return the way out as one Chinese phrase."""
+        if not self.allowed:
+            return "不能继续"
+        who = "、".join(self.signers) or "医师"
+        if self.signatures > 1:
+            return f"确需使用的，由{who}双签并写明理由"
+        return f"确需使用的，由{who}写明理由" if self.reasons or self.reason_characters_min else "可以继续"
+
 
 SeverityDegree = Literal["1", "2", "3"]
 """National sev_deg: 1 明确违规, 2 高度可疑, 3 轻度可疑."""
+
+
+DEFAULT_OVERRIDE = OverridePolicy()
 
 
 class Citation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -26,6 +65,7 @@ class Citation(msgspec.Struct, frozen=True, omit_defaults=True):
 
     document: str
     batch: str = ""
+    """The batch of publication, or the article of a law."""
     published: str = ""
 
     def text(self) -> str:
@@ -66,13 +106,17 @@ class Rule:
         "action_at",
         "constants",
         "curation",
+        "exempt",
         "exempt_payers",
         "id",
         "kind",
         "message",
         "official_code",
+        "override",
         "pack_id",
         "remedies",
+        "review_code",
+        "scope",
         "severity_degree",
         "template",
         "title",
@@ -95,6 +139,10 @@ class Rule:
         severity_degree: SeverityDegree,
         exempt_payers: frozenset[str],
         constants: Mapping[str, Any],
+        scope: Conditions | None = None,
+        exempt: Conditions | None = None,
+        override: OverridePolicy = DEFAULT_OVERRIDE,
+        review_code: ReviewCode = "",
     ) -> None:
         self.id = id
         self.pack_id = pack_id
@@ -110,12 +158,40 @@ class Rule:
         self.severity_degree = severity_degree
         self.exempt_payers = exempt_payers
         self.constants = constants
+        self.scope = scope
+        self.exempt = exempt
+        self.override = override
+        self.review_code = review_code
 
     def action_for(self, triggers: tuple[Trigger, ...]) -> Action:
         """Return the action at the moments that the HIS names; the strictest where it names several."""
         if not self.action_at:
             return self.action
         return max(self.action_at.get(trigger, self.action) for trigger in triggers)
+
+
+class RowCommon(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What any row may state beside its template's columns, where it differs from its rule."""
+
+    basis_id: str = ""
+    """Names the published text that the row comes from; rows of one text are shown as one."""
+    basis_text: str = ""
+    """The published text itself, word for word, where the hospital has imported it."""
+    source: str = ""
+    """Where in the document the row stands: attachment, sheet, row."""
+    supersedes: tuple[str, ...] = ()
+    """Ids of the rows that this one replaced."""
+    action: Literal["HINT", "WARN", "WARN_REASON", "REVIEW", "BLOCK"] | None = None
+    mode: Literal["active", "off"] = "active"
+    curation: Curation | None = None
+    signed_by: str = ""
+    review_code: ReviewCode = ""
+    remedies: tuple[str, ...] = ()
+    scope: Conditions | None = None
+    exempt: Conditions | None = None
+
+
+NOTHING_STATED = RowCommon()
 
 
 class Row:
@@ -125,13 +201,21 @@ class Row:
     """
 
     __slots__ = (
+        "basis_id",
         "citation",
+        "common",
+        "exempt",
         "exempt_payers",
         "id",
+        "is_conditional",
         "is_payment",
+        "is_raw",
         "judge",
         "params",
+        "remedies",
+        "review_code",
         "rule",
+        "scope",
         "source_text",
         "valid_from",
         "valid_to",
@@ -146,9 +230,18 @@ class Row:
         valid_to: int,
         params: Any,
         citation: Citation,
+        common: RowCommon = NOTHING_STATED,
     ) -> None:
         self.id = id
         self.rule = rule
+        self.common = common
+        self.basis_id = common.basis_id
+        self.review_code = common.review_code or rule.review_code
+        self.remedies = common.remedies or rule.remedies
+        self.is_raw = (common.curation or rule.curation) == "raw"
+        self.scope = scope_of(both(rule.scope, common.scope))
+        self.exempt = scope_of(both(rule.exempt, common.exempt))
+        self.is_conditional = self.scope is not None or self.exempt is not None
         self.valid_from = valid_from
         self.valid_to = valid_to
         self.params = params
@@ -156,5 +249,15 @@ class Row:
         self.judge = rule.template.judge
         self.exempt_payers = rule.exempt_payers
         self.is_payment = rule.kind == "payment"
-        self.source_text = f"{rule.official_code} {rule.title}；{citation.text()}"
+        code = f"{rule.official_code} " if rule.official_code else ""
+        place = f"，{common.source}" if common.source else ""
+        self.source_text = f"{code}{rule.title}；{citation.text()}{place}"
         """Where the row comes from: rule code, document, batch and date, as one line of Chinese."""
+
+    def action_for(self, triggers: tuple[Trigger, ...]) -> Action:
+        """Return the row's own action, else its rule's, at the moments that the HIS names. A raw row is a hint."""
+        if self.is_raw:
+            return Action.HINT
+        if self.common.action is not None:
+            return Action[self.common.action]
+        return self.rule.action_for(triggers)

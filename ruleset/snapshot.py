@@ -19,12 +19,14 @@ class Snapshot:
     Two threads that miss the same key at once both decode it; the rows are equal, and one of the two is kept.
     """
 
-    __slots__ = ("_cache", "packs", "revision")
+    __slots__ = ("_cache", "_lists", "kinds", "packs", "revision")
 
     def __init__(self, packs: Iterable[LoadedPack]) -> None:
         self.packs = tuple(packs)
         self.revision = ",".join(pack.revision for pack in self.packs)
+        self.kinds: frozenset[str] = frozenset().union(*(pack.kinds for pack in self.packs))
         self._cache: dict[str, Sequence[Row]] = {}
+        self._lists: dict[str, Sequence[str]] = {}
 
     def rows(self, key: str) -> Sequence[Row]:
         """Return the rows of every pack under a key, in the order of the packs."""
@@ -39,6 +41,19 @@ class Snapshot:
         cache[key] = rows
         return rows
 
+    def lists(self, key: str) -> Sequence[str]:
+        """Return the names of the lists, of every pack, that have `key` among their members."""
+        cached = self._lists.get(key)
+        if cached is not None:
+            return cached
+        names = tuple(dict.fromkeys(name for pack in self.packs for name in pack.lists(key)))
+        cache = self._lists
+        if len(cache) >= KEYS_CACHED_MAX:
+            cache = self._lists = {}
+        cache[key] = names
+        return names
+
     def forget(self) -> None:
-        """Empty the cache; for measuring cold look-ups."""
+        """Empty the caches; for measuring cold look-ups."""
         self._cache = {}
+        self._lists = {}

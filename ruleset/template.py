@@ -8,11 +8,11 @@ evaluator. To add a template: write `ruleset/templates/tNN_name.py` and name it 
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 
-from ruleset.case import Line
+from ruleset.case import Diagnosis, ItemKind, Line, Operation
 from ruleset.outcome import Judgement
 
 if TYPE_CHECKING:
@@ -35,6 +35,86 @@ def herb_key(name: str) -> str:
 def group_key(name: str) -> str:
     """Return the index key of a named group of rows that judge together."""
     return "group:" + name
+
+
+def ingredient_key(name: str) -> str:
+    """Return the index key of an active substance, by generic name."""
+    return "ingredient:" + name
+
+
+def class_key(name: str) -> str:
+    """Return the index key of a class: an ATC code of any level, a hospital's own class, or a list of the pack."""
+    return "class:" + name
+
+
+def kind_key(kind: str) -> str:
+    """Return the index key of every line of one catalogue (drug, herb_piece, service...)."""
+    return "kind:" + kind
+
+
+def diagnosis_key(prefix: str) -> str:
+    """Return the index key of a diagnosis: found by every code that begins with it. Without dots, upper case."""
+    return "diagnosis:" + prefix.replace(".", "").upper()
+
+
+def operation_key(prefix: str) -> str:
+    """Return the index key of an operation, as `diagnosis_key` does for a diagnosis."""
+    return "operation:" + prefix.replace(".", "").upper()
+
+
+def list_key(member: str) -> str:
+    """Return the index key under which the lists stand that have the item, ingredient or class `member`."""
+    return "list:" + member
+
+
+EVERY_LINE = "every:line"
+EVERY_PRESCRIPTION = "every:prescription"
+"""Judged once per prescription, from its first current line."""
+EVERY_ENCOUNTER = "every:encounter"
+"""Judged once per check, by `judge_encounter`, whether or not there are lines."""
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """The columns by which a row says which items it speaks of: exactly one of them, except `item_name`.
+
+    `drug_class` is an ATC code of any level, a class of the hospital's dictionary, or the name of a list in `lists/`.
+    `item_name` beside `item_code` is for people only.
+    """
+
+    item_code: str = ""
+    item_name: str = ""
+    ingredient: str = ""
+    drug_class: str = ""
+    item_kind: ItemKind | Literal[""] = ""
+
+
+SUBJECT_COLUMNS = ("item_code", "ingredient", "drug_class", "item_kind")
+
+
+def subject_keys(params: Subject) -> tuple[str, ...]:
+    """Return the one key of a row's subject."""
+    if params.item_code:
+        return (item_key(params.item_code),)
+    if params.ingredient:
+        return (ingredient_key(params.ingredient),)
+    if params.drug_class:
+        return (class_key(params.drug_class),)
+    if params.item_kind:
+        return (kind_key(params.item_kind),)
+    return ()
+
+
+def subject_problems(params: Subject) -> Iterator[str]:
+    """Yield what is wrong with a subject: none, or more than one."""
+    given = [name for name in SUBJECT_COLUMNS if getattr(params, name)]
+    if len(given) != 1:
+        names = ", ".join(f"`{name}`" for name in SUBJECT_COLUMNS)
+        yield f"exactly one of {names} says which items the row speaks of, here {len(given)}"
+
+
+def subject_text(params: Subject) -> str:
+    """Return what a row speaks of, for a person."""
+    return params.item_name or params.ingredient or params.drug_class or params.item_code
 
 
 class Template(ABC):
@@ -60,9 +140,20 @@ class Template(ABC):
         """Yield what is wrong with a row whose cells are each right: a row that could never, or always, apply."""
         yield from ()
 
-    @abstractmethod
     def judge(self, params: Any, line: Line, chart: "Chart") -> Sequence[Judgement]:
-        """Judge one current line by one row: FALSE, or one judgement per result (a pair of lines is one)."""
+        """Judge one current line by one row: FALSE, or one judgement per result (a pair of lines is one).
+
+        For a row found by the key of a line, or (from the first current line) of a prescription.
+        """
+        raise NotImplementedError
+
+    def judge_encounter(self, params: Any, about: Diagnosis | Operation | None, chart: "Chart") -> Sequence[Judgement]:
+        """Judge the encounter by one row: FALSE, or one judgement per result.
+
+        For a row found by the key of a diagnosis or an operation (`about`), or of every encounter (None). The
+        judgement may name lines; it need not.
+        """
+        raise NotImplementedError
 
 
 COMMON_EVIDENCE: tuple[str, ...] = ("item", "date")

@@ -11,6 +11,7 @@
     lines = [{ item_code = "XG01AFK079A008010100225" }]
     findings = [{ rule = "drug-sex", violating = ["1"] }]
 
+`visits` and `practitioners` are as in our JSON; `site` is what the site profile says (`ruleset.case.Site`).
 `lines` are the current lines; one without `order_id` is called "1", "2", …. `history` are past lines of the current
 encounter, called "h1", "h2", …; one with `encounter_id` or `facility_id` belongs elsewhere. What a case does not list
 is asserted to be absent: findings, hints, lines not evaluated.
@@ -21,7 +22,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ruleset.case import Case
+from ruleset.case import Case, Site
 from ruleset.chart import RowSource
 from ruleset.document import DocumentError, read_document
 from ruleset.evaluator import evaluate
@@ -33,21 +34,23 @@ CaseKind = Literal["violating", "compliant", "unknown", "exempt", "boundary", "v
 
 
 class ExpectedFinding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A finding, by its rule and the order ids of its lines; `action` and `amount` are compared where given."""
+    """A finding, by its rule and the order ids of its lines (none where the encounter violates); the rest where given."""
 
     rule: str
-    violating: list[str]
+    violating: list[str] = []
     related: list[str] = []
     action: ActionName | None = None
     amount: str | None = None
+    message: str | None = None
+    row: str | None = None
 
 
 class ExpectedHint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A hint, by its rule, its line's order id and the facts that were missing."""
 
     rule: str
-    line: str
     missing: list[str]
+    line: str = ""
 
 
 class ExpectedGap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,6 +67,9 @@ class TestCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: CaseKind
     time: Any = None
     triggers: list[str] | None = None
+    site: dict[str, Any] = {}
+    visits: list[dict[str, Any]] = []
+    practitioners: list[dict[str, Any]] = []
     patient: dict[str, Any] = {}
     encounter: dict[str, Any] = {}
     lines: list[dict[str, Any]] = []
@@ -144,8 +150,14 @@ def case_of_test(test: TestCase, defaults: Mapping[str, Any]) -> Case:
             {"id": encounter_id, "facility_id": facility_id, "lines": lines}
             for (encounter_id, facility_id), lines in history.items()
         ],
+        "visits": test.visits or defaults.get("visits", []),
+        "practitioners": test.practitioners or defaults.get("practitioners", []),
     }
-    return read_document(document)
+    try:
+        site = msgspec.convert({**defaults.get("site", {}), **test.site}, Site, strict=False)
+    except msgspec.ValidationError as error:
+        raise DocumentError(f"site: {error}") from error
+    return read_document(document, site)
 
 
 def _differences(test: TestCase, defaults: Mapping[str, Any], rows: RowSource) -> list[str]:
@@ -154,7 +166,10 @@ def _differences(test: TestCase, defaults: Mapping[str, Any], rows: RowSource) -
     except DocumentError as error:
         return [f"the case cannot be read: {error}"]
     differences = _compare("finding", [_key(expected) for expected in test.findings], _found(test.findings, result))
-    hints = [(hint.row.rule.id, hint.line.order_id, sorted({m.fact for m in hint.missing})) for hint in result.hints]
+    hints = [
+        (hint.row.rule.id, hint.line.order_id if hint.line else "", sorted({m.fact for m in hint.missing}))
+        for hint in result.hints
+    ]
     differences += _compare("hint", [(hint.rule, hint.line, sorted(hint.missing)) for hint in test.hints], hints)
     gaps = [(gap.reason, gap.line.order_id if gap.line else "") for gap in result.not_evaluated]
     differences += _compare("not evaluated", [(gap.reason, gap.line) for gap in test.not_evaluated], gaps)
@@ -164,17 +179,16 @@ def _differences(test: TestCase, defaults: Mapping[str, Any], rows: RowSource) -
 
 
 def _key(expected: ExpectedFinding) -> tuple[Any, ...]:
-    return (
-        expected.rule,
-        sorted(expected.violating),
-        sorted(expected.related),
-        expected.action,
-        expected.amount,
-    )
+    stated = tuple(getattr(expected, name) for name in COMPARED_WHERE_STATED)
+    return (expected.rule, sorted(expected.violating), sorted(expected.related), *stated)
+
+
+COMPARED_WHERE_STATED = ("action", "amount", "message", "row")
 
 
 def _found(expected: Sequence[ExpectedFinding], result: Result) -> list[tuple[Any, ...]]:
-    """Return the findings as expectations; action and amount only where the expectation of that place states them."""
+    """Return the findings as expectations: what is compared only where stated, as the expectation states it."""
+    open_expectations = list(expected)
     found: list[tuple[Any, ...]] = []
     for finding in result.findings:
         place = (
@@ -182,10 +196,19 @@ def _found(expected: Sequence[ExpectedFinding], result: Result) -> list[tuple[An
             sorted(line.order_id for line in finding.violating),
             sorted(line.order_id for line in finding.related),
         )
-        same = next((e for e in expected if (e.rule, sorted(e.violating), sorted(e.related)) == place), None)
-        action = finding.action.name if same is not None and same.action is not None else None
-        amount = str(finding.amount) if same is not None and same.amount is not None else None
-        found.append((*place, action, amount))
+        values = {
+            "action": finding.action.name,
+            "amount": str(finding.amount),
+            "message": finding.message,
+            "row": finding.row.id,
+        }
+        candidates = [e for e in open_expectations if (e.rule, sorted(e.violating), sorted(e.related)) == place]
+        agreeing = [e for e in candidates if all(getattr(e, n) in (None, values[n]) for n in COMPARED_WHERE_STATED)]
+        same = next(iter(agreeing or candidates), None)
+        if same is not None:
+            open_expectations.remove(same)
+        stated = (values[name] if same and getattr(same, name) is not None else None for name in COMPARED_WHERE_STATED)
+        found.append((*place, *stated))
     return found
 
 

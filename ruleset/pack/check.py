@@ -8,15 +8,29 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
 from ruleset.case import Payer
 from ruleset.outcome import Action
 from ruleset.pack.diagnostics import Diagnostic, PackError, did_you_mean
-from ruleset.pack.source import COMMON_COLUMNS, PackSource, RawRow, RawTable, RuleSource, line_of_key
-from ruleset.rule import MessageTemplate
+from ruleset.pack.source import (
+    COMMON_COLUMNS,
+    EXEMPT_COLUMNS,
+    EXEMPT_PREFIX,
+    SCOPE_COLUMNS,
+    SCOPE_PREFIX,
+    STATED_COLUMNS,
+    PackSource,
+    RawRow,
+    RawTable,
+    RuleSource,
+    line_of_key,
+)
+from ruleset.rule import NOTHING_STATED, REVIEW_CODES, MessageTemplate, RowCommon
+from ruleset.scope import Conditions, condition_problems
 from ruleset.template import COMMON_EVIDENCE, Template
 from ruleset.templates import TEMPLATES
 
@@ -25,6 +39,8 @@ LAST_DAY = date.max.toordinal()
 ROWS_PER_KEY_MAX = 1_000
 """A key that leads to more rows than this would make every check of such an item slow; the compiler refuses it."""
 LIST_SEPARATOR = "|"
+UNINDEXED_ROWS_MAX = 200
+"""Rows that every line, prescription or encounter must be judged by: what no key narrows costs every check."""
 
 
 class CheckedRow(msgspec.Struct, frozen=True):
@@ -40,6 +56,7 @@ class CheckedRow(msgspec.Struct, frozen=True):
     keys: tuple[str, ...]
     path: str
     line: int
+    common: RowCommon
 
 
 class CheckedRule(msgspec.Struct, frozen=True):
@@ -121,6 +138,12 @@ def _rule_problems(source: PackSource, path: str, rule: RuleSource, template: Te
     for payer in rule.exempt_payers:
         if payer not in get_args(Payer):
             yield _at(source, path, "exempt_payers", f"unknown payer `{payer}`", did_you_mean(payer, get_args(Payer)))
+    for where, conditions in (("scope", rule.scope), ("exempt", rule.exempt)):
+        for text in condition_problems(conditions) if conditions is not None else ():
+            yield _at(source, path, where, text)
+    if rule.review_code and rule.review_code not in REVIEW_CODES:
+        text = f"unknown review_code `{rule.review_code}`"
+        yield _at(source, path, "review_code", text, "1-1 to 1-15, 2-1 to 2-9 or 3-1 to 3-4")
     if rule.curation == "raw" and rule.action != Action.HINT.name:
         yield _at(source, path, "action", "a raw rule never rises above HINT until a person signs it")
 
@@ -158,6 +181,7 @@ def _rows(
                 _in_row(table, raw, "valid_to", "the row is never in force: `valid_to` is not after `valid_from`")
             )
         cells = {name: _cell(table, raw, fields[name], found) for name in columns}
+        common = _common(table, raw, rule, found)
         if not found:
             values = {name: value for name, value in cells.items() if value is not msgspec.UNSET}
             try:
@@ -177,7 +201,47 @@ def _rows(
             )
             continue
         citation = _citation_index(rule, start)
-        yield CheckedRow(rule_id, row_id, start, end, citation, plain, params, keys, table.path, raw.line)
+        yield CheckedRow(rule_id, row_id, start, end, citation, plain, params, keys, table.path, raw.line, common)
+
+
+_COMMON_FIELDS = {field.name: field for field in msgspec.structs.fields(RowCommon)}
+_CONDITION_FIELDS = {field.name: field for field in msgspec.structs.fields(Conditions)}
+
+
+def _common(table: RawTable, raw: RawRow, rule: RuleSource, found: list[Diagnostic]) -> RowCommon:
+    """Return what a row states in the common columns."""
+    values: dict[str, Any] = {}
+    for name in table.header:
+        if not raw.cells.get(name):
+            continue
+        if name in STATED_COLUMNS:
+            values[name] = _cell(table, raw, _COMMON_FIELDS[name], found)
+        for group, prefix in (("scope", SCOPE_PREFIX), ("exempt", EXEMPT_PREFIX)):
+            if name in SCOPE_COLUMNS or name in EXEMPT_COLUMNS:
+                condition = name.removeprefix(prefix)
+                if name != condition:
+                    value = _cell(table, raw, _CONDITION_FIELDS[condition], found, name)
+                    values.setdefault(group, {})[condition] = value
+    if not values or found:
+        return NOTHING_STATED
+    common = msgspec.convert(values, RowCommon)
+    for conditions in (common.scope, common.exempt):
+        if conditions is not None:
+            found.extend(Diagnostic(table.path, raw.line, 1, text) for text in condition_problems(conditions))
+    found.extend(Diagnostic(table.path, raw.line, 1, text) for text in _common_problems(common, rule))
+    return common
+
+
+def _common_problems(common: RowCommon, rule: RuleSource) -> Iterator[str]:
+    if common.curation == "signed" and not common.signed_by:
+        yield "`curation` is `signed`, but `signed_by` does not say by whom"
+    curation = common.curation or rule.curation
+    if common.action is not None and Action[common.action] > Action[rule.action] and not common.signed_by:
+        yield f"`action` {common.action} is above the rule's {rule.action}: `signed_by` must say who decided that"
+    if common.action not in (None, "HINT") and curation == "raw":
+        yield "a raw row never rises above HINT until a person signs it"
+    if common.review_code and common.review_code not in REVIEW_CODES:
+        yield f"`review_code` is `{common.review_code}`, expected 1-1 to 1-15, 2-1 to 2-9 or 3-1 to 3-4"
 
 
 def _in_row(table: RawTable, raw: RawRow, column: str, message: str, help_text: str = "") -> Diagnostic:
@@ -196,15 +260,18 @@ def _day(table: RawTable, raw: RawRow, column: str, otherwise: int, found: list[
         return otherwise
 
 
-def _cell(table: RawTable, raw: RawRow, field: msgspec.structs.FieldInfo, found: list[Diagnostic]) -> Any:
+def _cell(
+    table: RawTable, raw: RawRow, field: msgspec.structs.FieldInfo, found: list[Diagnostic], column: str = ""
+) -> Any:
     """Return one cell as its column's type, or UNSET where it is empty and the column has a default."""
-    text = raw.cells[field.name]
+    column = column or field.name
+    text = raw.cells[column]
     if text != text.strip():
-        found.append(_in_row(table, raw, field.name, f"`{field.name}` has blanks around `{text.strip()}`"))
+        found.append(_in_row(table, raw, column, f"`{column}` has blanks around `{text.strip()}`"))
         return msgspec.UNSET
     if not text:
         if field.required:
-            found.append(_in_row(table, raw, field.name, f"`{field.name}` is empty"))
+            found.append(_in_row(table, raw, column, f"`{column}` is empty"))
         return msgspec.UNSET
     value: Any = text.split(LIST_SEPARATOR) if get_origin(field.type) is tuple else text
     try:
@@ -212,8 +279,8 @@ def _cell(table: RawTable, raw: RawRow, field: msgspec.structs.FieldInfo, found:
     except msgspec.ValidationError:
         choices = tuple(_choices(field.type))
         expected = f"one of {', '.join(filter(None, choices))}" if choices else _type_name(field.type)
-        message = f"`{field.name}` is `{text}`, expected {expected}"
-        found.append(_in_row(table, raw, field.name, message, did_you_mean(text, choices)))
+        message = f"`{column}` is `{text}`, expected {expected}"
+        found.append(_in_row(table, raw, column, message, did_you_mean(text, choices)))
     return value
 
 
@@ -222,6 +289,9 @@ def _choices(type_: Any) -> Iterator[str]:
         yield from (str(choice) for choice in get_args(type_))
     elif get_origin(type_) is tuple:
         yield from _choices(get_args(type_)[0])
+    elif get_origin(type_) in (Union, UnionType):
+        for part in get_args(type_):
+            yield from _choices(part)
 
 
 def _type_name(type_: Any) -> str:

@@ -1,6 +1,8 @@
 """Compile a checked pack into its file, and turn the records of a file back into rules and rows."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,10 @@ import msgspec
 
 from ruleset.outcome import Action
 from ruleset.pack.check import CheckedPack, check_pack, params_of
-from ruleset.pack.file import Manifest, PackFile, PackFileError, RowRecord, RuleRecord, write_pack
+from ruleset.pack.file import LIST_RULE, Manifest, PackFile, PackFileError, RowRecord, RuleRecord, write_pack
 from ruleset.pack.source import RuleSource, read_source
-from ruleset.rule import Citation, MessageTemplate, Row, Rule
+from ruleset.rule import NOTHING_STATED, Citation, MessageTemplate, Row, RowCommon, Rule
+from ruleset.template import list_key
 from ruleset.templates import TEMPLATES
 
 
@@ -31,18 +34,35 @@ def write_checked(pack: CheckedPack, target: Path) -> str:
         minimum_engine=head.minimum_engine,
         rules=tuple(RuleRecord(rule.id, rule.columns, msgspec.to_builtins(rule.source)) for rule in pack.rules),
         tests=msgspec.to_builtins(pack.source.tests),
+        kinds=_kinds(pack),
     )
-    rows = (
-        (
-            RowRecord(places[row.rule_id], row.id, row.valid_from, row.valid_to, row.citation, list(row.cells)),
+    return write_pack(target, manifest, chain(_row_records(pack, places), _list_records(pack)))
+
+
+def _row_records(pack: CheckedPack, places: Mapping[str, int]) -> Iterator[tuple[RowRecord, Sequence[str]]]:
+    for row in pack.rows:
+        if row.common.mode == "off":
+            continue
+        common = msgspec.to_builtins(row.common) or None
+        cells = list(row.cells)
+        yield (
+            RowRecord(places[row.rule_id], row.id, row.valid_from, row.valid_to, row.citation, cells, common),
             row.keys,
         )
-        for row in pack.rows
-    )
-    return write_pack(target, manifest, rows)
 
 
-ENGINE_VERSION = "0.1.0"
+def _list_records(pack: CheckedPack) -> Iterator[tuple[RowRecord, Sequence[str]]]:
+    """Yield each list once, under the key of every member: one look-up tells which lists an item is in."""
+    for named in pack.source.lists.values():
+        yield RowRecord(LIST_RULE, named.name, 0, 0, 0, []), tuple(list_key(key) for key in named.member_keys())
+
+
+def _kinds(pack: CheckedPack) -> tuple[str, ...]:
+    kinds = {key.partition(":")[0] for row in pack.rows for key in row.keys}
+    return tuple(sorted(kinds | ({"list"} if pack.source.lists else set())))
+
+
+ENGINE_VERSION = "0.2.0"
 """What packs may ask for as `minimum_engine`: grows when templates or columns do."""
 
 
@@ -57,6 +77,7 @@ class LoadedPack:
         self.file = file
         self.id = file.manifest.id
         self.revision = f"{file.manifest.id}@{file.manifest.revision}+{file.digest[:12]}"
+        self.kinds = frozenset(file.manifest.kinds)
         self._records = file.manifest.rules
         try:
             self.rules: tuple[Rule, ...] = tuple(_rule(self.id, record) for record in self._records)
@@ -70,6 +91,12 @@ class LoadedPack:
         """Return the rows under a key, decoded anew; `ruleset.snapshot` keeps what it has decoded."""
         return [self.row(self.file.row(offset)) for offset in self.file.find(key)]
 
+    def lists(self, key: str) -> list[str]:
+        """Return the names of the pack's lists that have `key` among their members."""
+        if "list" not in self.kinds:
+            return []
+        return [self.file.row(offset).id for offset in self.file.find(list_key(key))]
+
     def row(self, record: RowRecord) -> Row:
         """Return a record of the file as the evaluator sees it."""
         rule = self.rules[record.rule]
@@ -80,6 +107,7 @@ class LoadedPack:
             valid_to=record.valid_to,
             params=params_of(rule.template, self._records[record.rule].columns, rule.constants, record.cells),
             citation=self._citations[record.rule][record.citation],
+            common=NOTHING_STATED if record.common is None else msgspec.convert(record.common, RowCommon),
         )
 
 
@@ -104,6 +132,10 @@ def _rule(pack_id: str, record: RuleRecord) -> Rule:
         severity_degree=source.severity_degree,
         exempt_payers=frozenset(source.exempt_payers),
         constants=source.constants,
+        scope=source.scope,
+        exempt=source.exempt,
+        override=source.override,
+        review_code=source.review_code,
     )
 
 

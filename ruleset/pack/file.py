@@ -2,7 +2,7 @@
 
 Layout, little-endian
 =====================
-    0     magic        16 bytes, `PRECHECK PACK 01`
+    0     magic        16 bytes, `PRECHECK PACK 02`
     16    header       9 x u64: offset and length of manifest, table, entries and rows; number of rows
     88    digest       32 bytes, SHA-256 of the header and of everything from byte 120 on
     120   manifest     MessagePack: head, rules, tests
@@ -25,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-MAGIC = b"PRECHECK PACK 01"
+MAGIC = b"PRECHECK PACK 02"
 HEADER = struct.Struct("<9Q")
 DIGEST_BYTES = 32
 DIGEST_OFFSET = len(MAGIC) + HEADER.size
@@ -36,6 +36,7 @@ ROW_COUNT = struct.Struct("<I")
 ROW_LENGTH = struct.Struct("<I")
 KEY_MAX_BYTES = 65_535
 TABLE_SLOTS_MIN = 8
+LIST_RULE = -1
 
 
 class PackFileError(Exception):
@@ -60,10 +61,16 @@ class Manifest(msgspec.Struct, frozen=True):
     minimum_engine: str
     rules: tuple[RuleRecord, ...]
     tests: dict[str, dict[str, Any]]
+    kinds: tuple[str, ...] = ()
+    """The kinds of keys (what stands before the colon) that lead to rows, and `list` where there are lists."""
 
 
 class RowRecord(msgspec.Struct, frozen=True, array_like=True):
-    """One row: which rule (by place in the manifest), its id, validity (ordinals), citation (by place), cells."""
+    """One row: which rule (by place in the manifest), its id, validity (ordinals), citation (by place), cells.
+
+    `common` are the common columns that it states (`ruleset.rule.RowCommon`) as plain values. A record whose rule is
+    LIST_RULE is no row: its id is the name of a list that has the key among its members.
+    """
 
     rule: int
     id: str
@@ -71,6 +78,7 @@ class RowRecord(msgspec.Struct, frozen=True, array_like=True):
     valid_to: int
     citation: int
     cells: list[Any]
+    common: dict[str, Any] | None = None
 
 
 def _hash(key: bytes) -> int:
@@ -78,7 +86,7 @@ def _hash(key: bytes) -> int:
 
 
 def write_pack(path: Path, manifest: Manifest, rows: Iterable[tuple[RowRecord, Sequence[str]]]) -> str:
-    """Write a compiled pack and return its digest (hexadecimal). `rows` come with the keys that lead to them.
+    """Write a compiled pack and return its digest (hexadecimal). Rows and lists come with the keys that lead to them.
 
     The file appears under its name only when it is whole.
     """
@@ -91,7 +99,7 @@ def write_pack(path: Path, manifest: Manifest, rows: Iterable[tuple[RowRecord, S
             offsets.setdefault(key, []).append(len(row_bytes))
         encoded = encoder.encode(record)
         row_bytes += ROW_LENGTH.pack(len(encoded)) + encoded
-        count += 1
+        count += record.rule != LIST_RULE
     slots = TABLE_SLOTS_MIN
     while slots < 2 * len(offsets):
         slots *= 2
@@ -200,5 +208,7 @@ class PackFile:
         offset = 0
         while offset < self._rows_bytes:
             (length,) = ROW_LENGTH.unpack_from(self._map, self._rows + offset)
-            yield self.row(offset)
+            record = self.row(offset)
+            if record.rule != LIST_RULE:
+                yield record
             offset += ROW_LENGTH.size + length

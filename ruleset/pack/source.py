@@ -3,6 +3,7 @@
     pack.toml          id, revision, title, region, minimum engine
     rules/ID.toml      one rule: a template with its defaults; ID is the rule's id
     rows/ID.csv        the rows of that rule: one column per field of the template that varies, and the common ones
+    lists/NAME.csv     a named list of items, ingredients or ATC classes, which rows name as a `drug_class`
     tests/NAME.toml    cases with their expected findings
 
 CSV is UTF-8 (a byte order mark is allowed: spreadsheets write one), with a header. Lists inside a cell are separated
@@ -22,14 +23,27 @@ import msgspec
 
 from ruleset.case import Trigger
 from ruleset.pack.diagnostics import Diagnostic, PackError, did_you_mean
-from ruleset.rule import Citation, Curation, RuleKind, SeverityDegree
+from ruleset.rule import Citation, Curation, OverridePolicy, RowCommon, RuleKind, SeverityDegree
+from ruleset.scope import Conditions
+from ruleset.template import class_key, ingredient_key, item_key
 
 Typed = TypeVar("Typed", bound=msgspec.Struct)
 
+PACK_ID = re.compile(r"[a-z0-9-]{1,64}")
 ROWS_FILE_MAX_BYTES = 256 * 1024 * 1024
-COMMON_COLUMNS = ("row_id", "valid_from", "valid_to")
-"""Columns that every row file may have: a row's own id (else it is made from its key columns and valid_from), and
-the days on which it is in force, from `valid_from` up to but not including `valid_to`; empty is without limit."""
+IDENTITY_COLUMNS = ("row_id", "valid_from", "valid_to")
+"""A row's own id (else it is made from its key columns and valid_from), and the days on which it is in force, from
+`valid_from` up to but not including `valid_to`; empty is without limit."""
+STATED_COLUMNS = tuple(name for name in RowCommon.__struct_fields__ if name not in ("scope", "exempt"))
+"""What a row may state beside its template's columns; see `ruleset.rule.RowCommon`."""
+SCOPE_PREFIX = "scope_"
+EXEMPT_PREFIX = "exempt_"
+SCOPE_COLUMNS = tuple(SCOPE_PREFIX + name for name in Conditions.__struct_fields__)
+EXEMPT_COLUMNS = tuple(EXEMPT_PREFIX + name for name in Conditions.__struct_fields__)
+COMMON_COLUMNS = (*IDENTITY_COLUMNS, *STATED_COLUMNS, *SCOPE_COLUMNS, *EXEMPT_COLUMNS)
+"""Columns that every row file may have. `scope_` and `exempt_` columns are the conditions of `ruleset.scope`."""
+LIST_COLUMNS = ("item_code", "ingredient", "drug_class", "name")
+"""Columns of a list: each line has one of the first three; `name` is for people."""
 
 
 class PackHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,6 +54,9 @@ class PackHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     region: str = ""
     minimum_engine: str = "0.1.0"
+    rules_of: str = ""
+    """A pack beside this one (its directory's name) whose rules its row files may be of: a row file without a rule
+    of its own takes the rule of that name from there, so that no rule is written twice."""
 
 
 class CitationSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,6 +91,10 @@ class RuleSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     remedies: list[str] = []
     exempt_payers: list[str] = []
     constants: dict[str, Any] = {}
+    scope: Conditions | None = None
+    exempt: Conditions | None = None
+    override: OverridePolicy = OverridePolicy()
+    review_code: str = ""
 
 
 class RawRow(msgspec.Struct, frozen=True):
@@ -91,6 +112,19 @@ class RawTable(msgspec.Struct, frozen=True):
     rows: tuple[RawRow, ...]
 
 
+class NamedList(msgspec.Struct, frozen=True):
+    """One list: its name and its members, each under the index key that tells what it is."""
+
+    name: str
+    path: str
+    members: tuple[tuple[int, str], ...]
+    """Line of the file, and key."""
+
+    def member_keys(self) -> tuple[str, ...]:
+        """Return the members' keys, each once."""
+        return tuple(dict.fromkeys(key for _, key in self.members))
+
+
 class PackSource(msgspec.Struct, frozen=True):
     """A pack's directory as read: parsed, with nothing checked beyond each file's own form."""
 
@@ -99,6 +133,7 @@ class PackSource(msgspec.Struct, frozen=True):
     rules: dict[str, RuleSource]
     tables: dict[str, RawTable]
     tests: dict[str, dict[str, Any]]
+    lists: dict[str, NamedList] = {}
 
 
 def read_source(root: Path) -> PackSource:
@@ -116,9 +151,52 @@ def read_source(root: Path) -> PackSource:
         document = _toml(root, path, problems)
         if document is not None:
             tests[str(path)] = document
+    lists = {path.stem: found for path in _files(root, "lists", "*.csv") if (found := _list(root, path, problems))}
+    if head is not None and head.rules_of:
+        rules = {**_borrowed_rules(root, head.rules_of, tables, problems), **rules}
     if problems or head is None:
         raise PackError(problems)
-    return PackSource(str(root), head, rules, tables, tests)
+    return PackSource(str(root), head, rules, tables, tests, lists)
+
+
+def _borrowed_rules(
+    root: Path, neighbour: str, tables: dict[str, RawTable], problems: list[Diagnostic]
+) -> dict[str, RuleSource]:
+    """Return the rules of another pack that this one's row files are named for."""
+    place = root.resolve().parent / neighbour
+    if not PACK_ID.fullmatch(neighbour) or not (place / "pack.toml").is_file():
+        line, column = line_of_key(root / "pack.toml", "rules_of")
+        problems.append(Diagnostic("pack.toml", line, column, f"no pack `{neighbour}` beside this one"))
+        return {}
+    rules: dict[str, RuleSource] = {}
+    for name in tables:
+        path = Path("rules") / f"{name}.toml"
+        if (place / path).is_file() and not (root / path).is_file():
+            rule = _typed(place, path, RuleSource, problems)
+            if rule is not None:
+                rules[name] = rule
+    return rules
+
+
+def _list(root: Path, path: Path, problems: list[Diagnostic]) -> NamedList | None:
+    table = _table(root, path, problems)
+    if table is None:
+        return None
+    keys = {"item_code": item_key, "ingredient": ingredient_key, "drug_class": class_key}
+    for column, name in enumerate(table.header, 1):
+        if name not in LIST_COLUMNS:
+            help_text = did_you_mean(name, LIST_COLUMNS)
+            problems.append(Diagnostic(str(path), 1, column, f"unknown column `{name}`", help_text))
+            return None
+    members: list[tuple[int, str]] = []
+    for row in table.rows:
+        given = [key(row.cells[name]) for name, key in keys.items() if row.cells.get(name)]
+        if len(given) != 1:
+            problems.append(
+                Diagnostic(str(path), row.line, 1, f"expected one of {', '.join(keys)}, found {len(given)}")
+            )
+        members.extend((row.line, key) for key in given)
+    return NamedList(path.stem, str(path), tuple(members))
 
 
 def _files(root: Path, folder: str, pattern: str) -> Iterator[Path]:

@@ -63,11 +63,16 @@ class WrongEvidence(Always):
 class Rows:
     """Rows by item code, as a snapshot gives them."""
 
+    kinds = frozenset({"item"})
+
     def __init__(self, *rows, code="C1"):
         self._rows = {item_key(code): rows}
 
     def rows(self, key):
         return self._rows.get(key, ())
+
+    def lists(self, key):
+        return ()
 
 
 def row(template, *, name="row", since=date.min, until=date.max, **fields):

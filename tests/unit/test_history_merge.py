@@ -16,7 +16,12 @@ NOON = datetime(2026, 7, 8, 12)
 
 
 class NoRows:
+    kinds = frozenset()
+
     def rows(self, key):
+        return ()
+
+    def lists(self, key):
         return ()
 
 
