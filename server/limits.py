@@ -13,6 +13,10 @@ HISTORY_LINES_MAX = 20_000
 DIAGNOSES_MAX = 1_000
 OPERATIONS_MAX = 1_000
 ENCOUNTERS_MAX = 2_000
+"""Encounters of one message, current and past."""
+OBSERVATIONS_MAX = 5_000
+LIST_ENTRIES_MAX = 1_000
+"""Any other list of a document: allergies, approvals, attestations, privileges, classes, marks."""
 
 TEXT_MAX_CHARACTERS = 500
 """One text of a document that becomes a fact: a code, a name, an id."""
@@ -24,6 +28,10 @@ REASON_MAX_CHARACTERS = 500
 
 FEEDBACK_ENTRIES_MAX = 1_000
 VOID_ORDERS_MAX = 1_000
+
+RECENT_LINES_MAX = 1_000
+RECENT_VISITS_MAX = 1_000
+"""Lines and visits that one RecentHistory returns, the newest ones; it says how many there are."""
 
 TIME_LEFT_MIN_S = 0.005
 """A call with less time left than this is refused at once: an early "not checked" beats a late one."""

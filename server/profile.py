@@ -2,19 +2,50 @@
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from ruleset.case import CareMode, FacilityLevel, ItemKind, Payer, Sex, Trigger, VisitKind
+from ruleset.case import (
+    Allergy,
+    Attestation,
+    CareMode,
+    Counter,
+    FacilityLevel,
+    Feed,
+    HepaticFunction,
+    ItemKind,
+    Line,
+    Observation,
+    Operation,
+    Payer,
+    PregnancyStatus,
+    RenalFunction,
+    Sex,
+    Site,
+    Trigger,
+    VisitKind,
+)
 
 SHIPPED = Path(__file__).parent / "profiles"
 PROFILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-CODE_LISTS: Mapping[str, tuple[str, ...]] = {
+TITLES = ("主任医师", "副主任医师", "主治医师", "医师", "医士")
+
+
+def _choices(struct: type[msgspec.Struct], name: str) -> tuple[str, ...]:
+    """Return what a field of the fact model may say."""
+    (type_,) = (field.type for field in msgspec.structs.fields(struct) if field.name == name)
+    options = [option for option in (get_args(type_) or (type_,)) if option is not type(None)]
+    return tuple(option for option in options if isinstance(option, str)) or get_args(options[0])
+
+
+NATIONAL_CODE_LISTS: Mapping[str, tuple[str, ...]] = {
     "gend": get_args(Sex),
     "medins_lv": get_args(FacilityLevel),
     "med_mdtrt_type": get_args(CareMode),
@@ -25,8 +56,30 @@ CODE_LISTS: Mapping[str, tuple[str, ...]] = {
     "curr_drord_flag": ("true", "false"),
     "long_drord_flag": ("true", "false"),
     "drord_bhvr": ("true", "false"),
+    "matn_stas": get_args(PregnancyStatus),
+    "out_setl_flag": ("true", "false"),
+    "drord_dr_profttl": TITLES,
 }
-"""The national fields whose codes a profile maps, with what they may be mapped to ("" is: known to be unknown)."""
+EXT_CODE_LISTS: Mapping[str, tuple[str, ...]] = {
+    "purpose": _choices(Line, "purpose"),
+    "skin_test": _choices(Line, "skin_test"),
+    "ren": get_args(RenalFunction),
+    "hep": get_args(HepaticFunction),
+    "incision_class": _choices(Operation, "incision_class"),
+    "allergies.severity": _choices(Allergy, "severity"),
+    "allergies.status": _choices(Allergy, "status"),
+    "labs.kind": _choices(Observation, "kind"),
+    "labs.status": _choices(Observation, "status"),
+    "attestations.kind": _choices(Attestation, "kind"),
+    "counters.subject": _choices(Counter, "subject"),
+    "counters.period": _choices(Counter, "period"),
+}
+"""Fields of our extension: what they may be mapped to is also a code for itself, so that a site need not list it."""
+CODE_LISTS: Mapping[str, tuple[str, ...]] = {**NATIONAL_CODE_LISTS, **EXT_CODE_LISTS}
+"""The fields whose codes a profile maps, with what they may be mapped to ("" is: known to be unknown)."""
+
+Vocabulary = Literal["route", "frequency"]
+MonthDay = tuple[int, int]
 
 
 class ProfileError(ValueError):
@@ -56,6 +109,11 @@ class ProfileSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     item_code_shapes: tuple[str, ...]
     codes: dict[str, dict[str, str]]
     transactions: dict[Literal["3101", "3102"], tuple[str, ...]]
+    insurance_year_begins: MonthDay = (1, 1)
+    complete_feeds: tuple[Feed, ...] = ()
+    holidays: tuple[date, ...] = ()
+    words: dict[Vocabulary, dict[str, str]] = {}
+    departments: dict[str, str] = {}
     quirks: Quirks = Quirks()
     facilities: tuple[str, ...] = ()
 
@@ -80,6 +138,25 @@ class CodeMap:
         return value
 
 
+def _plain(word: str) -> str:
+    """Return a word as its spellings are compared: without width, case, blanks, full stops and hyphens."""
+    return re.sub(r"[\s.\-]", "", unicodedata.normalize("NFKC", word).casefold())
+
+
+class WordMap:
+    """Spellings of words, each standing for the standard word; a standard word is a spelling of itself."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        self._words = {_plain(word): word for word in words.values() if word}
+        self._words |= {_plain(spelling): word for spelling, word in words.items()}
+
+    def get(self, spelling: str) -> str | None:
+        """Return the standard word ("" where it means unknown), or None for a spelling that nobody has listed."""
+        return self._words.get(_plain(spelling))
+
+
 class Profile:
     """One site's reading of a message. Immutable."""
 
@@ -99,10 +176,34 @@ class Profile:
             self._item_code = re.compile(shapes, re.ASCII)
         except (ZoneInfoNotFoundError, ValueError, re.error) as error:
             raise ProfileError(f"profile `{name}`: {error}") from error
-        self.codes = {field: CodeMap(source.codes.get(field, {})) for field in CODE_LISTS}
+        self.codes = {
+            field: CodeMap({value: value for value in EXT_CODE_LISTS.get(field, ())} | source.codes.get(field, {}))
+            for field in CODE_LISTS
+        }
+        self.words = {name: WordMap(source.words.get(name, {})) for name in get_args(Vocabulary)}
+        self.departments = CodeMap(self._departments(source.departments)) if source.departments else None
+        """None where the site sends standard codes itself."""
+        self.site = Site(
+            self._month_and_day(source.insurance_year_begins), frozenset(source.complete_feeds), source.holidays
+        )
         self.quirks = source.quirks
         self.facilities = source.facilities
         self.transaction_of_scene = {scene: infno for infno, scenes in source.transactions.items() for scene in scenes}
+
+    @staticmethod
+    def _departments(stated: Mapping[str, str]) -> dict[str, str]:
+        """Return a department map in which a standard code stands for itself too."""
+        return {standard: standard for standard in stated.values() if standard} | dict(stated)
+
+    def _month_and_day(self, stated: MonthDay) -> MonthDay:
+        month, day = stated
+        try:
+            date(2023, month, day)  # no leap year: an insurance year begins every year
+        except ValueError as error:
+            raise ProfileError(
+                f"profile `{self.name}`: insurance_year_begins is `{list(stated)}`, expected month and day: {error}"
+            ) from error
+        return stated
 
     def is_item_code(self, code: str) -> bool:
         """Say whether a code has the shape of a national item code."""

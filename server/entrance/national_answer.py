@@ -146,7 +146,7 @@ def _hint(hint: Hint, case: Case) -> dict[str, Any]:
         "rule_name": rule.title,
         "row_id": hint.row.id,
         "template": rule.template.id,
-        **line_name(hint.line),
+        **(line_name(hint.line) if hint.line is not None else {}),
         "missing": national_names(hint.missing),
         "text": missing_text(hint.missing, case, hint.line),
         "citation": hint.row.source_text,

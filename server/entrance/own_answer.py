@@ -42,7 +42,7 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
             {
                 "rule": hint.row.rule.official_code,
                 "title": hint.row.rule.title,
-                "line": _line(hint.line),
+                "line": _line(hint.line) if hint.line is not None else None,
                 "missing": [item.fact for item in hint.missing],
                 "text": missing_text(hint.missing, case, hint.line),
                 "citation": hint.row.source_text,

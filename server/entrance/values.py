@@ -7,10 +7,11 @@ read. What cannot be read as what its field means is an error: it is never taken
 import math
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import date as datetime_date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from server.limits import TEXT_MAX_CHARACTERS
+from server.limits import LIST_ENTRIES_MAX, TEXT_MAX_CHARACTERS
 
 NOTHING = ("", "-")
 NUMBER_EXPONENT_MAX = 12
@@ -19,12 +20,16 @@ YEAR_MIN = 1850
 YEAR_MAX = 2199
 """Dates outside are a system's way of saying "none" (0001-01-01, 9999-12-31)."""
 DAYS_MAX = 36_500
+COUNT_MAX = 10_000
+"""Doses of a herb prescription and the like."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGIT_FORMATS = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
 _EPOCH_MS_DIGITS = 13
 _CENTURIES = ("18", "19", "20", "21")
+_NO_DIVISION = re.compile(r"0*")
+_SEPARATORS = re.compile(r"[|,;，；、]")
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 
 
@@ -48,6 +53,20 @@ def text(value: Any) -> str:
     if value.__class__ is float and value.is_integer():
         return str(int(value))
     raise BadValueError("expected a text")
+
+
+def division(value: Any) -> str:
+    """Return the code of an administrative division; "" for nothing but zeros. Raises BadValueError."""
+    code = text(value)
+    return "" if code == "-" or _NO_DIVISION.fullmatch(code) else code
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """Return a list of texts, or one text whose parts are separated by | , ; or 、. Raises BadValueError."""
+    parts = value if isinstance(value, list) else _SEPARATORS.split(text(value))
+    if len(parts) > LIST_ENTRIES_MAX:
+        raise BadValueError(f"{len(parts)} entries, at most {LIST_ENTRIES_MAX}")
+    return tuple(part for part in map(text, parts) if part not in NOTHING)
 
 
 def number(value: Any) -> Decimal | None:
@@ -78,6 +97,40 @@ def number(value: Any) -> Decimal | None:
     if result and not -NUMBER_EXPONENT_MAX <= result.adjusted() <= NUMBER_EXPONENT_MAX:
         raise BadValueError(f"expected a number between 10^-{NUMBER_EXPONENT_MAX} and 10^{NUMBER_EXPONENT_MAX}")
     return result
+
+
+def positive(value: Any) -> Decimal | None:
+    """Return a quantity that is more than nothing; None for "nothing" and for 0. Raises BadValueError."""
+    result = number(value)
+    if not result:
+        return None
+    if result < 0:
+        raise BadValueError("expected more than 0")
+    return result
+
+
+def result(value: Any) -> Decimal | str | None:
+    """Return the result of a test: a number, or its words where it is none. Raises BadValueError for neither."""
+    try:
+        return number(value)
+    except BadValueError:
+        return text(value)
+
+
+def count(value: Any) -> int | None:
+    """Return a whole number of things; None for "nothing" and for 0. Raises BadValueError."""
+    counted = positive(value)
+    if counted is None:
+        return None
+    if counted != counted.to_integral_value() or counted > COUNT_MAX:
+        raise BadValueError(f"expected a whole number, 1 to {COUNT_MAX}")
+    return int(counted)
+
+
+def date(value: Any, zone: tzinfo) -> datetime_date | None:
+    """Return the day of a date or time; None for "nothing". Raises BadValueError."""
+    moment = time(value, zone)
+    return moment.date() if moment is not None else None
 
 
 def days(value: Any) -> int | None:
