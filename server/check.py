@@ -215,7 +215,8 @@ class CheckService:
     def _read(self, request: Request) -> _Read:
         document, encoding = _json_of(request)
         if request.format == "precheck":
-            return _Read(read_own(document), self._profiles.select(request.profile, ""), None, encoding)
+            profile = self._profiles.select(request.profile, "")
+            return _Read(read_own(document, profile), profile, None, encoding)
         if request.format == "3103":
             raise EntranceError("format", request.format, "3103 is feedback, not a check")
         asked: Transaction = request.format
