@@ -14,6 +14,7 @@ from ruleset.case import Case, Line
 from ruleset.evaluator import evaluate
 from ruleset.outcome import Completeness, Result, Verdict
 from server import clock, limits
+from server.dictionary.holder import DictionaryHolder
 from server.entrance import values
 from server.entrance.identifiers import new_check_id
 from server.entrance.national import NationalMessage, Transaction, read_message
@@ -79,12 +80,21 @@ class AbandonedError(Exception):
 class CheckService:
     """The service without its transport; gRPC and tests call it alike. Safe for any number of threads."""
 
-    def __init__(self, packs: PackHolder, profiles: Profiles, history: History, store: Store, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        packs: PackHolder,
+        profiles: Profiles,
+        history: History,
+        store: Store,
+        metrics: Metrics,
+        dictionaries: DictionaryHolder | None = None,
+    ) -> None:
         self._packs = packs
         self._profiles = profiles
         self._history = history
         self._store = store
         self._metrics = metrics
+        self._dictionaries = dictionaries or DictionaryHolder(metrics)
 
     def check(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Reply:
         """Judge one document.
@@ -100,9 +110,10 @@ class CheckService:
                 return _repeated(repeated, request)
         read = self._read(request)
         snapshot = self._packs.current()
-        timeline = self._history.of(read.case.patient.id)
+        # What is judged and answered has the dictionary's facts; what is committed stays as the message states it.
+        case, timeline = self._dictionaries.enriched(read.case, self._history.of(read.case.patient.id))
         result = evaluate(
-            read.case,
+            case,
             timeline,
             snapshot,
             is_item_code=read.profile.is_item_code,
@@ -114,7 +125,7 @@ class CheckService:
         if not is_wanted():
             raise AbandonedError("the caller has gone; nothing was recorded")
         try:
-            reply = self._record(request, read, result, head, started)
+            reply = self._record(request, read, case, result, head, started)
         except DuplicateRequestError:
             # The same attempt came twice at once, and the other call was faster: there is one decision.
             recorded = self._store.decision_of_request(request.request_id)
@@ -123,13 +134,15 @@ class CheckService:
         self._count(result, started)
         return reply
 
-    def _record(self, request: Request, read: _Read, result: Result, head: AnswerHead, started: int) -> Reply:
+    def _record(
+        self, request: Request, read: _Read, case: Case, result: Result, head: AnswerHead, started: int
+    ) -> Reply:
         """Write the answer, record it with the decision (and the lines it commits), and only then return it."""
         answer = b""
 
         def write(committed: Sequence[Line]) -> int:
             nonlocal answer
-            content, finding_ids = _answer(read, result, head, len(committed))
+            content, finding_ids = _answer(read, case, result, head, len(committed))
             answer = write_json(content, read.encoding)
             elapsed_us = clock.ticks_us() - started
             return self._store.record(
@@ -249,10 +262,13 @@ def _repeated(recorded: Decision, request: Request) -> Reply:
     )
 
 
-def _answer(read: _Read, result: Result, head: AnswerHead, committed_lines: int) -> tuple[dict[str, Any], list[str]]:
+def _answer(
+    read: _Read, case: Case, result: Result, head: AnswerHead, committed_lines: int
+) -> tuple[dict[str, Any], list[str]]:
     if read.national is not None:
-        return national_answer(read.national, result, head, committed_lines=committed_lines)
-    return own_answer(read.case, result, head)
+        message = read.national if case is read.case else msgspec.structs.replace(read.national, case=case)
+        return national_answer(message, result, head, committed_lines=committed_lines)
+    return own_answer(case, result, head)
 
 
 def _decision(

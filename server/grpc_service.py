@@ -21,6 +21,7 @@ from precheck.v1 import check_pb2, check_pb2_grpc, operations_pb2, operations_pb
 
 from server import limits
 from server.check import AbandonedError, CheckService, Format, Request
+from server.dictionary.holder import DictionaryHolder
 from server.entrance.text import Encoding, EntranceError
 from server.metrics import Metrics
 from server.packs import ActivationError, PackHolder
@@ -199,9 +200,15 @@ class Operations(operations_pb2_grpc.OperationsServicer):
     """precheck.v1.Operations, for callers on this machine."""
 
     def __init__(
-        self, packs: PackHolder, metrics: Metrics, calls: Calls, configured: Callable[[], tuple[str, ...]]
+        self,
+        packs: PackHolder,
+        dictionaries: DictionaryHolder,
+        metrics: Metrics,
+        calls: Calls,
+        configured: Callable[[], tuple[str, ...]],
     ) -> None:
         self._packs = packs
+        self._dictionaries = dictionaries
         self._metrics = metrics
         self._calls = calls
         self._configured = configured
@@ -228,6 +235,43 @@ class Operations(operations_pb2_grpc.OperationsServicer):
             last_error=packs.last_error,
             in_flight=self._calls.in_flight,
             version=VERSION,
+            dictionary=self._dictionary_status(),
+        )
+
+    def _dictionary_status(self) -> operations_pb2.DictionaryStatus:
+        current = self._dictionaries.current()
+        dictionary = current.dictionary
+        return operations_pb2.DictionaryStatus(
+            directory=dictionary.directory,
+            digest=dictionary.digest,
+            loaded_at=current.loaded_at.isoformat() if current.loaded_at else "",
+            tables=[operations_pb2.DictionaryTable(name=name, rows=rows) for name, rows in dictionary.rows.items()],
+            last_error=self._dictionaries.last_error,
+        )
+
+    def ListUnmapped(  # noqa: N802 - the name of the RPC
+        self, _request: operations_pb2.ListUnmappedRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.ListUnmappedResponse:
+        """List the codes that the dictionary lacks."""
+        _require_local(context)
+        current = self._dictionaries.current()
+        codes, unlisted = current.unmapped.listed()
+        departments = current.dictionary.departments or {}
+        return operations_pb2.ListUnmappedResponse(
+            codes=[
+                operations_pb2.UnmappedCode(
+                    kind=code.unmapped.kind,
+                    code=code.unmapped.code,
+                    name=code.name,
+                    department=code.unmapped.department,
+                    department_name=known.name if (known := departments.get(code.unmapped.department)) else "",
+                    times=code.times,
+                    last_met=code.last_met.isoformat(timespec="seconds"),
+                )
+                for code in codes
+            ],
+            unlisted_times=unlisted,
+            since=current.loaded_at.isoformat(timespec="seconds") if current.loaded_at else "",
         )
 
     def ActivatePacks(  # noqa: N802 - the name of the RPC

@@ -48,6 +48,15 @@ class Metrics:
         self.pack_activations = Counter(
             "precheck_pack_activations", "Attempts to activate packs.", ("outcome",), registry=self.registry
         )
+        self.dictionary_loads = Counter(
+            "precheck_dictionary_loads", "Attempts to load the dictionary.", ("outcome",), registry=self.registry
+        )
+        self.unmapped_codes = Counter(
+            "precheck_unmapped_codes",
+            "Codes that a check met and the dictionary does not have, once per check; `other` beyond 200 departments.",
+            ("kind", "department"),
+            registry=self.registry,
+        )
         self.feedback = Counter("precheck_feedback", "Feedback entries recorded.", registry=self.registry)
 
     def count(self, counter: Counter, label: str, amount: int = 1) -> None:

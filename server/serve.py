@@ -2,7 +2,7 @@
 
 Start: lock the data directory -> prepare the packs -> open store and history -> gRPC -> HTTP gateway -> say so.
 End (SIGTERM, SIGINT): health says NOT_SERVING -> the gateway stops taking requests -> gRPC lets calls in flight
-finish -> the store closes. SIGHUP reads the settings anew and activates the packs that they name.
+finish -> the store closes. SIGHUP reads the settings anew, loads the dictionary and activates the packs that they name.
 """
 
 import contextlib
@@ -24,6 +24,8 @@ import structlog
 
 from server import limits
 from server.check import CheckService
+from server.dictionary.holder import DictionaryHolder
+from server.dictionary.reading import DictionaryError
 from server.grpc_service import Calls, GrpcServer, Operations, Precheck, activate, credentials_of
 from server.history import History
 from server.metrics import Metrics
@@ -148,6 +150,7 @@ def serve(settings: Settings, reread: Callable[[], Settings], ready: Callable[[A
         profiles = Profiles(settings.profiles, settings.profile)
         packs = PackHolder(data / "packs")
         packs.activate(settings.pack or default_paths(), aside=False)
+        dictionaries = _dictionaries(settings, metrics)
         store = Store(data / "precheck.db", durability="power" if settings.durability == "power" else "process")
         stack.callback(store.close)
         history = History(store, settings.history_cache_lines_max)
@@ -156,11 +159,12 @@ def serve(settings: Settings, reread: Callable[[], Settings], ready: Callable[[A
         server = GrpcServer(
             threads=settings.threads, calls_in_flight_max=settings.calls_in_flight_max, reflect=settings.reflection
         )
-        operations = Operations(packs, metrics, calls, lambda: reread().pack or default_paths())
-        server.add(Precheck(CheckService(packs, profiles, history, store, metrics), calls), operations)
-        credentials = credentials_of(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+        operations = Operations(packs, dictionaries, metrics, calls, lambda: reread().pack or default_paths())
+        server.add(Precheck(CheckService(packs, profiles, history, store, metrics, dictionaries), calls), operations)
         host = settings.grpc.rpartition(":")[0]
-        port = server.listen(settings.grpc, credentials)
+        port = server.listen(
+            settings.grpc, credentials_of(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+        )
         # The gateway comes in by sockets in a directory that only this user can enter, whatever TLS the port asks for.
         private = Path(tempfile.mkdtemp(prefix="precheck-"))
         stack.callback(shutil.rmtree, private, ignore_errors=True)
@@ -184,13 +188,25 @@ def serve(settings: Settings, reread: Callable[[], Settings], ready: Callable[[A
             if reload.is_set():
                 reload.clear()
                 # Beside this loop: preparing a pack takes a while, and SIGTERM must not wait for it.
-                threading.Thread(target=_reload, args=(packs, metrics, reread), name="reload", daemon=True).start()
+                threading.Thread(
+                    target=_reload, args=(packs, dictionaries, metrics, reread), name="reload", daemon=True
+                ).start()
         log.info("draining", in_flight=calls.in_flight)
         packs.cancel()
         server.drain()
         watch.drain()
         time.sleep(NOTICE_S)
     log.info("stopped")
+
+
+def _dictionaries(settings: Settings, metrics: Metrics) -> DictionaryHolder:
+    """Return the holder with the configured dictionary in it. Raises StartError."""
+    dictionaries = DictionaryHolder(metrics)
+    try:
+        dictionaries.load(settings.dictionaries, beside_checks=False)
+    except DictionaryError as error:
+        raise StartError(str(error)) from error
+    return dictionaries
 
 
 def _watch_server(operations: Operations, target: str) -> GrpcServer:
@@ -214,12 +230,20 @@ def _add_gauges(metrics: Metrics, history: History) -> None:
     metrics.gauge("precheck_history_cache_lines", "Lines of history in memory.", history.committed_lines)
 
 
-def _reload(packs: PackHolder, metrics: Metrics, reread: Callable[[], Settings]) -> None:
-    """Activate the configured packs, read anew. A failure is logged and kept for the status; nothing changes."""
+def _reload(
+    packs: PackHolder, dictionaries: DictionaryHolder, metrics: Metrics, reread: Callable[[], Settings]
+) -> None:
+    """Activate the configured packs and load the dictionary, both read anew.
+
+    A failure of either is logged and kept for the status; then it stays as it is, and the other changes all the same.
+    """
     try:
-        paths = reread().pack or default_paths()
-        with contextlib.suppress(ActivationError):  # `activate` has logged and counted it
-            activate(packs, paths, metrics)
+        settings = reread()
     except ValueError as error:
-        packs.last_error = str(error)
-        log.exception("settings not read; packs unchanged")
+        packs.last_error = dictionaries.last_error = str(error)
+        log.exception("settings not read; packs and dictionary unchanged")
+        return
+    with contextlib.suppress(DictionaryError):  # `load` has logged and counted it
+        dictionaries.load(settings.dictionaries)
+    with contextlib.suppress(ActivationError):  # `activate` has logged and counted it
+        activate(packs, settings.pack or default_paths(), metrics)

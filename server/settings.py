@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Site profile for documents that neither name one nor come from an institution that a profile lists."""
     profiles: str = ""
     """Directory of further site profiles (NAME.toml)."""
+    dictionaries: str = ""
+    """Directory of the hospital's dictionary: items, diagnoses, operations, departments, doctors (CSV). Empty: none."""
     threads: int = 4
     """Threads that judge. Judging is CPU-bound Python: more threads do not judge more."""
     calls_in_flight_max: int = 64

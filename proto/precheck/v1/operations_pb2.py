@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprecheck/v1/operations.proto\x12\x0bprecheck.v1\"\x12\n\x10GetStatusRequest\"X\n\nPackStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0c\n\x04rows\x18\x05 \x01(\r\"\x9b\x01\n\x11GetStatusResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12&\n\x05packs\x18\x02 \x03(\x0b\x32\x17.precheck.v1.PackStatus\x12\x14\n\x0c\x61\x63tivated_at\x18\x03 \x01(\t\x12\x12\n\nlast_error\x18\x04 \x01(\t\x12\x11\n\tin_flight\x18\x05 \x01(\r\x12\x0f\n\x07version\x18\x06 \x01(\t\"%\n\x14\x41\x63tivatePacksRequest\x12\r\n\x05paths\x18\x01 \x03(\t\"D\n\x15\x41\x63tivatePacksResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\"\x13\n\x11GetMetricsRequest\"(\n\x12GetMetricsResponse\x12\x12\n\nexposition\x18\x01 \x01(\x0c\x32\xff\x01\n\nOperations\x12J\n\tGetStatus\x12\x1d.precheck.v1.GetStatusRequest\x1a\x1e.precheck.v1.GetStatusResponse\x12V\n\rActivatePacks\x12!.precheck.v1.ActivatePacksRequest\x1a\".precheck.v1.ActivatePacksResponse\x12M\n\nGetMetrics\x12\x1e.precheck.v1.GetMetricsRequest\x1a\x1f.precheck.v1.GetMetricsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprecheck/v1/operations.proto\x12\x0bprecheck.v1\"\x12\n\x10GetStatusRequest\"X\n\nPackStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0c\n\x04rows\x18\x05 \x01(\r\"-\n\x0f\x44ictionaryTable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\r\"\x8a\x01\n\x10\x44ictionaryStatus\x12\x11\n\tdirectory\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x11\n\tloaded_at\x18\x03 \x01(\t\x12,\n\x06tables\x18\x04 \x03(\x0b\x32\x1c.precheck.v1.DictionaryTable\x12\x12\n\nlast_error\x18\x05 \x01(\t\"\xce\x01\n\x11GetStatusResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12&\n\x05packs\x18\x02 \x03(\x0b\x32\x17.precheck.v1.PackStatus\x12\x14\n\x0c\x61\x63tivated_at\x18\x03 \x01(\t\x12\x12\n\nlast_error\x18\x04 \x01(\t\x12\x11\n\tin_flight\x18\x05 \x01(\r\x12\x0f\n\x07version\x18\x06 \x01(\t\x12\x31\n\ndictionary\x18\x07 \x01(\x0b\x32\x1d.precheck.v1.DictionaryStatus\"%\n\x14\x41\x63tivatePacksRequest\x12\r\n\x05paths\x18\x01 \x03(\t\"D\n\x15\x41\x63tivatePacksResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\"\x15\n\x13ListUnmappedRequest\"\x86\x01\n\x0cUnmappedCode\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\ndepartment\x18\x04 \x01(\t\x12\x17\n\x0f\x64\x65partment_name\x18\x05 \x01(\t\x12\r\n\x05times\x18\x06 \x01(\x04\x12\x10\n\x08last_met\x18\x07 \x01(\t\"g\n\x14ListUnmappedResponse\x12(\n\x05\x63odes\x18\x01 \x03(\x0b\x32\x19.precheck.v1.UnmappedCode\x12\x16\n\x0eunlisted_times\x18\x02 \x01(\x04\x12\r\n\x05since\x18\x03 \x01(\t\"\x13\n\x11GetMetricsRequest\"(\n\x12GetMetricsResponse\x12\x12\n\nexposition\x18\x01 \x01(\x0c\x32\xd4\x02\n\nOperations\x12J\n\tGetStatus\x12\x1d.precheck.v1.GetStatusRequest\x1a\x1e.precheck.v1.GetStatusResponse\x12V\n\rActivatePacks\x12!.precheck.v1.ActivatePacksRequest\x1a\".precheck.v1.ActivatePacksResponse\x12S\n\x0cListUnmapped\x12 .precheck.v1.ListUnmappedRequest\x1a!.precheck.v1.ListUnmappedResponse\x12M\n\nGetMetrics\x12\x1e.precheck.v1.GetMetricsRequest\x1a\x1f.precheck.v1.GetMetricsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,16 +35,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSREQUEST']._serialized_end=63
   _globals['_PACKSTATUS']._serialized_start=65
   _globals['_PACKSTATUS']._serialized_end=153
-  _globals['_GETSTATUSRESPONSE']._serialized_start=156
-  _globals['_GETSTATUSRESPONSE']._serialized_end=311
-  _globals['_ACTIVATEPACKSREQUEST']._serialized_start=313
-  _globals['_ACTIVATEPACKSREQUEST']._serialized_end=350
-  _globals['_ACTIVATEPACKSRESPONSE']._serialized_start=352
-  _globals['_ACTIVATEPACKSRESPONSE']._serialized_end=420
-  _globals['_GETMETRICSREQUEST']._serialized_start=422
-  _globals['_GETMETRICSREQUEST']._serialized_end=441
-  _globals['_GETMETRICSRESPONSE']._serialized_start=443
-  _globals['_GETMETRICSRESPONSE']._serialized_end=483
-  _globals['_OPERATIONS']._serialized_start=486
-  _globals['_OPERATIONS']._serialized_end=741
+  _globals['_DICTIONARYTABLE']._serialized_start=155
+  _globals['_DICTIONARYTABLE']._serialized_end=200
+  _globals['_DICTIONARYSTATUS']._serialized_start=203
+  _globals['_DICTIONARYSTATUS']._serialized_end=341
+  _globals['_GETSTATUSRESPONSE']._serialized_start=344
+  _globals['_GETSTATUSRESPONSE']._serialized_end=550
+  _globals['_ACTIVATEPACKSREQUEST']._serialized_start=552
+  _globals['_ACTIVATEPACKSREQUEST']._serialized_end=589
+  _globals['_ACTIVATEPACKSRESPONSE']._serialized_start=591
+  _globals['_ACTIVATEPACKSRESPONSE']._serialized_end=659
+  _globals['_LISTUNMAPPEDREQUEST']._serialized_start=661
+  _globals['_LISTUNMAPPEDREQUEST']._serialized_end=682
+  _globals['_UNMAPPEDCODE']._serialized_start=685
+  _globals['_UNMAPPEDCODE']._serialized_end=819
+  _globals['_LISTUNMAPPEDRESPONSE']._serialized_start=821
+  _globals['_LISTUNMAPPEDRESPONSE']._serialized_end=924
+  _globals['_GETMETRICSREQUEST']._serialized_start=926
+  _globals['_GETMETRICSREQUEST']._serialized_end=945
+  _globals['_GETMETRICSRESPONSE']._serialized_start=947
+  _globals['_GETMETRICSRESPONSE']._serialized_end=987
+  _globals['_OPERATIONS']._serialized_start=990
+  _globals['_OPERATIONS']._serialized_end=1330
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,11 @@ class OperationsStub:
                 request_serializer=precheck_dot_v1_dot_operations__pb2.ActivatePacksRequest.SerializeToString,
                 response_deserializer=precheck_dot_v1_dot_operations__pb2.ActivatePacksResponse.FromString,
                 _registered_method=True)
+        self.ListUnmapped = channel.unary_unary(
+                '/precheck.v1.Operations/ListUnmapped',
+                request_serializer=precheck_dot_v1_dot_operations__pb2.ListUnmappedRequest.SerializeToString,
+                response_deserializer=precheck_dot_v1_dot_operations__pb2.ListUnmappedResponse.FromString,
+                _registered_method=True)
         self.GetMetrics = channel.unary_unary(
                 '/precheck.v1.Operations/GetMetrics',
                 request_serializer=precheck_dot_v1_dot_operations__pb2.GetMetricsRequest.SerializeToString,
@@ -72,6 +77,13 @@ class OperationsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListUnmapped(self, request, context):
+        """The codes that checks met and the hospital's dictionary does not have, since that dictionary was loaded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetMetrics(self, request, context):
         """The server's metrics in the Prometheus text format.
         """
@@ -91,6 +103,11 @@ def add_OperationsServicer_to_server(servicer, server):
                     servicer.ActivatePacks,
                     request_deserializer=precheck_dot_v1_dot_operations__pb2.ActivatePacksRequest.FromString,
                     response_serializer=precheck_dot_v1_dot_operations__pb2.ActivatePacksResponse.SerializeToString,
+            ),
+            'ListUnmapped': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUnmapped,
+                    request_deserializer=precheck_dot_v1_dot_operations__pb2.ListUnmappedRequest.FromString,
+                    response_serializer=precheck_dot_v1_dot_operations__pb2.ListUnmappedResponse.SerializeToString,
             ),
             'GetMetrics': grpc.unary_unary_rpc_method_handler(
                     servicer.GetMetrics,
@@ -153,6 +170,33 @@ class Operations:
             '/precheck.v1.Operations/ActivatePacks',
             precheck_dot_v1_dot_operations__pb2.ActivatePacksRequest.SerializeToString,
             precheck_dot_v1_dot_operations__pb2.ActivatePacksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUnmapped(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/precheck.v1.Operations/ListUnmapped',
+            precheck_dot_v1_dot_operations__pb2.ListUnmappedRequest.SerializeToString,
+            precheck_dot_v1_dot_operations__pb2.ListUnmappedResponse.FromString,
             options,
             channel_credentials,
             insecure,
