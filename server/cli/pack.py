@@ -10,13 +10,14 @@ from precheck.v1 import operations_pb2, operations_pb2_grpc
 
 from ruleset.pack.cases import run_tests
 from ruleset.pack.check import CheckedPack, check_pack
-from ruleset.pack.compile import LoadedPack, compile_pack, write_checked
+from ruleset.pack.compile import write_checked
 from ruleset.pack.diagnostics import PackError
 from ruleset.pack.explain import explain_pack, explain_row
-from ruleset.pack.file import PackFile, PackFileError
+from ruleset.pack.file import PackFileError
 from ruleset.pack.source import read_source
 from ruleset.snapshot import Snapshot
-from server.cli import station
+from server.cli import pack_coverage, station
+from server.cli.pack_files import opened
 
 
 def add_to(commands: Any) -> None:
@@ -38,6 +39,7 @@ def add_to(commands: Any) -> None:
     explain.add_argument("--row", metavar="ID", help="explain one row")
     explain.add_argument("--item", metavar="CODE", help="explain every row of an item code")
     explain.set_defaults(run=_explain)
+    pack_coverage.add_to(verbs)
     activate = verbs.add_parser("activate", help="swap the packs of a running server")
     activate.add_argument("paths", metavar="PATH", nargs="*", help="none: the configured packs, read anew")
     station.add_address(activate)
@@ -82,22 +84,9 @@ def _build(options: argparse.Namespace) -> int:
     return 0
 
 
-def _loaded(path: str) -> LoadedPack:
-    """Open a compiled pack, or compile a source directory beside the caller's files and open that."""
-    place = Path(path)
-    if not place.is_dir():
-        return LoadedPack(PackFile(place))
-    import tempfile  # noqa: PLC0415 - only here
-
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "built.pack"
-        compile_pack(place, file)
-        return LoadedPack(PackFile(file))
-
-
 def _test(options: argparse.Namespace) -> int:
     try:
-        pack = _loaded(options.pack)
+        pack = opened(options.pack)
     except (PackError, PackFileError, OSError) as error:
         return _complain(error)
     outcome = run_tests(pack.file.manifest.tests, Snapshot([pack]))
@@ -109,7 +98,7 @@ def _test(options: argparse.Namespace) -> int:
 
 def _explain(options: argparse.Namespace) -> int:
     try:
-        pack = _loaded(options.pack)
+        pack = opened(options.pack)
     except (PackError, PackFileError, OSError) as error:
         return _complain(error)
     if options.row or options.item:
