@@ -37,6 +37,8 @@ def finding_id(case: Case, finding: Finding) -> str:
     for role, lines in (("violating", finding.violating), ("related", finding.related)):
         parts.append(role)
         parts.extend(sorted(_line_part(line) for line in lines))
+    if not finding.violating:
+        parts.append(finding.message)  # two diagnoses of one encounter may break the same row
     digest.update("\x1f".join(parts).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ruleset.case import Case
 from ruleset.outcome import Finding, Hint, NotEvaluated, Result
+from server.entrance.display import display, override_of
 from server.entrance.identifiers import finding_id
 from server.entrance.national import NationalMessage
 from server.entrance.wording import line_name, missing_text, national_names
@@ -51,6 +52,7 @@ def national_answer(
             "transaction_from": message.transaction_from,
             "history_position": head.history_position,
             "committed_lines": committed_lines,
+            "display": display(result, ids, case),
             "hints": [_hint(hint, case) for hint in result.hints],
             "not_evaluated": [_gap(gap, case) for gap in result.not_evaluated],
             "notes": [note._asdict() for note in message.notes],
@@ -107,7 +109,9 @@ def _finding(finding: Finding, jr_id: str, case: Case, task_id: str) -> dict[str
             1,
         )
     ]
-    if len(finding.violating) == 1:
+    if not details:
+        details = [_encounter_detail(jr_id, case)]
+    if len(finding.violating) <= 1:
         details[0]["vola_amt"] = _money(finding.amount)
     return {
         "jr_id": jr_id,
@@ -129,8 +133,25 @@ def _finding(finding: Finding, jr_id: str, case: Case, task_id: str) -> dict[str
             "template": rule.template.id,
             "action": finding.action.name,
             "citation": finding.row.source_text,
-            "remedies": rule.remedies,
+            "remedies": finding.row.remedies,
+            "override": override_of(rule.override),
+            "review_code": finding.row.review_code,
+            "basis_id": finding.row.basis_id,
+            "basis_text": finding.row.common.basis_text,
         },
+    }
+
+
+def _encounter_detail(jr_id: str, case: Case) -> dict[str, Any]:
+    """Return the one detail of a finding about the encounter: the national layout wants at least one."""
+    return {
+        "jrd_id": f"{jr_id}-1",
+        "patn_id": case.patient.id,
+        "mdtrt_id": case.encounter.id,
+        "rx_id": "",
+        "vola_item_type": VIOLATING,
+        "vola_amt": 0,
+        "ext": {"position": 0, "hilist_code": "", "hilist_name": "本次就诊"},
     }
 
 

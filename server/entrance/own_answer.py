@@ -4,6 +4,7 @@ from typing import Any
 
 from ruleset.case import Case, Line
 from ruleset.outcome import Result
+from server.entrance.display import display, override_of
 from server.entrance.identifiers import finding_id
 from server.entrance.national_answer import AnswerHead
 from server.entrance.wording import missing_text
@@ -31,13 +32,18 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
                 "related": [_line(line) for line in finding.related],
                 "amount": str(finding.amount) if finding.amount is not None else None,
                 "citation": finding.row.source_text,
-                "remedies": finding.row.rule.remedies,
+                "remedies": finding.row.remedies,
+                "override": override_of(finding.row.rule.override),
+                "review_code": finding.row.review_code,
+                "basis_id": finding.row.basis_id,
+                "basis_text": finding.row.common.basis_text,
                 "row_id": finding.row.id,
                 "template": finding.row.rule.template.id,
                 "pack": finding.row.rule.pack_id,
             }
             for identifier, finding in zip(ids, result.findings, strict=True)
         ],
+        "display": display(result, ids, case),
         "hints": [
             {
                 "rule": hint.row.rule.official_code,
