@@ -1,8 +1,10 @@
+from precheck.v1 import answer_pb2 as _answer_pb2
+from precheck.v1 import facts_pb2 as _facts_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -79,19 +81,59 @@ class CheckDocumentResponse(_message.Message):
     revision: str
     def __init__(self, answer: _Optional[bytes] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., check_id: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
 
+class CheckRequest(_message.Message):
+    __slots__ = ("facts", "profile", "station_id", "request_id")
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    STATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    facts: _facts_pb2.Facts
+    profile: str
+    station_id: str
+    request_id: str
+    def __init__(self, facts: _Optional[_Union[_facts_pb2.Facts, _Mapping]] = ..., profile: _Optional[str] = ..., station_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class CheckResponse(_message.Message):
+    __slots__ = ("check_id", "message_id", "verdict", "completeness", "revision", "answered_at", "history_position", "findings", "hints", "not_evaluated", "display")
+    CHECK_ID_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    COMPLETENESS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_AT_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_POSITION_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    HINTS_FIELD_NUMBER: _ClassVar[int]
+    NOT_EVALUATED_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_FIELD_NUMBER: _ClassVar[int]
+    check_id: str
+    message_id: str
+    verdict: Verdict
+    completeness: Completeness
+    revision: str
+    answered_at: str
+    history_position: int
+    findings: _containers.RepeatedCompositeFieldContainer[_answer_pb2.Finding]
+    hints: _containers.RepeatedCompositeFieldContainer[_answer_pb2.Hint]
+    not_evaluated: _containers.RepeatedCompositeFieldContainer[_answer_pb2.NotEvaluated]
+    display: _answer_pb2.Display
+    def __init__(self, check_id: _Optional[str] = ..., message_id: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., revision: _Optional[str] = ..., answered_at: _Optional[str] = ..., history_position: _Optional[int] = ..., findings: _Optional[_Iterable[_Union[_answer_pb2.Finding, _Mapping]]] = ..., hints: _Optional[_Iterable[_Union[_answer_pb2.Hint, _Mapping]]] = ..., not_evaluated: _Optional[_Iterable[_Union[_answer_pb2.NotEvaluated, _Mapping]]] = ..., display: _Optional[_Union[_answer_pb2.Display, _Mapping]] = ...) -> None: ...
+
 class CommitRequest(_message.Message):
-    __slots__ = ("document", "format", "encoding", "profile", "station_id")
+    __slots__ = ("document", "format", "encoding", "profile", "station_id", "facts")
     DOCUMENT_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
     STATION_ID_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
     document: bytes
     format: DocumentFormat
     encoding: DocumentEncoding
     profile: str
     station_id: str
-    def __init__(self, document: _Optional[bytes] = ..., format: _Optional[_Union[DocumentFormat, str]] = ..., encoding: _Optional[_Union[DocumentEncoding, str]] = ..., profile: _Optional[str] = ..., station_id: _Optional[str] = ...) -> None: ...
+    facts: _facts_pb2.Facts
+    def __init__(self, document: _Optional[bytes] = ..., format: _Optional[_Union[DocumentFormat, str]] = ..., encoding: _Optional[_Union[DocumentEncoding, str]] = ..., profile: _Optional[str] = ..., station_id: _Optional[str] = ..., facts: _Optional[_Union[_facts_pb2.Facts, _Mapping]] = ...) -> None: ...
 
 class CommitResponse(_message.Message):
     __slots__ = ("committed_lines", "history_position")
@@ -124,6 +166,46 @@ class VoidResponse(_message.Message):
     voided_lines: int
     history_position: int
     def __init__(self, voided_lines: _Optional[int] = ..., history_position: _Optional[int] = ...) -> None: ...
+
+class RecentHistoryRequest(_message.Message):
+    __slots__ = ("patient_id", "since", "limit")
+    PATIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    patient_id: str
+    since: str
+    limit: int
+    def __init__(self, patient_id: _Optional[str] = ..., since: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class HistoryLine(_message.Message):
+    __slots__ = ("line", "encounter_id", "facility_id", "begin_is_the_messages")
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    ENCOUNTER_ID_FIELD_NUMBER: _ClassVar[int]
+    FACILITY_ID_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_IS_THE_MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    line: _facts_pb2.Line
+    encounter_id: str
+    facility_id: str
+    begin_is_the_messages: bool
+    def __init__(self, line: _Optional[_Union[_facts_pb2.Line, _Mapping]] = ..., encounter_id: _Optional[str] = ..., facility_id: _Optional[str] = ..., begin_is_the_messages: _Optional[bool] = ...) -> None: ...
+
+class RecentHistoryResponse(_message.Message):
+    __slots__ = ("lines", "visits", "lines_total", "visits_total", "history_position", "changed_at", "age_seconds")
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    VISITS_FIELD_NUMBER: _ClassVar[int]
+    LINES_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    VISITS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_POSITION_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
+    AGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    lines: _containers.RepeatedCompositeFieldContainer[HistoryLine]
+    visits: _containers.RepeatedCompositeFieldContainer[_facts_pb2.Visit]
+    lines_total: int
+    visits_total: int
+    history_position: int
+    changed_at: str
+    age_seconds: int
+    def __init__(self, lines: _Optional[_Iterable[_Union[HistoryLine, _Mapping]]] = ..., visits: _Optional[_Iterable[_Union[_facts_pb2.Visit, _Mapping]]] = ..., lines_total: _Optional[int] = ..., visits_total: _Optional[int] = ..., history_position: _Optional[int] = ..., changed_at: _Optional[str] = ..., age_seconds: _Optional[int] = ...) -> None: ...
 
 class FeedbackRequest(_message.Message):
     __slots__ = ("document", "format", "encoding", "station_id")

@@ -35,7 +35,7 @@ class PrecheckStub:
     With any status other than OK the caller has no verdict: not checked. With INVALID_ARGUMENT, RESOURCE_EXHAUSTED,
     PERMISSION_DENIED or FAILED_PRECONDITION from the server nothing was done. After any other status, DEADLINE_EXCEEDED,
     CANCELLED and UNAVAILABLE above all, the caller cannot know: the decision, and what a settlement commits with it, may
-    have been recorded. Repeat CheckDocument with the same request_id: it is answered with the recorded decision, or
+    have been recorded. Repeat Check or CheckDocument with the same request_id: it is answered with the recorded decision, or
     judged now. Commit and Void may be repeated as they are; a repeated Feedback is recorded once more.
     """
 
@@ -50,6 +50,11 @@ class PrecheckStub:
                 request_serializer=precheck_dot_v1_dot_check__pb2.CheckDocumentRequest.SerializeToString,
                 response_deserializer=precheck_dot_v1_dot_check__pb2.CheckDocumentResponse.FromString,
                 _registered_method=True)
+        self.Check = channel.unary_unary(
+                '/precheck.v1.Precheck/Check',
+                request_serializer=precheck_dot_v1_dot_check__pb2.CheckRequest.SerializeToString,
+                response_deserializer=precheck_dot_v1_dot_check__pb2.CheckResponse.FromString,
+                _registered_method=True)
         self.Commit = channel.unary_unary(
                 '/precheck.v1.Precheck/Commit',
                 request_serializer=precheck_dot_v1_dot_check__pb2.CommitRequest.SerializeToString,
@@ -59,6 +64,11 @@ class PrecheckStub:
                 '/precheck.v1.Precheck/Void',
                 request_serializer=precheck_dot_v1_dot_check__pb2.VoidRequest.SerializeToString,
                 response_deserializer=precheck_dot_v1_dot_check__pb2.VoidResponse.FromString,
+                _registered_method=True)
+        self.RecentHistory = channel.unary_unary(
+                '/precheck.v1.Precheck/RecentHistory',
+                request_serializer=precheck_dot_v1_dot_check__pb2.RecentHistoryRequest.SerializeToString,
+                response_deserializer=precheck_dot_v1_dot_check__pb2.RecentHistoryResponse.FromString,
                 _registered_method=True)
         self.Feedback = channel.unary_unary(
                 '/precheck.v1.Precheck/Feedback',
@@ -77,7 +87,7 @@ class PrecheckServicer:
     With any status other than OK the caller has no verdict: not checked. With INVALID_ARGUMENT, RESOURCE_EXHAUSTED,
     PERMISSION_DENIED or FAILED_PRECONDITION from the server nothing was done. After any other status, DEADLINE_EXCEEDED,
     CANCELLED and UNAVAILABLE above all, the caller cannot know: the decision, and what a settlement commits with it, may
-    have been recorded. Repeat CheckDocument with the same request_id: it is answered with the recorded decision, or
+    have been recorded. Repeat Check or CheckDocument with the same request_id: it is answered with the recorded decision, or
     judged now. Commit and Void may be repeated as they are; a repeated Feedback is recorded once more.
     """
 
@@ -89,11 +99,16 @@ class PrecheckServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Commit(self, request, context):
-        """Place of the typed entrance: `rpc Check(CheckRequest) returns (CheckResponse)`, with the full fact model.
-        It goes through the same field table into the same Case as CheckDocument does.
+    def Check(self, request, context):
+        """Judges typed facts, exactly as CheckDocument judges our own JSON that says the same: the decision is recorded as that
+        document. Writes no history.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
-        Commits the current lines of a document into the patient's history. Repeating a commit changes nothing.
+    def Commit(self, request, context):
+        """Commits the current lines of a document into the patient's history. Repeating a commit changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -102,6 +117,15 @@ class PrecheckServicer:
     def Void(self, request, context):
         """Takes committed lines back out of the patient's history (order cancelled, charge reversed).
         Voiding a line that is not in the history is no error; it is not counted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecentHistory(self, request, context):
+        """Returns what a patient's stored history holds: what the next check will count with. Newest first, at most 1,000 lines
+        and 1,000 visits; the answer says how many there are. Whoever may call it reads a patient's orders: ask for client
+        certificates where the port is open to more than the hospital's own programs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,6 +146,11 @@ def add_PrecheckServicer_to_server(servicer, server):
                     request_deserializer=precheck_dot_v1_dot_check__pb2.CheckDocumentRequest.FromString,
                     response_serializer=precheck_dot_v1_dot_check__pb2.CheckDocumentResponse.SerializeToString,
             ),
+            'Check': grpc.unary_unary_rpc_method_handler(
+                    servicer.Check,
+                    request_deserializer=precheck_dot_v1_dot_check__pb2.CheckRequest.FromString,
+                    response_serializer=precheck_dot_v1_dot_check__pb2.CheckResponse.SerializeToString,
+            ),
             'Commit': grpc.unary_unary_rpc_method_handler(
                     servicer.Commit,
                     request_deserializer=precheck_dot_v1_dot_check__pb2.CommitRequest.FromString,
@@ -131,6 +160,11 @@ def add_PrecheckServicer_to_server(servicer, server):
                     servicer.Void,
                     request_deserializer=precheck_dot_v1_dot_check__pb2.VoidRequest.FromString,
                     response_serializer=precheck_dot_v1_dot_check__pb2.VoidResponse.SerializeToString,
+            ),
+            'RecentHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecentHistory,
+                    request_deserializer=precheck_dot_v1_dot_check__pb2.RecentHistoryRequest.FromString,
+                    response_serializer=precheck_dot_v1_dot_check__pb2.RecentHistoryResponse.SerializeToString,
             ),
             'Feedback': grpc.unary_unary_rpc_method_handler(
                     servicer.Feedback,
@@ -155,7 +189,7 @@ class Precheck:
     With any status other than OK the caller has no verdict: not checked. With INVALID_ARGUMENT, RESOURCE_EXHAUSTED,
     PERMISSION_DENIED or FAILED_PRECONDITION from the server nothing was done. After any other status, DEADLINE_EXCEEDED,
     CANCELLED and UNAVAILABLE above all, the caller cannot know: the decision, and what a settlement commits with it, may
-    have been recorded. Repeat CheckDocument with the same request_id: it is answered with the recorded decision, or
+    have been recorded. Repeat Check or CheckDocument with the same request_id: it is answered with the recorded decision, or
     judged now. Commit and Void may be repeated as they are; a repeated Feedback is recorded once more.
     """
 
@@ -176,6 +210,33 @@ class Precheck:
             '/precheck.v1.Precheck/CheckDocument',
             precheck_dot_v1_dot_check__pb2.CheckDocumentRequest.SerializeToString,
             precheck_dot_v1_dot_check__pb2.CheckDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Check(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/precheck.v1.Precheck/Check',
+            precheck_dot_v1_dot_check__pb2.CheckRequest.SerializeToString,
+            precheck_dot_v1_dot_check__pb2.CheckResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -230,6 +291,33 @@ class Precheck:
             '/precheck.v1.Precheck/Void',
             precheck_dot_v1_dot_check__pb2.VoidRequest.SerializeToString,
             precheck_dot_v1_dot_check__pb2.VoidResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecentHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/precheck.v1.Precheck/RecentHistory',
+            precheck_dot_v1_dot_check__pb2.RecentHistoryRequest.SerializeToString,
+            precheck_dot_v1_dot_check__pb2.RecentHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,
