@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -133,11 +134,15 @@ _LOINC = re.compile(r"\d{1,7}-\d", re.ASCII)
 
 
 def _named(observation: Observation, analyte: Analyte) -> bool:
-    name = observation.name
-    if "尿" in name and analyte is CREATININE:
+    if "尿" in observation.name and analyte is CREATININE:
         return False
-    plain = _PARENTHESES.sub("", name).replace(" ", "").lower()
-    return plain.removesuffix("测定").removesuffix("检测") in analyte.names
+    return _plain_name(observation.name) in analyte.names
+
+
+@lru_cache(maxsize=4096)
+def _plain_name(name: str) -> str:
+    """Return a test's name without its method: 肌酐(酶法)测定 is 肌酐."""
+    return _PARENTHESES.sub("", name).replace(" ", "").lower().removesuffix("测定").removesuffix("检测")
 
 
 def creatinine_clearance(patient: Patient, at: datetime, *, within_days: int) -> Clearance | Missing:

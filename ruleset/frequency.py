@@ -5,6 +5,7 @@ The codes are those of 医嘱 as taught everywhere (qd, bid, q8h, prn). An unkno
 
 import re
 import unicodedata
+from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 
@@ -184,20 +185,23 @@ def times_per_day(line: Line) -> Fraction | Missing:
 
     Missing where neither is known, or where they contradict each other.
     """
-    frequency = parse(line.frequency) if line.frequency else None
-    stated = line.times_per_day
+    return _times_per_day(line.frequency, line.times_per_day)
+
+
+@lru_cache(maxsize=16_384)
+def _times_per_day(text: str, stated: Decimal | None) -> Fraction | Missing:
+    frequency = parse(text) if text else None
+    if frequency is not None and frequency.continuous:
+        return Missing("frequency", _why_unknown(text, frequency))
+    said = frequency.per_day if frequency is not None else None
     if stated is None or stated <= 0:
-        if frequency is not None and frequency.per_day is not None:
-            return frequency.per_day
-        return Missing("frequency", _why_unknown(line.frequency, frequency))
+        return said if said is not None else Missing("frequency", _why_unknown(text, frequency))
     number = Fraction(stated)
-    if frequency is None or (frequency.per_day is None and not frequency.continuous):
+    if said is None:
         return number
-    if frequency.per_day is None:
-        return Missing("frequency", _why_unknown(line.frequency, frequency))
-    if number == frequency.per_day or abs(number - frequency.per_day) <= frequency.per_day * AGREEMENT_TOLERANCE:
-        return frequency.per_day  # the code is exact where the number was rounded
-    return Missing("frequency", f"频次“{line.frequency}”与每日次数{stated}不一致。")
+    if abs(number - said) <= said * AGREEMENT_TOLERANCE:
+        return said  # exact where the number was rounded
+    return Missing("frequency", f"频次“{text}”与每日次数{stated}不一致。")
 
 
 def _why_unknown(text: str, frequency: Frequency | None) -> str:

@@ -38,7 +38,9 @@ def supply_days(line: Line) -> Fraction | Missing:
     units = units_of_form(line)
     if isinstance(units, Missing):
         return units
-    return Fraction(line.quantity * line.pack_size) / (Fraction(units) * daily)
+    dispensed, one = (line.quantity * line.pack_size * units[1]).as_integer_ratio()
+    taken, another = units[0].as_integer_ratio()
+    return Fraction(dispensed * another * daily.denominator, one * taken * daily.numerator)
 
 
 def _herb_days(line: Line) -> Fraction | Missing:
