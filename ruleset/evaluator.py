@@ -18,7 +18,7 @@ Rule 4: nothing that was not judged is silent. Each such thing is a hint or a NO
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from ruleset.case import Case, Diagnosis, Line, Operation
 from ruleset.chart import HERB_KINDS, Chart, RowSource
@@ -71,15 +71,16 @@ def evaluate(
     *,
     is_item_code: Callable[[str], bool] = bool,
     same_line_by_content: bool = False,
+    watch: "Watch | None" = None,
 ) -> Result:
     """Return the findings, hints and gaps of a case.
 
     `stored` are the patient's committed lines; `is_item_code` says whether a code that no row knows has at least
     the shape of a national one (the site profile knows the shapes); `same_line_by_content` is the quirk of a site
-    whose rx_ids are not stable. Never raises for what a message or a pack may contain.
+    whose rx_ids are not stable; `watch` is told of every candidate row, for explanations. Never raises for what a message or a pack may contain.
     """
     chart = Chart(case, stored, snapshot, same_line_by_content=same_line_by_content)
-    work = _Work(chart, [], [], list(_gaps_of_the_message(case, chart)), set())
+    work = _Work(chart, [], [], list(_gaps_of_the_message(case, chart)), set(), watch)
     kinds = snapshot.kinds
     judged = _judge_encounter(work, snapshot)
     leads = _leads(case.lines) if "every" in kinds and snapshot.rows(EVERY_PRESCRIPTION) else ()
@@ -115,6 +116,10 @@ def evaluate(
     )
 
 
+Skipped = Literal["not_in_force", "self_pay", "exempt_payer"]
+"""Why a row that was found is not asked at all."""
+
+
 class _Work(NamedTuple):
     """What is found while one case is judged."""
 
@@ -124,6 +129,20 @@ class _Work(NamedTuple):
     gaps: list[NotEvaluated]
     judged: set[tuple[int, str]]
     """Lines (by identity) and rows that were met under one key; another key must not judge them again."""
+    watch: "Watch | None"
+
+
+class Watch(Protocol):
+    """Is told how each candidate row came out; `ruleset.trace` keeps what it is told."""
+
+    def passed_over(self, row: Row, line: Line | None, reason: Skipped) -> None:
+        """Take note of a candidate that was not judged."""
+
+    def judging(self, row: Row, line: Line | None) -> None:
+        """Take note that a candidate is going to be judged."""
+
+    def judged(self, row: Row, line: Line | None, judgements: Sequence[Judgement]) -> None:
+        """Take note of what the row says of the line, before scope and exemption are asked."""
 
 
 def _judge_by_code(work: _Work, line: Line, snapshot: RowSource, is_item_code: Callable[[str], bool]) -> bool:
@@ -197,6 +216,8 @@ def _judge_encounter(work: _Work, snapshot: RowSource) -> bool:
         for row in rows:
             if row.valid_from <= day.toordinal() < row.valid_to:
                 _apply(work, row, None, about)
+            elif work.watch is not None:
+                work.watch.passed_over(row, None, "not_in_force")
     return judged
 
 
@@ -231,12 +252,19 @@ def _judge(work: _Work, rows: Sequence[Row], line: Line, *, once: bool = False) 
     day = line.begin.toordinal()
     self_pay = line.self_pay
     payer = work.chart.case.encounter.payer
+    watch = work.watch
     for row in rows:
         if not row.valid_from <= day < row.valid_to:
+            if watch is not None:
+                watch.passed_over(row, line, "not_in_force")
             continue
         if self_pay and row.is_payment:
+            if watch is not None:
+                watch.passed_over(row, line, "self_pay")
             continue  # the fund pays nothing for the line
         if payer in row.exempt_payers:
+            if watch is not None:
+                watch.passed_over(row, line, "exempt_payer")
             continue
         if once:
             met = (id(line), row.id)
@@ -250,11 +278,17 @@ def _apply(work: _Work, row: Row, line: Line | None, about: Diagnosis | Operatio
     """Judge one line, or the encounter, by one row in force; scope and exemption are asked only where it matters."""
     chart = work.chart
     case = chart.case
+    watch = work.watch
+    if watch is not None:
+        watch.judging(row, line)
     try:
         if line is not None:
             judgements = row.judge(row.params, line, chart)
         else:
             judgements = row.rule.template.judge_encounter(row.params, about, chart)
+        if watch is not None:
+            judgements = tuple(judgements)
+            watch.judged(row, line, judgements)
         if not judgements:
             return
         doubts: tuple[Missing, ...] = ()

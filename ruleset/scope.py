@@ -119,12 +119,13 @@ class Condition(NamedTuple):
 class Scope(NamedTuple):
     """Stated conditions, ready to be tested."""
 
-    stated: tuple[tuple[Condition, Any], ...]
+    stated: tuple[tuple[str, Condition, Any], ...]
+    """The condition's name in `Conditions`, the condition, and the value that a rule or row states."""
 
     def holds(self, chart: "Chart", line: Line | None) -> tuple[bool | None, tuple[Missing, ...]]:
         """Say whether every condition holds; UNKNOWN with the missing facts."""
         missing: list[Missing] = []
-        for condition, value in self.stated:
+        for _, condition, value in self.stated:
             held = condition.test(value, chart, line)
             if held is False:
                 return False, ()
@@ -135,7 +136,7 @@ class Scope(NamedTuple):
     def spares(self, chart: "Chart", line: Line | None) -> tuple[bool | None, tuple[Missing, ...]]:
         """Say whether any condition holds; UNKNOWN with the missing facts where none does and one might."""
         missing: list[Missing] = []
-        for condition, value in self.stated:
+        for _, condition, value in self.stated:
             held = condition.test(value, chart, line)
             if held:
                 return True, ()
@@ -148,7 +149,9 @@ def scope_of(conditions: Conditions | None) -> Scope | None:
     """Return the conditions ready to be tested; None where none is stated."""
     if conditions is None:
         return None
-    stated = tuple((condition, value) for name, condition in CONDITIONS.items() if (value := getattr(conditions, name)))
+    stated = tuple(
+        (name, condition, value) for name, condition in CONDITIONS.items() if (value := getattr(conditions, name))
+    )
     return Scope(stated) if stated else None
 
 

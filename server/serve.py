@@ -32,7 +32,7 @@ from server.metrics import Metrics
 from server.packs import ActivationError, PackHolder, default_paths
 from server.profile import Profiles
 from server.settings import Settings
-from server.store import Store
+from server.store import DATABASE, Store
 
 log = structlog.get_logger("precheck.serve")
 
@@ -151,7 +151,7 @@ def serve(settings: Settings, reread: Callable[[], Settings], ready: Callable[[A
         packs = PackHolder(data / "packs")
         packs.activate(settings.pack or default_paths(), aside=False)
         dictionaries = _dictionaries(settings, metrics)
-        store = Store(data / "precheck.db", durability="power" if settings.durability == "power" else "process")
+        store = Store(data / DATABASE, durability="power" if settings.durability == "power" else "process")
         stack.callback(store.close)
         history = History(store, settings.history_cache_lines_max)
         _add_gauges(metrics, history)

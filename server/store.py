@@ -1,7 +1,8 @@
 """The durable store: decisions, the log of history, feedback. SQLite in WAL mode.
 
-Everything is appended, nothing is rewritten. A patient's history is a log of commits and voids with a growing
-position, so the history that a decision saw can be reconstructed from the position that the decision recorded.
+Everything is appended, nothing is rewritten. A patient's history is a log of commits and voids of lines, and of the
+visits that lines were committed in, with a growing position, so the history that a decision saw can be reconstructed from
+the position that the decision recorded.
 
 A decision is one row in one table without an index: that halves what a check pays for its record. The keys by which
 decisions are found again (check id, finding ids) are written by a thread beside the requests, and completed before
@@ -14,16 +15,17 @@ can lose the last moments. With `power` every transaction waits for the disk.
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from ruleset.case import Line, LineIdentity, identity
+from ruleset.case import Line, LineIdentity, Visit, identity
 from ruleset.timeline import Timeline
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: the log of history knew no visits. Such a database is brought to 2 when it is opened."""
 BUSY_TIMEOUT_MS = 250
 """How long a write waits for another process that holds the store (a backup, an inspection): less than a station
 waits, so that it is told and not left waiting."""
@@ -65,10 +67,10 @@ CREATE TABLE decision_key (
 CREATE TABLE history (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     patient_id TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('commit', 'void')),
+    kind TEXT NOT NULL CHECK (kind IN ('commit', 'void', 'visit')),
     recorded_at TEXT NOT NULL,
     source TEXT NOT NULL,
-    line BLOB NOT NULL
+    line BLOB NOT NULL -- of kind 'visit': the visit
 );
 CREATE INDEX history_patient ON history (patient_id, position);
 CREATE TABLE feedback (
@@ -82,6 +84,14 @@ CREATE TABLE feedback (
 );
 CREATE INDEX feedback_finding ON feedback (finding_id);
 """
+
+
+DATABASE = "precheck.db"
+"""The store's file in the data directory."""
+
+
+KINDS_OF_VERSION_1 = "kind IN ('commit', 'void')"
+KINDS = "kind IN ('commit', 'void', 'visit')"
 
 
 class StoreError(Exception):
@@ -141,6 +151,7 @@ class Store:
         self._lock = threading.Lock()
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Line).decode
+        self._decode_visit = msgspec.msgpack.Decoder(Visit).decode
         self._closed = threading.Event()
         self._requests: dict[str, int] = {}
         try:
@@ -169,7 +180,11 @@ class Store:
         if not self._number("SELECT count(*) FROM sqlite_master WHERE name = 'meta'"):
             version = f"VALUES ('schema_version', '{SCHEMA_VERSION}'), ('keyed', '0')"
             self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} INSERT INTO meta {version}; COMMIT;")
-        row = self._connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+        query = "SELECT value FROM meta WHERE key = 'schema_version'"
+        row = self._connection.execute(query).fetchone()
+        if row is not None and row[0] == "1":
+            self._transaction(_bring_to_version_2)
+            row = self._connection.execute(query).fetchone()
         if row is None or row[0] != str(SCHEMA_VERSION):
             found = row[0] if row else "none"
             raise StoreError(f"store {path}: schema version {found}, this server needs {SCHEMA_VERSION}")
@@ -250,8 +265,8 @@ class Store:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
-    def record(self, decision: Decision, committed: Sequence[Line] = ()) -> int:
-        """Append a decision and the lines it commits, in one transaction; return the patient's history position.
+    def record(self, decision: Decision, committed: Sequence[Line] = (), visits: Sequence[Visit] = ()) -> int:
+        """Append a decision with the lines and visits it commits, in one transaction; return the history position.
 
         Raises DuplicateRequestError where another call with the same request id was faster, StoreError for all else;
         then nothing was written.
@@ -265,9 +280,10 @@ class Store:
             if decision.request_id in self._requests:
                 raise DuplicateRequestError(f"store: request id `{decision.request_id}` is answered already")
             sequence = connection.execute(_INSERT_DECISION, values).lastrowid or 0
-            if committed:
+            if committed or visits:
                 recorded_at, source = decision.received_at, decision.check_id
-                position = self._append(connection, decision.patient_id, "commit", recorded_at, source, committed)
+                entries = _entries("commit", committed, visits)
+                position = self._append(connection, decision.patient_id, recorded_at, source, entries)
 
         def remember() -> None:
             if decision.request_id:
@@ -276,18 +292,27 @@ class Store:
                     del self._requests[next(iter(self._requests))]
 
         # A single statement is a transaction of its own; saying so around it would cost as much again.
-        self._transaction(work, single=not committed, committed=remember)
+        self._transaction(work, single=not (committed or visits), committed=remember)
         return position
 
     def append_history(
-        self, patient_id: str, kind: Literal["commit", "void"], recorded_at: str, source: str, lines: Sequence[Line]
+        self,
+        patient_id: str,
+        kind: Literal["commit", "void"],
+        recorded_at: str,
+        source: str,
+        lines: Sequence[Line],
+        visits: Sequence[Visit] = (),
     ) -> int:
-        """Append commits or voids of a patient's lines; return the position after them. Raises StoreError."""
+        """Append commits or voids of a patient's lines, and visits; return the position after them.
+
+        Raises StoreError; then nothing was written.
+        """
         position = 0
 
         def work(connection: sqlite3.Connection) -> None:
             nonlocal position
-            position = self._append(connection, patient_id, kind, recorded_at, source, lines)
+            position = self._append(connection, patient_id, recorded_at, source, _entries(kind, lines, visits))
 
         self._transaction(work)
         return position
@@ -296,19 +321,18 @@ class Store:
         self,
         connection: sqlite3.Connection,
         patient_id: str,
-        kind: str,
         recorded_at: str,
         source: str,
-        lines: Iterable[Line],
+        entries: Iterable[tuple[str, Line | Visit]],
     ) -> int:
         position = 0
-        for line in lines:
-            row = (patient_id, kind, recorded_at, source, self._encode(line))
+        for kind, entry in entries:
+            row = (patient_id, kind, recorded_at, source, self._encode(entry))
             position = connection.execute(_INSERT_HISTORY, row).lastrowid or 0
         return position
 
     def timeline(self, patient_id: str, up_to: int | None = None) -> Timeline:
-        """Return a patient's committed lines, today or as of a history position. Raises StoreError."""
+        """Return a patient's committed lines and visits, today or as of a history position. Raises StoreError."""
         query = "SELECT position, kind, line FROM history WHERE patient_id = ? AND position <= ? ORDER BY position"
         with self._lock:
             try:
@@ -316,13 +340,31 @@ class Store:
             except sqlite3.Error as error:
                 raise StoreError(f"store: {error}") from error
         lines: dict[LineIdentity, Line] = {}
+        visits: dict[str, Visit] = {}
         for _, kind, encoded in rows:
+            if kind == "visit":
+                visit = self._decode_visit(encoded)
+                visits[visit.id] = visit
+                continue
             line = self._decode(encoded)
             if kind == "commit":
                 lines[identity(line)] = line
             else:
                 lines.pop(identity(line), None)
-        return Timeline(lines.values(), rows[-1][0] if rows else 0)
+        # A visit is committed with its lines: without any they are all voided, and it with them.
+        visited = {line.encounter_id for line in lines.values()}
+        kept = (visit for visit in visits.values() if visit.id in visited)
+        return Timeline(lines.values(), rows[-1][0] if rows else 0, kept)
+
+    def recorded_at(self, position: int) -> str:
+        """Return when the change with a history position was recorded; "" for none. Raises StoreError."""
+        query = "SELECT recorded_at FROM history WHERE position = ?"
+        with self._lock:
+            try:
+                row = self._connection.execute(query, (position,)).fetchone()
+            except sqlite3.Error as error:
+                raise StoreError(f"store: {error}") from error
+        return str(row[0]) if row is not None else ""
 
     def decision(self, check_id: str) -> Decision | None:
         """Return a recorded decision, or None. Raises StoreError."""
@@ -376,3 +418,31 @@ class Store:
         with self._lock:
             self._folder.close()
             self._connection.close()
+
+
+def _entries(kind: str, lines: Iterable[Line], visits: Iterable[Visit]) -> Iterator[tuple[str, Line | Visit]]:
+    """Yield what goes into the log of history, with its kind."""
+    for line in lines:
+        yield kind, line
+    for visit in visits:
+        yield "visit", visit
+
+
+def _bring_to_version_2(connection: sqlite3.Connection) -> None:
+    """Let the log of history take visits: widen the CHECK of its table, in the schema alone.
+
+    This is the procedure of SQLite's own documentation (ALTER TABLE, "making other kinds of table schema changes") for
+    changes that leave the stored rows as they are: it takes no longer for a hundred million rows than for ten. A server
+    of version 1 refuses the database afterwards.
+    """
+    (schema_version,) = connection.execute("PRAGMA schema_version").fetchone()
+    connection.execute("PRAGMA writable_schema=ON")
+    try:
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = 'history'",
+            (KINDS_OF_VERSION_1, KINDS),
+        )
+        connection.execute(f"PRAGMA schema_version={schema_version + 1}")
+    finally:
+        connection.execute("PRAGMA writable_schema=OFF")
+    connection.execute("UPDATE meta SET value = '2' WHERE key = 'schema_version'")

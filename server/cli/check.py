@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         return 1
     request = check_pb2.CheckDocumentRequest(
         document=document,
-        format=FORMATS[options.format or _format_of(document)],
+        format=FORMATS[options.format or format_of(document)],
         profile=options.profile,
         station_id="precheck-check",
     )
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_OF_VERDICT[reply.verdict]
 
 
-def _format_of(document: bytes) -> str:
+def format_of(document: bytes) -> str:
     """Tell the national message from our own JSON by the fields that only it has."""
     if b"3102" in document[:200] and b'"infno"' in document[:200]:
         return "3102"

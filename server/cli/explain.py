@@ -1,0 +1,169 @@
+"""`precheck explain FILE`: for one message, every candidate row, what came of it, and the facts that it read."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ruleset.case import Case, Line
+from ruleset.evaluator import Skipped
+from ruleset.pack.diagnostics import PackError
+from ruleset.pack.file import PackFileError
+from ruleset.snapshot import Snapshot
+from ruleset.timeline import EMPTY, Timeline
+from ruleset.trace import Came, Candidate, Trace, explain
+from server.cli.check import ACTIONS, format_of
+from server.cli.pack_files import opened
+from server.entrance.national import read_message
+from server.entrance.own import read_own
+from server.entrance.text import EntranceError, read_json
+from server.entrance.wording import missing_text
+from server.profile import Profile, ProfileError, Profiles
+from server.store import DATABASE, Store, StoreError
+
+PACKS = Path(__file__).parents[2] / "ruleset" / "packs"
+DEFAULT_PACKS = ("nhsa",)
+SKIPPED: dict[Skipped, str] = {
+    "not_in_force": "该行在医嘱日期不在有效期内",
+    "self_pay": "患者已同意自费，支付类规则不适用",
+    "exempt_payer": "该险种豁免",
+}
+CAME: dict[Came, str] = {
+    "finding": "违规",
+    "hint": "无法判断",
+    "false": "不违规",
+    "out_of_scope_or_exempt": "不在适用范围内或已豁免",
+    "failed": "规则执行出错，未判断",
+}
+HELD = {True: "成立", False: "不成立", None: "未知"}
+PART = {"scope": "适用范围", "exempt": "豁免"}
+
+
+def add_to(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "explain",
+        help="say of one message how every candidate row came out, and which facts it read",
+        description="Works on files, without a server. Exit code: 0 when the message was explained, else 1.",
+    )
+    parser.add_argument(
+        "file", metavar="FILE", help="a national 3101/3102 message or our own JSON; - is standard input"
+    )
+    parser.add_argument(
+        "--pack", action="append", metavar="PATH", help="source directory or compiled file; repeatable; default: nhsa"
+    )
+    parser.add_argument("--profile", default="", metavar="NAME", help="site profile")
+    parser.add_argument("--profiles", default="", metavar="DIR", help="directory of further site profiles")
+    parser.add_argument("--data", metavar="DIR", help="take the patient's stored history from this data directory")
+    parser.add_argument("--line", metavar="ORDER_ID", help="only the candidates of this line")
+    parser.add_argument("--row", metavar="ID", help="only this row")
+    parser.add_argument("--all", action="store_true", help="also rows that are not in force on the line's date")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain the message."""
+    try:
+        document = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
+        packs = [opened(path) for path in options.pack or [str(PACKS / name) for name in DEFAULT_PACKS]]
+        case, profile = _read(document, options)
+        stored = _history(options.data, case)
+    except (EntranceError, ProfileError, PackError, PackFileError, StoreError, OSError) as error:
+        print(f"precheck: {error}", file=sys.stderr)
+        return 1
+    trace = explain(
+        case,
+        stored,
+        Snapshot(packs),
+        is_item_code=profile.is_item_code,
+        same_line_by_content=profile.quirks.same_line == "content",
+    )
+    for text in _lines(trace, case, options):
+        print(text)
+    return 0
+
+
+def _read(document: bytes, options: argparse.Namespace) -> tuple[Case, Profile]:
+    profiles = Profiles(options.profiles, options.profile or "default")
+    value, _ = read_json(document, None)
+    form = format_of(document)
+    if form == "precheck":
+        profile = profiles.select(options.profile, "")
+        return read_own(value, profile), profile
+    message = read_message(value, "3102" if form == "3102" else "3101", profiles, options.profile)
+    return message.case, message.profile
+
+
+def _history(data: str | None, case: Case) -> Timeline:
+    if not data or not case.patient.id:
+        return EMPTY
+    path = Path(data) / DATABASE
+    if not path.is_file():
+        raise StoreError(f"no store at {path}")
+    store = Store(path)
+    try:
+        return store.timeline(case.patient.id)
+    finally:
+        store.close()
+
+
+def _lines(trace: Trace, case: Case, options: argparse.Namespace) -> Iterator[str]:
+    result = trace.result
+    yield f"{result.verdict.name} {result.completeness.name}: {len(result.findings)} 项违规，{len(result.hints)} 项无法判断"
+    heading: Line | str | None = ""
+    passed_over = 0
+    for candidate in trace.candidates:
+        order_id = candidate.line.order_id if candidate.line is not None else ""
+        if options.line is not None and order_id != options.line:
+            continue
+        if options.row is not None and candidate.row.id != options.row:
+            continue
+        if candidate.skipped == "not_in_force" and not options.all:
+            passed_over += 1
+            continue
+        if candidate.line is not heading:
+            heading = candidate.line
+            yield _heading(candidate.line)
+        yield from _candidate(candidate, case)
+    if passed_over:
+        yield f"另有 {passed_over} 行规则在医嘱日期不在有效期内（--all 列出）"
+    for gap in result.not_evaluated:
+        place = f"{gap.line.order_id} {gap.line.name}: " if gap.line is not None else ""
+        yield f"未判断 {place}{gap.detail}"
+
+
+def _heading(line: Line | None) -> str:
+    if line is None:
+        return "本次就诊"
+    return f"第{line.position}行 {line.order_id} {line.item_code} {line.name} {line.begin}"
+
+
+def _candidate(candidate: Candidate, case: Case) -> Iterator[str]:
+    row = candidate.row
+    rule = row.rule
+    outcome = SKIPPED[candidate.skipped] if candidate.skipped else CAME[candidate.came or "false"]
+    if candidate.came == "finding":
+        outcome += f"，{ACTIONS[row.action_for(case.triggers).name]}"
+    yield f"  {row.id}（{rule.template.id} {rule.title}）: {outcome}"
+    since = date.fromordinal(row.valid_from)
+    until = "起" if row.valid_to == date.max.toordinal() else f"至 {date.fromordinal(row.valid_to)} 之前"
+    yield f"    有效期 {since} {until}；依据 {row.source_text}"
+    for predicate in candidate.predicates:
+        yield f"    {PART[predicate.part]} {predicate.name}={_value(predicate.stated)}: {HELD[predicate.held]}"
+    for path, value in candidate.facts:
+        yield f"    读取 {path} = {_value(value)}"
+    for judgement in candidate.judgements:
+        if judgement.evidence:
+            yield "    证据 " + "，".join(f"{name}={value}" for name, value in judgement.evidence.items())
+    if candidate.missing:
+        yield f"    {missing_text(candidate.missing, case, candidate.line)}"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "（无）"
+    if isinstance(value, tuple):
+        return "、".join(map(str, value)) or "（空）"
+    return str(value) if value != "" else "（空）"
