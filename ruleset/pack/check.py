@@ -301,10 +301,18 @@ def _type_name(type_: Any) -> str:
 
 
 def _row_id(rule_id: str, template: Template, params: msgspec.Struct, start: int) -> str:
-    """Make a row's id from its rule, its key columns and the day it comes into force: stable however rows are sorted."""
-    name = "+".join(str(getattr(params, column)) for column in template.row_name)
+    """Make a row's id from its rule, its key columns and the day it comes into force: stable however rows are sorted.
+
+    A key column that the row leaves empty is no part of it.
+    """
+    parts = (getattr(params, column) for column in template.row_name)
+    name = "+".join(part for value in parts if value is not None and (part := _plain_text(value)))
     since = f"@{date.fromordinal(start)}" if start != FIRST_DAY else ""
     return f"{rule_id}:{name}{since}"
+
+
+def _plain_text(value: Any) -> str:
+    return LIST_SEPARATOR.join(str(part) for part in value) if isinstance(value, tuple) else str(value)
 
 
 def _citation_index(rule: RuleSource, start: int) -> int:
