@@ -94,23 +94,30 @@ def reached(birth: date, at: date, age: Age) -> bool:
     return completed(birth, at, age.unit) >= age.number
 
 
-def has_reached(patient: Patient, at: datetime, age: Age) -> bool | Missing:
+def has_reached(patient: Patient, at: date, age: Age) -> bool | Missing:
     """Say whether the patient has completed `age` at `at`, or which fact is missing.
 
-    An age in hours without the hour of birth is decided only where every hour of the birthday gives the same answer.
+    An age in hours, where the hour of birth or of `at` is not known, is decided only where every hour of that day
+    gives the same answer.
     """
     if patient.birth_date is None:
         return Missing("birth_date")
     if age.unit != "小时":
         return reached(patient.birth_date, at, age)
-    if patient.birth_time is not None:
-        return reached(patient.birth_time, at, age)
-    midnight = datetime(patient.birth_date.year, patient.birth_date.month, patient.birth_date.day)
-    born_first = reached(midnight, at, age)
-    born_last = reached(midnight + timedelta(days=1) - timedelta(microseconds=1), at, age)
-    if born_first != born_last:
+    born = _hours_of(patient.birth_time or patient.birth_date)
+    asked = _hours_of(at)
+    surely, possibly = reached(born[1], asked[0], age), reached(born[0], asked[1], age)
+    if surely != possibly:
         return Missing("birth_time", f"需要出生时刻才能判断是否满{age}。")
-    return born_first
+    return surely
+
+
+def _hours_of(when: date) -> tuple[datetime, datetime]:
+    """Return the first and the last moment that `when` may be: a day is all of its hours."""
+    if isinstance(when, datetime):
+        return when, when
+    midnight = datetime(when.year, when.month, when.day)
+    return midnight, midnight + timedelta(days=1) - timedelta(microseconds=1)
 
 
 def text_of(birth: date, at: date, birth_time: datetime | None = None) -> str:

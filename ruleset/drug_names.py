@@ -127,119 +127,35 @@ _MIXTURE = re.compile(
 """Before 葡萄糖 or 氯化钠 these are no drug in a vehicle, but one part of a mixture."""
 
 _COMPOUND_WORDS = re.compile(
-    r"复方|复合(?!物)|组合包装|林格|[二三四]联活菌|[^\d.]/|/[^\d.]|\+|-[\u4e00-\u9fff]{3}|维C|多种|电解质|多维|[二三四五六九十]维|D3|氨基酸(?!$)"
+    r"复方|复合(?!物)|组合包装|林格|[二三四]联活菌|[^\d.]/|/[^\d.]|\+|-[\u4e00-\u9fff]{3}|维[ABCDEK]|多种|电解质|多维|[二三四五六九十]维|D3|氨基酸(?!$)"
 )
 """Words and signs that say that a name stands for several substances."""
 
 _COMPOUND_NAMES = re.compile(
     r"双多巴|双夫定|三钙|葡钙|氨酚|酚氨|氨咖|咖敏|黄敏|黄那敏|伪麻|美敏|酚麻|氨麻|氨金|酚咖|布洛伪|维参|丙替片|米替片|利匹丙|"
-    r"恩丙|丙诺|维伏片|双唑泰|双磺|银杏达莫|双胰岛素|帕妥珠曲妥珠|艾帕洛利托沃瑞利|磷罗拉匹坦帕洛诺司琼|鞣酸小檗碱|吡嗪利福"
+    r"恩丙|丙诺|维伏片|双唑泰|双磺|银杏达莫|双胰岛素|帕妥珠曲妥珠|艾帕洛利托沃瑞利|磷罗拉匹坦帕洛诺司琼|鞣酸小檗碱|吡嗪利福|"
+    r"异福|丝肼|(?<!可)待因|噻吗(?!洛尔)|布地格福|倍氯福|氟替美维|赖氨肌醇"
 )
 """Syllables that the names of fixed combinations are put together from, and combinations that nothing else betrays."""
 
-_PARTNERS = (
-    *(
-        "维生素",
-        "叶酸",
-        "氢氯噻嗪",
-        "氨氯地平",
-        "二甲双胍",
-        "恩格列净",
-        "西格列汀",
-        "吡格列酮",
-        "格列本脲",
-        "格列美脲",
-        "利拉鲁肽",
-    ),
-    *(
-        "利司那肽",
-        "炔雌醇",
-        "炔雌醚",
-        "环丙孕酮",
-        "普罗雌烯",
-        "屈螺酮",
-        "地屈孕酮",
-        "氯化钠",
-        "葡萄糖",
-        "山梨醇",
-        "木糖醇",
-    ),
-    *(
-        "甘露醇",
-        "碳酸氢钠",
-        "门冬氨酸",
-        "舒巴坦",
-        "他唑巴坦",
-        "阿维巴坦",
-        "克拉维酸",
-        "西司他丁",
-        "倍他米隆",
-        "甲氧苄啶",
-        "呋喃唑酮",
-    ),
-    *(
-        "制霉素",
-        "制霉菌素",
-        "卡比多巴",
-        "苄丝肼",
-        "对乙酰氨基酚",
-        "可待因",
-        "咖啡因",
-        "麻黄碱",
-        "桔梗",
-        "右莰醇",
-        "冰片",
-    ),
-    *(
-        "利托那韦",
-        "索磷布韦",
-        "维帕他韦",
-        "多替拉韦",
-        "拉米夫定",
-        "齐多夫定",
-        "替诺福韦",
-        "恩曲他滨",
-        "缬沙坦",
-        "阿利沙坦",
-    ),
-    *(
-        "依折麦布",
-        "阿托伐他汀",
-        "贝那普利",
-        "吲达帕胺",
-        "比索洛尔",
-        "氟替卡松",
-        "布地奈德",
-        "沙美特罗",
-        "福莫特罗",
-        "维兰特罗",
-    ),
-    *(
-        "异丙托溴铵",
-        "沙丁胺醇",
-        "噻吗洛尔",
-        "溴莫尼定",
-        "地塞米松",
-        "阿比特龙",
-        "替匹嘧啶",
-        "米索前列醇",
-        "谷氨酸",
-        "普鲁卡因",
-    ),
-    *(
-        "美利曲辛",
-        "替卡松",
-        "氯吡格雷",
-        "益康唑",
-        "倍他米松",
-        "丙胺卡因",
-        "双氯西林",
-        "氯唑西林",
-        "阿司匹林",
-        "右美沙芬",
-    ),
+_PARTNERS_TEXT = (
+    "叶酸 氢氯噻嗪 氨氯地平 贝那普利 吲达帕胺 比索洛尔 依那普利 缬沙坦 阿利沙坦 依折麦布 阿托伐他汀 辛伐他汀 双嘧达莫 氯吡格雷 阿司匹林 "
+    "二甲双胍 恩格列净 达格列净 西格列汀 利格列汀 维格列汀 沙格列汀 吡格列酮 格列本脲 格列美脲 格列吡嗪 瑞格列奈 利拉鲁肽 利司那肽 "
+    "炔雌醇 炔雌醚 环丙孕酮 普罗雌烯 屈螺酮 地屈孕酮 阿比特龙 "
+    "舒巴坦 他唑巴坦 阿维巴坦 克拉维酸 西司他丁 甲氧苄啶 双氯西林 氯唑西林 呋喃唑酮 制霉素 制霉菌素 益康唑 异烟肼 "
+    "利托那韦 索磷布韦 维帕他韦 多替拉韦 拉米夫定 齐多夫定 替诺福韦 恩曲他滨 替匹嘧啶 "
+    "卡比多巴 苄丝肼 美利曲辛 奥氮平 氟西汀 对乙酰氨基酚 可待因 羟考酮 曲马多 咖啡因 麻黄碱 右美沙芬 桔梗 米索前列醇 普鲁卡因 丙胺卡因 "
+    "氟替卡松 替卡松 布地奈德 倍他米松 地塞米松 沙美特罗 福莫特罗 维兰特罗 奥达特罗 异丙托溴铵 格隆溴铵 沙丁胺醇 噻吗洛尔 溴莫尼定 "
+    "右莰醇 冰片 山梨醇 木糖醇 甘露醇 葡萄糖 氯化钠 碳酸氢钠 门冬氨酸 谷氨酸"
 )
-"""Substances that stand second in the names of fixed combinations."""
+_PARTNERS = tuple(_PARTNERS_TEXT.split())
+"""Substances of fixed combinations, of whose two names one is always here. None begins the name of another substance."""
+
+_LATER_ONLY = ("维生素",)
+"""A word that begins names of single substances (维生素C), and elsewhere adds one to another."""
+
+_TAIL_OF_ONE = re.compile(r".?|.*酯|酸.*")
+"""What after a partner makes it no second substance: 替诺福韦二吡呋酯, 葡萄糖酸钙."""
 
 _DERIVATIVES = ("左", "右", "左旋", "右旋", "左亚", "亚", "双氢", "艾米", "丙酚", "氟", "去甲", "伪")
 """What before a partner makes it another single substance: 左氨氯地平, 亚叶酸, 双氢可待因."""
@@ -275,10 +191,16 @@ def generic_name(item_name: str) -> str:
 
 
 def _is_combination(name: str) -> bool:
-    """Say whether a known partner stands anywhere but first, and not as part of a longer name of one substance."""
+    """Say whether a known partner has another substance before or after it; `name` is without its acid."""
     if _ONLY_IONS.fullmatch(name):
         return False
-    return any((place := name.find(partner)) > 0 and name[:place] not in _DERIVATIVES for partner in _PARTNERS)
+    for partner in _PARTNERS + _LATER_ONLY:
+        place = name.find(partner)
+        if place > 0 and name[:place] not in _DERIVATIVES:
+            return True
+    core = _without_salt(name)
+    first = next((partner for partner in _PARTNERS if core.startswith(partner)), core)
+    return not _TAIL_OF_ONE.fullmatch(core.removeprefix(first))
 
 
 def _kept(shorter: str, whole: str) -> str:

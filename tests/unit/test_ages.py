@@ -105,6 +105,9 @@ def test_hours_without_the_time_of_birth_are_decided_where_the_day_is_enough():
     known = Patient(birth_date=date(2026, 1, 1), birth_time=datetime(2026, 1, 1, 13))
     assert has_reached(known, datetime(2026, 1, 2, 12), day) is False
     assert has_reached(known, datetime(2026, 1, 2, 13), day) is True
+    assert isinstance(has_reached(known, date(2026, 1, 2), day), Missing)  # at which hour?
+    assert has_reached(known, date(2026, 1, 3), day) is True
+    assert has_reached(patient, date(2026, 1, 1), day) is False
     assert has_reached(Patient(), datetime(2026, 1, 2), day) == Missing("birth_date")
     assert has_reached(patient, datetime(2026, 1, 29), Age(28, "天")) is True
 
