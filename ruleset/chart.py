@@ -11,10 +11,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ruleset import codes, diagnoses, drug_names
-from ruleset.case import Case, Diagnosis, Feed, Line, Practitioner, Visit, content_of, identity
+from ruleset.case import Case, Diagnosis, Feed, Line, LineIdentity, Practitioner, Visit, content_of, identity
 from ruleset.outcome import Missing
-from ruleset.template import class_key, herb_key, ingredient_key, item_key, kind_key
-from ruleset.timeline import NO_LINES, PrescriptionKey, Timeline, order_of
+from ruleset.template import Subject, class_key, herb_key, ingredient_key, item_key, kind_key
+from ruleset.timeline import NO_LINES, ItemLines, PrescriptionKey, Timeline, item_lines, order_of
 
 if TYPE_CHECKING:
     from ruleset.rule import Row
@@ -62,10 +62,25 @@ def drug_of(line: Line, rows: RowSource) -> Drug:
     """Return the substances and classes of a line.
 
     Stated ones, else those of the national catalogue: the generic name without form and salt, and the ATC class
-    that stands in a western drug's code. A line that is no drug has none, and misses none.
+    that stands in a western drug's code. A line that is no drug has only the lists that name its item code.
     """
+    ingredients, classes = substances_and_classes(line)
+    if "list" in rows.kinds:
+        members = [ingredient_key(name) for name in ingredients] + [class_key(name) for name in classes]
+        if line.item_code:
+            members.append(item_key(line.item_code))
+        lists = [name for member in members for name in rows.lists(member)]
+        if lists:
+            classes = tuple(dict.fromkeys((*classes, *lists)))
+    is_drug = line.item_kind in DRUG_KINDS and (line.item_kind is not None or bool(line.ingredients))
+    missing = NO_INGREDIENTS if is_drug and not ingredients and line.item_kind not in HERB_KINDS else None
+    return Drug(ingredients, classes, missing) if ingredients or classes or missing else NO_DRUG
+
+
+def substances_and_classes(line: Line) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what the line itself and the national catalogue say of its substances and classes."""
     if line.item_kind not in DRUG_KINDS or (line.item_kind is None and not line.ingredients):
-        return NO_DRUG
+        return (), ()
     atc = codes.atc_of(line.item_code)
     ingredients = tuple(ingredient.name for ingredient in line.ingredients)
     if not ingredients and atc:
@@ -74,14 +89,7 @@ def drug_of(line: Line, rows: RowSource) -> Drug:
     classes: dict[str, None] = {}
     for stated in (*line.classes, atc):
         classes.update(dict.fromkeys(codes.class_prefixes(stated) or ((stated,) if stated else ())))
-    if "list" in rows.kinds:
-        members = [ingredient_key(name) for name in ingredients] + [class_key(name) for name in classes]
-        if line.item_code:
-            members.append(item_key(line.item_code))
-        for member in members:
-            classes.update(dict.fromkeys(rows.lists(member)))
-    missing = None if ingredients or line.item_kind in HERB_KINDS else NO_INGREDIENTS
-    return Drug(ingredients, tuple(classes), missing)
+    return ingredients, tuple(classes)
 
 
 def age_in_years(birth: date, at: date) -> int:
@@ -99,6 +107,9 @@ class Chart:
         "_drugs",
         "_herb_names",
         "_herbs",
+        "_named",
+        "_names_of_list",
+        "_restated",
         "_rows",
         "_running",
         "_visits",
@@ -118,6 +129,9 @@ class Chart:
         self._drugs: dict[int, Drug] = {}
         self._running: Sequence[Line] | None = None
         self._visits: Mapping[str, Visit] | None = None
+        self._named: Mapping[str, Sequence[Line]] | None = None
+        self._restated: frozenset[LineIdentity] | None = None
+        self._names_of_list: dict[str, tuple[str, ...]] = {}
         self.memo: dict[Any, Any] = {}
         """What a template works out once for a whole check, under a key that begins with its id."""
         by_item: dict[str, list[Line]] = {}
@@ -258,6 +272,104 @@ class Chart:
         drug = self.drug(line)
         return name in drug.ingredients or name in drug.classes
 
+    def named(self, name: str, since_day: int | None = None) -> Sequence[Line]:
+        """Return the lines, current and past, of a substance, a class or a list of this name, in no particular order.
+
+        Timed lines alone, without refunds; with `since_day` as in `lines_of`. The cost follows what is
+        found, not the length of the history.
+        """
+        if self._named is None:
+            by_name: dict[str, list[Line]] = {}
+            for line in self._message_lines():
+                if line.begin is not None and not line.is_refund:
+                    drug = self.drug(line)
+                    for one in {*drug.ingredients, *drug.classes}:
+                        by_name.setdefault(one, []).append(line)
+            self._named = by_name
+        message = self._named.get(name, NO_LINES)
+        stored = self._stored_under(name, since_day)
+        if not stored:
+            return message
+        if self._by_content:
+            return [*self._unstated(stored, self._message_lines()), *message]
+        if self._restated is None:
+            known = self.stored.by_identity
+            self._restated = frozenset(key for line in self._message_lines() if (key := identity(line)) in known)
+        if self._restated:
+            stored = [line for line in stored if identity(line) not in self._restated]
+        return [*stored, *message] if message else stored
+
+    def _stored_under(self, name: str, since_day: int | None) -> Sequence[Line]:
+        by_name = self.stored.by_name
+        if by_name is None:
+            by_name = self.stored.by_name = _by_name(self.stored)
+        names = self._names_of_list.get(name)
+        if names is None:
+            names = (name,)
+            if "list" in self._rows.kinds:
+                lists = self._rows.lists
+                members = (
+                    one
+                    for one in by_name
+                    if name in lists(ingredient_key(one)) or name in lists(class_key(one)) or name in lists(one)
+                )
+                names = (name, *members)
+            self._names_of_list[name] = names
+        groups = [group for one in names if (group := by_name.get(one)) is not None]
+        if not groups:
+            return NO_LINES
+        found = [group.lines if since_day is None else group.since(since_day) for group in groups]
+        return found[0] if len(found) == 1 else tuple({id(line): line for lines in found for line in lines}.values())
+
+    def lines_about(self, subject: Subject, since_day: int | None = None) -> Sequence[Line]:
+        """Return the lines that a subject speaks of, current and past, in no particular order.
+
+        `since_day` as in `lines_of`. A past line without a national code is known only by its item: it is not among
+        them, wherever its history came from.
+        """
+        if subject.item_code:
+            return self.lines_of(subject.item_code, since_day)
+        key = ("lines_about", subject.ingredient, subject.drug_class, subject.item_kind, since_day)
+        found: Sequence[Line] | None = self.memo.get(key)
+        if found is None:
+            lines = [line for line in self._by_item.get("", ()) if self.is_current(line)]
+            for code in {**self.stored.by_item, **self._by_item}:
+                if code:
+                    lines.extend(self.lines_of(code, since_day))
+            found = self.memo[key] = tuple(line for line in lines if self.is_about(line, subject))
+        return found
+
+    def is_about(self, line: Line, subject: Subject) -> bool:
+        """Say whether a subject speaks of a line."""
+        if subject.item_code:
+            return line.item_code == subject.item_code
+        if subject.ingredient:
+            return subject.ingredient in self.drug(line).ingredients
+        if subject.drug_class:
+            return subject.drug_class in self.drug(line).classes
+        return line.item_kind == subject.item_kind
+
+    def earlier_about(self, subject: Subject, line: Line, since_day: int | None = None) -> list[Line]:
+        """Return the lines of a subject, other than the judged one, that are not later than it; as `earlier`."""
+        return _not_later(line, self.lines_about(subject, since_day))
+
+    def lines_of_encounter(self) -> Sequence[Line]:
+        """Return all lines of the current encounter, current and past, in no particular order."""
+        found: Sequence[Line] | None = self.memo.get("lines_of_encounter")
+        if found is None:
+            encounter_id = self.case.encounter.id
+            stored = [
+                line
+                for (encounter, _), lines in self.stored.by_prescription.items()
+                if encounter == encounter_id
+                for line in lines
+            ]
+            message = [*self.case.lines, *(line for line in self.case.history if line.encounter_id == encounter_id)]
+            # A stored line may be stated under another encounter, so all of the message's lines are asked.
+            found = (*self._unstated(stored, self._message_lines()), *message)
+            self.memo["lines_of_encounter"] = found
+        return found
+
     def all_current_and_running(self) -> Sequence[Line]:
         """Return the current lines and the past ones that may still be in use on a day of a current line.
 
@@ -356,6 +468,21 @@ class Chart:
         case = self.case
         moment = case.time or case.encounter.begin or min((x.begin for x in case.lines if x.begin), default=None)
         return moment.date() if moment is not None else None
+
+
+def _by_name(stored: Timeline) -> Mapping[str, ItemLines]:
+    """Index stored lines by substance and class, and by the key of their item, which a list may have as a member."""
+    groups: dict[str, list[Line]] = {}
+    for line in stored.by_identity.values():
+        if line.begin is None or line.is_refund:
+            continue
+        ingredients, classes = substances_and_classes(line)
+        names = {*ingredients, *classes}
+        if line.item_code:
+            names.add(item_key(line.item_code))
+        for name in names:
+            groups.setdefault(name, []).append(line)
+    return {name: item_lines(lines) for name, lines in groups.items()}
 
 
 def _not_later(line: Line, lines: Iterable[Line]) -> list[Line]:

@@ -42,7 +42,8 @@ class ItemLines(NamedTuple):
         return self.lines[bisect_left(self.days, day - self.longest_days) :]
 
 
-def _item_lines(lines: Iterable[Line]) -> ItemLines:
+def item_lines(lines: Iterable[Line]) -> ItemLines:
+    """Return lines, in whatever order they come, ready to be asked for by day and encounter."""
     ordered = tuple(sorted(lines, key=order_of))
     longest = 0
     for line in ordered:
@@ -63,12 +64,15 @@ def _item_lines(lines: Iterable[Line]) -> ItemLines:
 class Timeline:
     """Committed lines of one patient. `position` is the history position they reflect (grows with every change)."""
 
-    __slots__ = ("by_content", "by_identity", "by_item", "by_prescription", "position", "untimed", "visits")
+    __slots__ = ("by_content", "by_identity", "by_item", "by_name", "by_prescription", "position", "untimed", "visits")
 
     by_identity: Mapping[LineIdentity, Line]
     by_content: Mapping[LineContent, tuple[LineIdentity, ...]]
     by_item: Mapping[str, ItemLines]
     by_prescription: Mapping[PrescriptionKey, Sequence[Line]]
+    by_name: Mapping[str, ItemLines] | None
+    """Lines by what `ruleset.chart` calls their substances and classes, which it works out at the first need; a
+    line without an item code is found by these alone."""
     untimed: frozenset[LineIdentity]
     """Lines without a time, which are in no window."""
     visits: Mapping[str, Visit]
@@ -78,7 +82,7 @@ class Timeline:
     def __init__(self, lines: Iterable[Line] = (), position: int = 0, visits: Iterable[Visit] = ()) -> None:
         empty: Timeline = object.__new__(Timeline)
         empty.by_identity, empty.by_content, empty.by_item, empty.by_prescription = {}, {}, {}, {}
-        empty.untimed, empty.visits = frozenset(), {}
+        empty.untimed, empty.visits, empty.by_name = frozenset(), {}, None
         full = empty.with_changes(lines, (), position, visits)
         for name in Timeline.__slots__:
             setattr(self, name, getattr(full, name))
@@ -129,6 +133,7 @@ class Timeline:
         changed = object.__new__(Timeline)
         changed.by_identity = by_identity
         changed.by_content = by_content
+        changed.by_name = None
         changed.position = position
         changed.untimed = frozenset(untimed)
         changed.visits = self._visits_with(visits, voided, by_identity)
@@ -157,7 +162,7 @@ class Timeline:
             old = by_item.pop(code, None)
             kept = [line for line in old.lines if _stays(line, known, added)] if old is not None else []
             if kept or lines:
-                by_item[code] = _item_lines([*kept, *lines])
+                by_item[code] = item_lines([*kept, *lines])
         return by_item
 
     def _prescriptions_with(
