@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from ruleset.case import Case, Line
+from ruleset.case import Case, Line, Visit
 from ruleset.evaluator import evaluate
 from ruleset.outcome import Completeness, Result, Verdict
 from server import clock, limits
@@ -22,7 +22,7 @@ from server.entrance.national_answer import AnswerHead, national_acknowledgement
 from server.entrance.own import read_own
 from server.entrance.own_answer import own_answer
 from server.entrance.text import Encoding, EntranceError, read_json, write_json
-from server.history import Change, History
+from server.history import Change, History, Recent, Write, visit_of
 from server.metrics import Metrics
 from server.packs import PackHolder
 from server.profile import Profile, Profiles
@@ -140,25 +140,27 @@ class CheckService:
         """Write the answer, record it with the decision (and the lines it commits), and only then return it."""
         answer = b""
 
-        def write(committed: Sequence[Line]) -> int:
+        def write(committed: Sequence[Line], visits: Sequence[Visit]) -> int:
             nonlocal answer
             content, finding_ids = _answer(read, case, result, head, len(committed))
             answer = write_json(content, read.encoding)
             elapsed_us = clock.ticks_us() - started
-            return self._store.record(
-                _decision(request, read, result, head, finding_ids, answer, elapsed_us), committed
-            )
+            decision = _decision(request, read, result, head, finding_ids, answer, elapsed_us)
+            return self._store.record(decision, committed, visits)
 
         if read.commits:
             change = self._commit(read, write)
             self._metrics.count(self._metrics.history_changes, "commit", change.lines)
         else:
-            write(())
+            write((), ())
         return Reply(answer, result.verdict, result.completeness, head.check_id, head.revision)
 
-    def _commit(self, read: _Read, write: Any) -> Change:
+    def _commit(self, read: _Read, write: Write) -> Change:
+        case = read.case
         by_content = read.profile.quirks.same_line == "content"
-        return self._history.commit(read.case.patient.id, read.case.lines, write, same_line_by_content=by_content)
+        return self._history.commit(
+            case.patient.id, case.lines, write, visit=visit_of(case.encounter), same_line_by_content=by_content
+        )
 
     def _count(self, result: Result, started: int) -> None:
         metrics = self._metrics
@@ -182,8 +184,10 @@ class CheckService:
         source = request.station_id or "commit"
         recorded_at = clock.now().isoformat()
 
-        def write(lines: Sequence[Line]) -> int:
-            return self._store.append_history(patient_id, "commit", recorded_at, source, lines) if lines else 0
+        def write(lines: Sequence[Line], visits: Sequence[Visit]) -> int:
+            if not lines and not visits:
+                return 0
+            return self._store.append_history(patient_id, "commit", recorded_at, source, lines, visits)
 
         change = self._commit(read, write)
         self._metrics.count(self._metrics.history_changes, "commit", change.lines)
@@ -213,6 +217,24 @@ class CheckService:
         change = self._history.void(patient_id, chosen, clock.now().isoformat(), source)
         self._metrics.count(self._metrics.history_changes, "void", change.lines)
         return change
+
+    def recent_history(self, patient_id: str, since: str, limit: int) -> Recent:
+        """Return a patient's stored history, newest first. Raises EntranceError or StoreError.
+
+        `since` is a time or a date in the site's time, "" for everything; `limit` a number of lines and of visits, 0
+        for the most that there may be.
+        """
+        patient_id = _text(patient_id, "patient_id")
+        if not patient_id:
+            raise EntranceError("patient_id", "", "is missing")
+        if limit > limits.RECENT_LINES_MAX:
+            raise EntranceError("limit", limit, f"at most {limits.RECENT_LINES_MAX}")
+        zone = self._profiles.default.time_zone
+        try:
+            begin = values.time(since, zone)
+        except values.BadValueError as error:
+            raise EntranceError("since", since, str(error)) from error
+        return self._history.recent(patient_id, begin, limit or limits.RECENT_LINES_MAX, clock.now(zone))
 
     def feedback(self, request: Request) -> FeedbackReply:
         """Record what the doctor did about findings. Raises EntranceError or StoreError; then nothing was recorded."""

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import grpc
+import msgspec
+import orjson
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -23,6 +25,7 @@ from server import limits
 from server.check import AbandonedError, CheckService, Format, Request
 from server.dictionary.holder import DictionaryHolder
 from server.entrance.text import Encoding, EntranceError
+from server.entrance.typed import document_of, filled
 from server.metrics import Metrics
 from server.packs import ActivationError, PackHolder
 from server.profile import ProfileError
@@ -128,12 +131,48 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
                 revision=reply.revision,
             )
 
+    def Check(  # noqa: N802 - the name of the RPC
+        self, request: check_pb2.CheckRequest, context: grpc.ServicerContext
+    ) -> check_pb2.CheckResponse:
+        """Judge typed facts, as the document of our own JSON that they are."""
+        with self._calls.admit(context):
+            _require_short_station(request.station_id)
+            document = Request(
+                document_of(request.facts), "precheck", "utf-8", request.profile, request.station_id, request.request_id
+            )
+            reply = self._service.check(document, is_wanted=context.is_active)
+            return filled(check_pb2.CheckResponse(), orjson.loads(reply.answer))
+
+    def RecentHistory(  # noqa: N802 - the name of the RPC
+        self, request: check_pb2.RecentHistoryRequest, context: grpc.ServicerContext
+    ) -> check_pb2.RecentHistoryResponse:
+        """Return what a patient's stored history holds."""
+        with self._calls.admit(context):
+            recent = self._service.recent_history(request.patient_id, request.since, request.limit)
+            response = check_pb2.RecentHistoryResponse(
+                lines_total=recent.lines_total,
+                visits_total=recent.visits_total,
+                history_position=recent.position,
+                changed_at=recent.changed_at,
+                age_seconds=recent.age_s,
+            )
+            for line in recent.lines:
+                told = response.lines.add(
+                    encounter_id=line.encounter_id,
+                    facility_id=line.facility_id,
+                    begin_is_the_messages=not line.begin_stated,
+                )
+                filled(told.line, msgspec.to_builtins(line))
+            for visit in recent.visits:
+                filled(response.visits.add(), msgspec.to_builtins(visit))
+            return response
+
     def Commit(  # noqa: N802 - the name of the RPC
         self, request: check_pb2.CommitRequest, context: grpc.ServicerContext
     ) -> check_pb2.CommitResponse:
-        """Commit the current lines of a document."""
+        """Commit the current lines of a document, or of typed facts."""
         with self._calls.admit(context):
-            change = self._service.commit(_document_of(request))
+            change = self._service.commit(_facts_of(request) if request.HasField("facts") else _document_of(request))
             return check_pb2.CommitResponse(committed_lines=change.lines, history_position=change.position)
 
     def Void(  # noqa: N802 - the name of the RPC
@@ -175,6 +214,13 @@ def _document_of(request: check_pb2.CheckDocumentRequest | check_pb2.CommitReque
         request.station_id,
         request_id,
     )
+
+
+def _facts_of(request: check_pb2.CommitRequest) -> Request:
+    if request.document or request.format or request.encoding:
+        raise EntranceError("facts", None, "state either facts, or a document with its format")
+    _require_short_station(request.station_id)
+    return Request(document_of(request.facts), "precheck", "utf-8", request.profile, request.station_id)
 
 
 def _require_short_station(station_id: str) -> None:

@@ -30,8 +30,7 @@ FEEDBACK_ENTRIES_MAX = 1_000
 VOID_ORDERS_MAX = 1_000
 
 RECENT_LINES_MAX = 1_000
-RECENT_VISITS_MAX = 1_000
-"""Lines and visits that one RecentHistory returns, the newest ones; it says how many there are."""
+"""Lines, and visits, that one RecentHistory returns, the newest ones; it says how many there are."""
 
 TIME_LEFT_MIN_S = 0.005
 """A call with less time left than this is refused at once: an early "not checked" beats a late one."""

@@ -36,6 +36,7 @@ KEYED_AT_ONCE_MAX = 32
 REQUESTS_REMEMBERED_MAX = 65_536
 """Request ids that are recognised when they come again: far more than come within the seconds of a retry."""
 
+# `history.line` is the line; of kind 'visit', the visit.
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE decision (
@@ -70,7 +71,7 @@ CREATE TABLE history (
     kind TEXT NOT NULL CHECK (kind IN ('commit', 'void', 'visit')),
     recorded_at TEXT NOT NULL,
     source TEXT NOT NULL,
-    line BLOB NOT NULL -- of kind 'visit': the visit
+    line BLOB NOT NULL
 );
 CREATE INDEX history_patient ON history (patient_id, position);
 CREATE TABLE feedback (

@@ -5,7 +5,7 @@ the typed entrance is that entrance: the same bounds, the same `Case`, and a rec
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -45,10 +45,9 @@ def filled(message: Filled, values: Mapping[str, Any]) -> Filled:
                 part.SetInParent()
                 filled(part, value)
         elif field.is_repeated:
-            getattr(message, field.name).extend(_numbers(field, value))
+            getattr(message, field.name).extend(_stated(field.enum_type, item) for item in value)
         else:
-            (stated,) = _numbers(field, (value,))
-            setattr(message, field.name, stated)
+            setattr(message, field.name, _stated(field.enum_type, value))
     return message
 
 
@@ -89,9 +88,6 @@ def _numbers_of(enum: EnumDescriptor) -> Mapping[str, int]:
     return {word.lower(): number for number, word in words_of(enum).items()}
 
 
-def _numbers(field: FieldDescriptor, values: Sequence[Any]) -> Sequence[Any]:
-    """Return values as a field holds them: the words of an enum as its numbers."""
-    if field.type != FieldDescriptor.TYPE_ENUM:
-        return values
-    numbers = _numbers_of(field.enum_type)
-    return [numbers[value.lower()] for value in values]
+def _stated(enum: Any, value: Any) -> Any:
+    """Return a value as a field holds it: the word of an enum as its number."""
+    return value if enum is None else _numbers_of(enum)[value.lower()]

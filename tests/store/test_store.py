@@ -57,8 +57,8 @@ def store(path):
 
 
 def commit(history, store, lines, patient="P1", **options):
-    def write(changed):
-        return store.append_history(patient, "commit", "now", "test", changed) if changed else 0
+    def write(changed, visits):
+        return store.append_history(patient, "commit", "now", "test", changed, visits) if changed or visits else 0
 
     return history.commit(patient, lines, write, **options)
 
@@ -234,7 +234,7 @@ class TestHistory:
         history = History(store, 1_000)
         commit(history, store, [line("L1")])
 
-        def fail(_lines):
+        def fail(_lines, _visits):
             raise StoreError("full")
 
         with pytest.raises(StoreError):
@@ -314,7 +314,7 @@ class TestTheDatabase:
             assert store._connection.execute("PRAGMA synchronous").fetchone() == (level,)
             assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
-    @pytest.mark.parametrize("version", ["0", "2", "x"])
+    @pytest.mark.parametrize("version", ["0", "3", "x"])
     def test_another_schema_version_is_refused(self, path, version):
         Store(path).close()
         with contextlib.closing(sqlite3.connect(path)) as writer, writer:
