@@ -4,10 +4,13 @@ from ruleset.template import Template
 from ruleset.templates.t01_insurance import Insurance
 from ruleset.templates.t02_facility_level import FacilityLevel
 from ruleset.templates.t03_care_mode import CareMode
+from ruleset.templates.t04_department import Department
+from ruleset.templates.t05_privilege import Privilege
 from ruleset.templates.t06_sex import SexLimit
 from ruleset.templates.t07_age import Age
 from ruleset.templates.t08_indication import Indication
 from ruleset.templates.t10_herb_payment import HerbPayment
+from ruleset.templates.t21_interaction import Interaction
 from ruleset.templates.t23_herb_pair import HerbPair
 from ruleset.templates.t31_course_days import CourseDays
 from ruleset.templates.t32_quantity import Quantity
@@ -21,10 +24,13 @@ TEMPLATES: dict[str, Template] = {
         Insurance(),
         FacilityLevel(),
         CareMode(),
+        Department(),
+        Privilege(),
         SexLimit(),
         Age(),
         Indication(),
         HerbPayment(),
+        Interaction(),
         HerbPair(),
         CourseDays(),
         Quantity(),

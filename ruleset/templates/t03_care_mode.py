@@ -3,68 +3,111 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-import msgspec
-
-from ruleset.case import Line
+from ruleset.case import Encounter, Line
 from ruleset.chart import Chart
 from ruleset.outcome import Judgement, Missing
-from ruleset.template import FALSE, Template, item_key
+from ruleset.scope import MODE_OF
+from ruleset.template import FALSE, Template, subject_keys, subject_problems
+from ruleset.templates.item_row import ItemRow
 
-Mode = Literal["门诊", "急诊", "门慢特", "住院", "购药", "其他"]
-MODE_OF = {
-    "outpatient": "门诊",
-    "emergency": "急诊",
-    "chronic_outpatient": "门慢特",
-    "inpatient": "住院",
-    "pharmacy": "购药",
-    "other": "其他",
-}
+Mode = Literal["门诊", "急诊", "门慢特", "住院", "购药", "其他", "互联网", "日间手术", "出院带药"]
+SPECIAL_TEXT: dict[Mode, str] = {"互联网": "互联网诊疗", "日间手术": "日间手术", "出院带药": "出院带药"}
+"""The modes that are no care mode, as a person reads them."""
 
 
-class Params(msgspec.Struct, frozen=True):
-    """One item with the modes in which it is allowed, or with the prohibition on the internet."""
+class Params(ItemRow, frozen=True, kw_only=True):
+    """The items of a row with either the modes in which they are allowed, or those in which they are forbidden.
 
-    item_code: str
-    item_name: str
+    门诊, 急诊, 门慢特, 住院, 购药, 其他 are the care modes that the message leaves possible. 互联网 is an internet
+    consultation, 日间手术 a stay for day surgery (which is 住院 too), 出院带药 a line that is medicine to take home.
+    """
+
     allowed_modes: tuple[Mode, ...] = ()
-    forbidden_modes: tuple[Literal["互联网"], ...] = ()
+    forbidden_modes: tuple[Mode, ...] = ()
 
 
 class CareMode(Template):
-    """A set test over every mode that the message leaves possible."""
+    """TRUE when none of the allowed modes, or one of the forbidden modes, is the case.
+
+    Where the message leaves several care modes possible, some in the list and some not, UNKNOWN (`visit_kind`); with
+    no care mode at all, UNKNOWN (`care_modes`). 互联网 without the fact: never for an encounter that is certainly
+    inpatient, else UNKNOWN (`internet`). 日间手术 and 出院带药: never where 住院 is not possible, else UNKNOWN
+    (`visit_kind`, `discharge_medication`) without the fact. One mode of the list that is the case decides, whatever
+    is unknown of the others.
+    """
 
     id = "T03"
     title = "就医方式限定"
     columns = Params
-    needs = ("care_modes", "visit_kind", "internet")
-    evidence = ("allowed_modes", "care_mode")
+    row_name = ("subject",)
+    needs = ("care_modes", "visit_kind", "internet", "discharge_medication")
+    evidence = ("allowed_modes", "forbidden_modes", "care_mode")
 
     def keys(self, params: Params) -> Sequence[str]:
-        """Indexed by item code."""
-        return (item_key(params.item_code),)
+        """Indexed by the item code, substance, class or catalogue."""
+        return subject_keys(params)
 
     def problems(self, params: Params) -> Iterator[str]:
-        """A row allows some modes or forbids some, not both and not neither."""
+        """A row has one subject, and allows some modes or forbids some: not both and not neither."""
+        yield from subject_problems(params)
         if bool(params.allowed_modes) == bool(params.forbidden_modes):
             yield "either `allowed_modes` or `forbidden_modes` is needed, and not both"
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
-        """TRUE when no possible mode is allowed, UNKNOWN when only some are; the internet is forbidden outright."""
+        """TRUE outside the allowed modes or within the forbidden ones; UNKNOWN when some possible modes are neither."""
         encounter = chart.case.encounter
-        if params.forbidden_modes:
-            if encounter.internet is None and encounter.care_modes == ("inpatient",):
-                return FALSE
-            if encounter.internet is None:
-                return (Judgement(missing=(Missing("internet"),)),)
-            return (
-                (Judgement(evidence={"allowed_modes": "", "care_mode": "互联网诊疗"}),) if encounter.internet else FALSE
-            )
-        modes = [MODE_OF[mode] for mode in encounter.care_modes]
-        if not modes:
-            return (Judgement(missing=(Missing("care_modes"),)),)
-        allowed = [mode for mode in modes if mode in params.allowed_modes]
-        if len(allowed) == len(modes):
+        missing: list[Missing] = []
+        held = _is_one_of(params.allowed_modes or params.forbidden_modes, encounter, line, missing)
+        if held is None:
+            return (Judgement(missing=tuple(missing)),)
+        if held == bool(params.allowed_modes):
             return FALSE
-        if allowed:
-            return (Judgement(missing=(Missing("visit_kind"),)),)
-        return (Judgement(evidence={"allowed_modes": "、".join(params.allowed_modes), "care_mode": "或".join(modes)}),)
+        evidence = {
+            "allowed_modes": "、".join(params.allowed_modes),
+            "forbidden_modes": "、".join(params.forbidden_modes),
+            "care_mode": _care_mode(params.forbidden_modes, encounter, line),
+        }
+        return (Judgement(evidence=evidence),)
+
+
+def _is_one_of(modes: Sequence[Mode], encounter: Encounter, line: Line, missing: list[Missing]) -> bool | None:
+    """Say whether the line is ordered in one of the modes; what that rests on is added to `missing`."""
+    inside = [MODE_OF[mode] in modes for mode in encounter.care_modes]
+    if inside and all(inside):
+        return True
+    if any(inside):
+        missing.append(Missing("visit_kind"))
+    elif not inside and any(mode in modes for mode in MODE_OF.values()):
+        missing.append(Missing("care_modes"))
+    special = [mode for mode in modes if mode in SPECIAL_TEXT]
+    if special:
+        known = _special_modes(encounter, line)
+        for mode in special:
+            held, fact = known[mode]
+            if held:
+                return True
+            if held is None:
+                missing.append(Missing(fact))
+    return None if missing else False
+
+
+def _special_modes(encounter: Encounter, line: Line) -> dict[Mode, tuple[bool | None, str]]:
+    """Return of each mode that is no care mode whether it is the case, and the fact that tells."""
+    internet = encounter.internet
+    if internet is None and encounter.care_modes == ("inpatient",):
+        internet = False
+    modes: dict[Mode, tuple[bool | None, str]] = {"互联网": (internet, "internet")}
+    if encounter.care_modes and "inpatient" not in encounter.care_modes:
+        modes["日间手术"] = modes["出院带药"] = (False, "")
+        return modes
+    day_surgery = None if encounter.visit_kind is None else encounter.visit_kind == "day_surgery"
+    modes["日间手术"] = (day_surgery, "visit_kind")
+    modes["出院带药"] = (line.discharge_medication, "discharge_medication")
+    return modes
+
+
+def _care_mode(forbidden: Sequence[Mode], encounter: Encounter, line: Line) -> str:
+    """Return how the patient is treated, for a person: the special mode that is forbidden, else the care modes."""
+    special = _special_modes(encounter, line)
+    named = [text for mode, text in SPECIAL_TEXT.items() if mode in forbidden and special[mode][0]]
+    return "、".join(named) or "或".join(MODE_OF[mode] for mode in encounter.care_modes) or "不明"

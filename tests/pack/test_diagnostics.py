@@ -108,7 +108,7 @@ EDITS = {
         "`sex` is `女性`, expected one of 男, 女",
         "did you mean `女`?",
     ),
-    "empty cell": (ROWS, "X2,乙药,男", ",乙药,男", (4, 1), "`item_code` is empty", ""),
+    "empty cell": (ROWS, "X2,乙药,男", "X2,乙药,", (4, 3), "`sex` is empty", ""),
     "bad date": (ROWS, "男,2025-05-23", "男,2025/5/23", (4, 4), "`2025/5/23` is no date", "write it as 2026-01-31"),
     "date that does not exist": (
         ROWS,

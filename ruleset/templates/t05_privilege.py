@@ -1,0 +1,177 @@
+"""T05 处方权: a doctor prescribes what they have been granted; emergencies and consultations by the law's own terms."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from typing import Literal
+
+from ruleset.case import Line, Practitioner
+from ruleset.chart import Chart
+from ruleset.outcome import Judgement, Missing
+from ruleset.supply import DAYS_OF_USE_MAX_DAYS
+from ruleset.template import FALSE, Template, subject_keys, subject_problems
+from ruleset.templates.item_row import ItemRow
+from ruleset.timeline import order_of
+
+ONE_DAY = timedelta(days=1)
+NO_TIME = timedelta(0)
+EMERGENCY_HOURS = 24
+"""抗菌药物临床应用管理办法 (卫生部令第84号) 第二十八条: the formalities of emergency use follow within 24 hours."""
+
+PRIVILEGE_TEXT = {
+    "narcotic": "麻醉药品处方权",
+    "psychotropic_1": "第一类精神药品处方权",
+    "toxic": "医疗用毒性药品处方权",
+    "radioactive": "放射性药品处方权",
+    "antibiotic_restricted": "限制使用级抗菌药物处方权",
+    "antibiotic_special": "特殊使用级抗菌药物处方权",
+    "oncology_ordinary": "普通使用级抗肿瘤药物处方权",
+    "oncology_restricted": "限制使用级抗肿瘤药物处方权",
+    "herb": "中药处方权",
+}
+"""The privileges that the fact model names, as a doctor reads them; a hospital's own code is shown as it stands."""
+
+
+class Params(ItemRow, frozen=True, kw_only=True):
+    """The items of a row, the state of affairs that it is about, and what that is measured by.
+
+    `privileges`: any one of them, in force on the order's day, is enough. `emergency_hours`: for how long an emergency
+    lasts, counted from the first line of the row's items in the encounter that claims one.
+
+    `state` 无处方权: the doctor holds none of the privileges and no emergency is claimed. 紧急越级使用: holds none, an
+    emergency is claimed (`emergency_use` of the line is true), and the use ends within the hours. 紧急越级超时: holds none,
+    an emergency is claimed, and the use goes beyond the hours. 未会诊: nobody attested a consultation (`consultation`)
+    for the line or the encounter, and no emergency is claimed; this one needs no `privileges`. Rows of different states
+    of one item may ask for different actions.
+    """
+
+    state: Literal["无处方权", "紧急越级使用", "紧急越级超时", "未会诊"]
+    privileges: tuple[str, ...] = ()
+    emergency_hours: int = EMERGENCY_HOURS
+
+
+class Privilege(Template):
+    """TRUE when the state of the row is the case.
+
+    The doctor is the line's, else the encounter's. UNKNOWN where nobody is named (`practitioner_id`), and where the
+    hospital's dictionary has no such doctor (`privileges`); what the dictionary lists of a doctor is all they hold.
+    A privilege is in force on both of its days; an empty day is without limit. An emergency that is not claimed is none.
+
+    The use of a line ends at `end` (unless that is ten years on or before its beginning), else `days` times 24 hours after its beginning, else at its beginning. It ends
+    within the hours when from the first claiming line (not a refund, of the same encounter, the judged one at the
+    latest) to that end there are at most `emergency_hours`. Where one of the two begins on a date without a time of
+    day, the answer is given only if every time of that day gives it, else UNKNOWN (`begin`). A consultation that is
+    not attested is UNKNOWN (`attestations`) unless the site vouches for that feed.
+    """
+
+    id = "T05"
+    title = "处方权限"
+    columns = Params
+    row_name = ("subject", "state")
+    needs = ("practitioner_id", "privileges", "emergency_use", "attestations", "begin")
+    evidence = ("privilege", "practitioner", "emergency_hours", "emergency_uses", "since")
+
+    def keys(self, params: Params) -> Sequence[str]:
+        """Indexed by the item code, substance, class or catalogue."""
+        return subject_keys(params)
+
+    def problems(self, params: Params) -> Iterator[str]:
+        """A row has one subject, an emergency some hours, and every state but 未会诊 a privilege."""
+        yield from subject_problems(params)
+        if params.state != "未会诊" and not params.privileges:
+            yield f"`privileges` is empty: state {params.state} asks for one"
+        if params.emergency_hours < 1:
+            yield f"`emergency_hours` is {params.emergency_hours}, expected 1 or more"
+
+    def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
+        """TRUE when the state of the row is the case; UNKNOWN without the doctor's privileges, or a feed of consultations."""
+        emergency = bool(line.emergency_use)
+        if emergency != params.state.startswith("紧急"):
+            return FALSE
+        if params.state == "未会诊":
+            return _consultation(line, chart)
+        practitioner = _practitioner(line, chart)
+        if isinstance(practitioner, Missing):
+            return (Judgement(missing=(practitioner,)),)
+        assert line.begin is not None  # a line without a time is never judged
+        if _holds(practitioner, params.privileges, line.begin.date()):
+            return FALSE
+        evidence = {
+            "privilege": "或".join(PRIVILEGE_TEXT.get(code, code) for code in params.privileges),
+            "practitioner": practitioner.name or practitioner.id,
+            "emergency_hours": str(params.emergency_hours),
+            "emergency_uses": "",
+            "since": "",
+        }
+        if not emergency:
+            return (Judgement(evidence=evidence),)
+        return _emergency(params, line, chart, evidence)
+
+
+def _practitioner(line: Line, chart: Chart) -> Practitioner | Missing:
+    practitioner = chart.practitioner(line)
+    if practitioner is not None:
+        return practitioner
+    identifier = chart.practitioner_id(line)
+    if not identifier:
+        return Missing("practitioner_id")
+    return Missing("privileges", f"字典中没有医师“{identifier}”的处方权")
+
+
+def _holds(practitioner: Practitioner, codes: Sequence[str], day: date) -> bool:
+    return any(
+        privilege.code in codes
+        and (privilege.valid_from is None or privilege.valid_from <= day)
+        and (privilege.valid_to is None or day <= privilege.valid_to)
+        for privilege in practitioner.privileges
+    )
+
+
+def _consultation(line: Line, chart: Chart) -> Sequence[Judgement]:
+    if chart.attested("consultation", line):
+        return FALSE
+    if not chart.is_complete("attestations"):
+        return (Judgement(missing=(Missing("attestations", "没有会诊意见，如已会诊请补充会诊记录"),)),)
+    none = dict.fromkeys(("privilege", "practitioner", "emergency_hours", "emergency_uses", "since"), "")
+    return (Judgement(evidence=none),)
+
+
+def _emergency(params: Params, line: Line, chart: Chart, evidence: dict[str, str]) -> Sequence[Judgement]:
+    """Judge a claimed emergency: within its hours, beyond them, or undecided for want of a time of day."""
+    claims = sorted(
+        (
+            other
+            for other in chart.all_current_and_running()
+            if other.emergency_use
+            and other is not line
+            and other.encounter_id == line.encounter_id
+            and order_of(other) <= order_of(line)
+            and chart.is_about(other, params)
+        ),
+        key=order_of,
+    )
+    first = claims[0] if claims else line
+    least, most = _hours_used(first, line)
+    limit = timedelta(hours=params.emergency_hours)
+    if least <= limit < most:
+        return (Judgement(missing=(Missing("begin", "只有日期没有时刻，无法判断紧急使用是否超过时限"),)),)
+    if (least > limit) != (params.state == "紧急越级超时"):
+        return FALSE
+    evidence["emergency_uses"] = str(len(claims) + 1)
+    evidence["since"] = str(first.begin)
+    return (Judgement(evidence=evidence, related=tuple(claims)),)
+
+
+def _hours_used(first: Line, line: Line) -> tuple[timedelta, timedelta]:
+    """Return the least and the greatest time from the beginning of `first` to the end of use of `line`."""
+    assert first.begin is not None  # a line without a time is neither judged nor running
+    assert line.begin is not None
+    if line.end is not None and NO_TIME <= line.end - line.begin < timedelta(days=DAYS_OF_USE_MAX_DAYS):
+        use = line.end - line.begin
+    else:
+        use = timedelta(days=line.days) if line.days is not None and line.days > 0 else NO_TIME
+    if first is line:
+        return use, use
+    between = line.begin - first.begin
+    least = between - ONE_DAY if first.begin_is_date else between
+    most = between + ONE_DAY if line.begin_is_date else between
+    return max(least, NO_TIME) + use, most + use
