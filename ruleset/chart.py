@@ -248,6 +248,10 @@ class Chart:
         """Return every row indexed under `key`, of all rules and dates."""
         return self._rows.rows(key)
 
+    def lists(self, key: str) -> Sequence[str]:
+        """Return the names of the packs' lists that have an item, ingredient or class key among their members."""
+        return self._rows.lists(key) if "list" in self._rows.kinds else ()
+
     def drug(self, line: Line) -> "Drug":
         """Return what substances and classes a line is of."""
         drug = self._drugs.get(id(line))
@@ -352,6 +356,12 @@ class Chart:
     def earlier_about(self, subject: Subject, line: Line, since_day: int | None = None) -> list[Line]:
         """Return the lines of a subject, other than the judged one, that are not later than it; as `earlier`."""
         return _not_later(line, self.lines_about(subject, since_day))
+
+    def earlier_about_in_encounter(self, subject: Subject, line: Line) -> list[Line]:
+        """Return those of the `earlier_about` lines that are of the judged line's encounter."""
+        if subject.item_code:
+            return self.earlier_in_encounter(line)
+        return [other for other in self.earlier_about(subject, line) if other.encounter_id == line.encounter_id]
 
     def lines_of_encounter(self) -> Sequence[Line]:
         """Return all lines of the current encounter, current and past, in no particular order."""
