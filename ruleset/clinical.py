@@ -109,13 +109,20 @@ def latest(
             continue
         if observation.time is None:
             untimed = True
-        elif observation.time <= at and (last is None or last.time is None or observation.time > last.time):
+        elif observation.time <= at and (last is None or _rank(observation) > _rank(last)):
             last = observation
     if last is None or last.time is None:
         return Missing(analyte.fact, f"{analyte.label}没有检验时间。" if untimed else "")
     if last.time < at - timedelta(days=within_days):
         return Missing(analyte.fact, f"最近一次{analyte.label}是{last.time.date()}的，已超过{within_days}天。")
     return last
+
+
+def _rank(observation: Observation) -> tuple[datetime, Decimal, str, str, str]:
+    """Return what the last of results is last by: of one time the higher value, whatever their order."""
+    assert observation.time is not None  # results without a time are left out
+    value = Decimal(-1) if observation.value is None else observation.value
+    return observation.time, value, observation.unit, observation.text, observation.code
 
 
 _PARENTHESES = re.compile(r"[(\uff08][^()\uff08\uff09]*[)\uff09]")

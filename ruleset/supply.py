@@ -123,9 +123,12 @@ def running_supply(lines: Iterable[Line], day: int) -> RunningSupply:
 
 
 def _by_day(lines: Iterable[Line], day: int) -> Sequence[tuple[int, Line]]:
-    """Return the lines that began by `day` with their begin days, in the order of time; of one time refunds last."""
+    """Return the lines that began by `day` with their begin days, in the order of time; of one time refunds last.
+
+    The order in which they are given does not matter.
+    """
     begun = [line for line in lines if line.begin is not None and line.begin.toordinal() <= day]
-    begun.sort(key=lambda line: (line.begin, line.is_refund))
+    begun.sort(key=lambda line: (line.begin, line.is_refund, line.order_id, line.position, line.ordinal))
     return [(line.begin.toordinal(), line) for line in begun if line.begin is not None]
 
 

@@ -245,6 +245,8 @@ def dose_of(line: Line, unit: str, *, ingredient: str = "") -> Decimal | Missing
         return Missing("dose")
     if not line.dose_unit:
         return Missing("dose_unit")
+    if ingredient and line.ingredients and all(one.name != ingredient for one in line.ingredients):
+        return Missing("ingredients", f"药品成分中没有“{ingredient}”。")
     one_of_several = ingredient and len(line.ingredients) > 1
     if not one_of_several:
         direct = convert(line.dose, line.dose_unit, unit)

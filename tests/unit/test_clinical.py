@@ -113,6 +113,9 @@ def test_clearance_falls_with_age_and_creatinine(years, weight, value):
 def test_the_latest_result_of_the_window_is_used():
     results = [creatinine("3", days_ago=10), creatinine("1", days_ago=2), creatinine("2", days_ago=5)]
     assert latest(results, CREATININE, NOW, within_days=30).value == 1
+    twins = [creatinine("1"), creatinine("2")]
+    for order in (twins, twins[::-1]):
+        assert latest(order, CREATININE, NOW, within_days=30).value == 2
     edge = creatinine(days_ago=30)
     assert latest([edge], CREATININE, NOW, within_days=30) == edge
     untimed = Observation(code="2160-0", value=Decimal(1), unit="mg/dL")

@@ -185,6 +185,9 @@ def test_one_substance_of_several():
     of_all = line(dose="660", dose_unit="mg", strength="330", strength_unit="mg", ingredients=PERCOCET)
     assert dose_of(of_all, "mg", ingredient="对乙酰氨基酚") == 650
     assert isinstance(dose_of(two, "mg"), Missing)
+    other = dose_of(two, "mg", ingredient="布洛芬")
+    assert isinstance(other, Missing)
+    assert other.fact == "ingredients"
     alone = line(dose="2", dose_unit="片", ingredients=PERCOCET[:1])
     assert dose_of(alone, "mg") == 10
     assert dose_of(alone, "mg", ingredient="羟考酮") == 10
