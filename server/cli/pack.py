@@ -16,7 +16,7 @@ from ruleset.pack.explain import explain_pack, explain_row
 from ruleset.pack.file import PackFileError
 from ruleset.pack.source import read_source
 from ruleset.snapshot import Snapshot
-from server.cli import pack_coverage, station
+from server.cli import pack_coverage, pack_import, station
 from server.cli.pack_files import opened
 
 
@@ -40,6 +40,7 @@ def add_to(commands: Any) -> None:
     explain.add_argument("--item", metavar="CODE", help="explain every row of an item code")
     explain.set_defaults(run=_explain)
     pack_coverage.add_to(verbs)
+    pack_import.add_to(verbs)
     activate = verbs.add_parser("activate", help="swap the packs of a running server")
     activate.add_argument("paths", metavar="PATH", nargs="*", help="none: the configured packs, read anew")
     station.add_address(activate)
