@@ -12,6 +12,7 @@ from ruleset.templates.t08_indication import Indication
 from ruleset.templates.t10_herb_payment import HerbPayment
 from ruleset.templates.t21_interaction import Interaction
 from ruleset.templates.t23_herb_pair import HerbPair
+from ruleset.templates.t24_duplicate import Duplicate
 from ruleset.templates.t29_dispensed_days import DispensedDays
 from ruleset.templates.t30_early_refill import EarlyRefill
 from ruleset.templates.t31_course_days import CourseDays
@@ -34,6 +35,7 @@ TEMPLATES: dict[str, Template] = {
         HerbPayment(),
         Interaction(),
         HerbPair(),
+        Duplicate(),
         DispensedDays(),
         EarlyRefill(),
         CourseDays(),

@@ -1,0 +1,108 @@
+"""Which drugs are in the patient at the same time: the days on which a line is used, and whether two lines meet.
+
+For rules about several drugs (interaction, duplication, combination). Days are proleptic Gregorian ordinals.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from ruleset.case import Line
+from ruleset.chart import RUNNING_LOOK_BACK_DAYS, Chart
+from ruleset.frequency import parse
+from ruleset.outcome import Missing
+from ruleset.supply import days_stated, supply_days, use_span
+from ruleset.timeline import order_of
+
+UNSTATED_USE_MAX_DAYS = 7
+"""How long a line that does not say how long it is used may still be in use: an ordinary prescription is for at most
+7 days (处方管理办法 第十九条)."""
+
+UNTIL_STOPPED = date.max.toordinal()
+
+
+class Use(NamedTuple):
+    """The first and last day of use. `is_stated`: the line tells the last day; else it is the first day again."""
+
+    first: int
+    last: int
+    is_stated: bool
+
+
+def use_of(line: Line, chart: Chart) -> Use:
+    """Return when a line with a time is used: stated days, begin to end, supply, else its first day alone.
+
+    A long-term order of the current encounter that has no end and no days runs until it is stopped. A single dose
+    (st, once) is used on its day.
+    """
+    span = use_span(line)
+    assert span is not None  # lines without a time are in no window
+    if days_stated(line) is not None or line.end is not None:
+        return Use(*span, is_stated=True)
+    if line.long_term and line.encounter_id == chart.case.encounter.id:
+        return Use(span[0], UNTIL_STOPPED, is_stated=True)
+    frequency = parse(line.frequency) if line.frequency else None
+    if frequency is not None and frequency.once:
+        return Use(span[0], span[0], is_stated=True)
+    return Use(*span, is_stated=not isinstance(supply_days(line), Missing))
+
+
+class Meeting(NamedTuple):
+    """Two lines that are used at the same time, or within a washout of each other.
+
+    `gap_days` is from the last day of the first to the first day of the second; 0 or less: they share a day.
+    `missing` where that rests on how long the first is used, which it does not say.
+    """
+
+    gap_days: int
+    missing: tuple[Missing, ...]
+
+
+def meeting_of(line: Line, other: Line, chart: Chart, washout_days: int = 0) -> Meeting | None:
+    """Say whether the use of two lines meets; None where it does not.
+
+    They meet when they share a day, or when fewer than `washout_days` days lie from the last day of the one that
+    began first to the first day of the other (exactly so many days apart is allowed).
+    """
+    first, second = (line, other) if order_of(line) <= order_of(other) else (other, line)
+    use = use_of(first, chart)
+    begin = use_of(second, chart).first
+    limit = max(washout_days, 1)
+    if begin - use.last < limit:
+        return Meeting(begin - use.last, ())
+    if not use.is_stated and begin - (use.first + UNSTATED_USE_MAX_DAYS - 1) < limit:
+        detail = f"“{first.name}”（{first.begin:%Y-%m-%d}）没有说明用多少天，可能仍在使用"
+        return Meeting(begin - use.last, (Missing("days", detail),))
+    return None
+
+
+def look_back(line: Line) -> int:
+    """Return the first day on which a line may have begun that still matters to the judged one."""
+    assert line.begin is not None  # a line without a time is never judged
+    return line.begin.toordinal() - RUNNING_LOOK_BACK_DAYS
+
+
+def others_in_view(line: Line, candidates: Iterable[Line], chart: Chart) -> Sequence[Line]:
+    """Return the candidates that may count against a current line, each once.
+
+    The other current lines, and past ones that are not later than it; no refund, none without a time, and none that
+    was taken back.
+    """
+    assert line.begin is not None  # a line without a time is never judged
+    found: dict[int, Line] = {}
+    for other in candidates:
+        if other is line or other.begin is None or other.is_refund:
+            continue
+        if chart.is_current(other) or (order_of(other) <= order_of(line) and not is_taken_back(other, chart)):
+            found[id(other)] = other
+    return tuple(found.values())
+
+
+def is_taken_back(line: Line, chart: Chart) -> bool:
+    """Say whether a past line was returned: the quantities of its item in its encounter, refunds included, are 0 or less."""
+    if not line.item_code:
+        return False
+    lines = chart.lines_in_encounter(line.item_code, line.encounter_id)
+    if not any(other.is_refund for other in lines) or any(other.quantity is None for other in lines):
+        return False
+    return sum(other.quantity for other in lines if other.quantity is not None) <= 0
