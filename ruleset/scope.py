@@ -241,11 +241,13 @@ def _sex(wanted: str, chart: "Chart", _line: Line | None) -> bool | None:
 
 
 def _min_age(text: str, chart: "Chart", line: Line | None) -> bool | None:
-    birth = chart.case.patient.birth_date
     day = chart.day_of(line)
-    if birth is None or day is None or birth > day:
-        return None
-    return ages.reached(birth, day, ages.parse_age(text))
+    birth = chart.case.patient.birth_date
+    if day is None or (birth is not None and birth > day):
+        return None  # nobody is ordered for before birth: one of the two dates is wrong
+    at = line.begin if line is not None and line.begin is not None else day
+    reached = ages.has_reached(chart.case.patient, at, ages.parse_age(text))
+    return reached if isinstance(reached, bool) else None
 
 
 def _below_age(text: str, chart: "Chart", line: Line | None) -> bool | None:
