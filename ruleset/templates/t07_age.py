@@ -1,7 +1,7 @@
 """T07 年龄限定: the item or diagnosis is for an age range, or not for one, on the day of the order."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, time
+from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Literal
 
@@ -137,16 +137,26 @@ def _range_problems(params: Params) -> Iterator[str]:
             yield f"no age is in the range: it begins at {params.low} and is left at {params.end}"
 
 
-def _judge(params: Params, at: datetime | None, chart: Chart) -> Sequence[Judgement]:
+def whose_age(day: date, chart: Chart) -> Missing | None:
+    """Return why the patient's age on a day cannot be told; None where it can."""
     case = chart.case
     birth = case.patient.birth_date
     if case.encounter.visit_kind == "maternity_inpatient":
-        detail = "生育住院可能是新生儿随母就诊，无法确定是谁的年龄"
-        return (Judgement(missing=(Missing("birth_date", detail),)),)
-    if birth is None or at is None:
+        return Missing("birth_date", "生育住院可能是新生儿随母就诊，无法确定是谁的年龄")
+    if birth is None:
+        return Missing("birth_date")
+    return Missing("birth_date", f"出生日期 {birth} 晚于医嘱日期") if birth > day else None
+
+
+def _judge(params: Params, at: datetime | None, chart: Chart) -> Sequence[Judgement]:
+    if at is None:
         return (Judgement(missing=(Missing("birth_date"),)),)
-    if birth > at.date():
-        return (Judgement(missing=(Missing("birth_date", f"出生日期 {birth} 晚于医嘱日期"),)),)
+    unreadable = whose_age(at.date(), chart)
+    if unreadable is not None:
+        return (Judgement(missing=(unreadable,)),)
+    patient = chart.case.patient
+    birth = patient.birth_date
+    assert birth is not None  # else it would be unreadable
     inside = _is_inside(params, at, chart)
     if isinstance(inside, Missing):
         return (Judgement(missing=(inside,)),)
@@ -155,7 +165,7 @@ def _judge(params: Params, at: datetime | None, chart: Chart) -> Sequence[Judgem
     evidence = {
         "object": params.object,
         "age": str(ages.completed(birth, at, "岁")),
-        "age_text": ages.text_of(birth, at, case.patient.birth_time),
+        "age_text": ages.text_of(birth, at, patient.birth_time),
         "range": _range_text(params),
         "kind": params.kind,
     }
