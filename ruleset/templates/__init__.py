@@ -9,14 +9,21 @@ from ruleset.templates.t05_privilege import Privilege
 from ruleset.templates.t06_sex import SexLimit
 from ruleset.templates.t07_age import Age
 from ruleset.templates.t08_indication import Indication
+from ruleset.templates.t09_program import Program
 from ruleset.templates.t10_herb_payment import HerbPayment
+from ruleset.templates.t11_price import Price
+from ruleset.templates.t12_contraindication import Contraindication
+from ruleset.templates.t13_pregnancy import Pregnancy
+from ruleset.templates.t14_allergy import AllergyTemplate
 from ruleset.templates.t21_interaction import Interaction
 from ruleset.templates.t23_herb_pair import HerbPair
 from ruleset.templates.t24_duplicate import Duplicate
+from ruleset.templates.t26_herb_amount import HerbAmount
 from ruleset.templates.t29_dispensed_days import DispensedDays
 from ruleset.templates.t30_early_refill import EarlyRefill
 from ruleset.templates.t31_course_days import CourseDays
 from ruleset.templates.t32_quantity import Quantity
+from ruleset.templates.t33_amount_cap import AmountCap
 from ruleset.templates.t34_second_line import SecondLine
 from ruleset.templates.t35_exclusive_items import ExclusiveItems
 from ruleset.templates.t37_surgery_discount import SurgeryDiscount
@@ -32,14 +39,21 @@ TEMPLATES: dict[str, Template] = {
         SexLimit(),
         Age(),
         Indication(),
+        Program(),
         HerbPayment(),
+        Price(),
+        Contraindication(),
+        Pregnancy(),
+        AllergyTemplate(),
         Interaction(),
         HerbPair(),
         Duplicate(),
+        HerbAmount(),
         DispensedDays(),
         EarlyRefill(),
         CourseDays(),
         Quantity(),
+        AmountCap(),
         SecondLine(),
         ExclusiveItems(),
         SurgeryDiscount(),

@@ -1,6 +1,7 @@
-"""T23 中药饮片配伍禁忌: two herbs that must not stand in one prescription (十八反 and others), by name."""
+"""T23 中药饮片配伍禁忌: two herbs that must not stand in one prescription (十八反 and others), or a herb in pregnancy."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -11,50 +12,86 @@ from ruleset.template import FALSE, Template, herb_key
 
 
 class Params(msgspec.Struct, frozen=True):
-    """Two herb names; their order has no meaning."""
+    """Two herb names, whose order has no meaning; or one herb and `kind` 妊娠禁忌 or 妊娠慎用.
+
+    `aliases_a`, `aliases_b`: further names of the herb under which it is matched just the same, its processed forms
+    above all (制甘遂, 醋甘遂). Names are compared whole: a processed form that no row names is another herb.
+    """
 
     herb_a: str
-    herb_b: str
+    herb_b: str = ""
+    kind: Literal["", "十八反", "十九畏", "妊娠禁忌", "妊娠慎用"] = ""
+    aliases_a: tuple[str, ...] = ()
+    aliases_b: tuple[str, ...] = ()
+
+
+IN_PREGNANCY = ("妊娠禁忌", "妊娠慎用")
 
 
 class HerbPair(Template):
-    """One result per pair of lines; both lines violate, unless one of them is history: that one is related."""
+    """One result per pair of lines; both lines violate, unless one of them is history: that one is related.
+
+    A herb forbidden in pregnancy is one result per line: TRUE where the patient is pregnant (as stated, else by the
+    diagnoses), UNKNOWN (`pregnancy_status`) for 妊娠禁忌 where nobody says and sex and age allow it; 妊娠慎用 asks nobody.
+    """
 
     id = "T23"
     title = "中药饮片配伍禁忌"
     columns = Params
     row_name = ("herb_a", "herb_b")
-    needs = ("item_kind",)
-    evidence = ("herb_a", "herb_b")
+    needs = ("item_kind", "pregnancy_status")
+    evidence = ("herb_a", "herb_b", "kind")
 
     def keys(self, params: Params) -> Sequence[str]:
-        """Indexed by both names, so that either line leads to the pair."""
-        return (herb_key(params.herb_a), herb_key(params.herb_b))
+        """Indexed by all names, so that either line leads to the pair."""
+        names = (params.herb_a, *params.aliases_a, params.herb_b, *params.aliases_b)
+        return tuple(herb_key(name) for name in names if name)
 
     def problems(self, params: Params) -> Iterator[str]:
-        """A pair has two herbs."""
-        if params.herb_a == params.herb_b:
-            yield f"`{params.herb_a}` is paired with itself"
+        """A pair has two herbs, whatever they are called; in pregnancy there is one."""
+        if params.kind in IN_PREGNANCY:
+            if params.herb_b or params.aliases_b:
+                yield f"`kind` is `{params.kind}`, so the row has one herb, not also `{params.herb_b}`"
+        elif not params.herb_b:
+            yield f"`{params.herb_a}` is paired with nothing: `herb_b` is empty"
+        for name in sorted({params.herb_a, *params.aliases_a} & {params.herb_b, *params.aliases_b}):
+            yield f"`{name}` is paired with itself"
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE for each other line of the prescription that is the other herb of the pair.
 
         Either line leads to the pair, so a pair of current lines is judged from both; the evaluator keeps one.
         """
+        if params.kind in IN_PREGNANCY:
+            return self._in_pregnancy(params, line, chart)
         # The row was found under the line's own herb name, so the partner is the other one.
-        partner_name = params.herb_b if chart.herb_name(line) == params.herb_a else params.herb_a
-        partners = chart.herbs(line).get(partner_name)
-        if partners is None:
+        own = chart.herb_name(line)
+        is_a = own == params.herb_a or own in params.aliases_a
+        partners = (params.herb_b, *params.aliases_b) if is_a else (params.herb_a, *params.aliases_a)
+        herbs = chart.herbs(line)
+        return [
+            self._pair(params, line, other, chart)
+            for name in partners
+            for other in herbs.get(name, ())
+            if other is not line
+        ]
+
+    def _in_pregnancy(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
+        pregnant = chart.pregnant()
+        if pregnant is False or (pregnant is None and params.kind != "妊娠禁忌"):
             return FALSE
-        return [self._pair(params, line, other, chart) for other in partners if other is not line]
+        missing = () if line.item_kind is not None else (_no_kind(line),)
+        if pregnant is None:
+            missing = (*missing, Missing("pregnancy_status"))
+        return (Judgement(evidence={"herb_a": line.name, "herb_b": "", "kind": params.kind}, missing=missing),)
 
     def _pair(self, params: Params, line: Line, other: Line, chart: Chart) -> Judgement:
-        missing = tuple(
-            Missing("item_kind", f"“{herb.name}”没有可识别的目录类别")
-            for herb in (line, other)
-            if herb.item_kind is None
-        )
-        evidence = {"herb_a": params.herb_a, "herb_b": params.herb_b}
+        missing = tuple(_no_kind(herb) for herb in (line, other) if herb.item_kind is None)
+        evidence = {"herb_a": params.herb_a, "herb_b": params.herb_b, "kind": params.kind}
         if chart.is_current(other):
             return Judgement(also_violating=(other,), evidence=evidence, missing=missing)
         return Judgement(related=(other,), evidence=evidence, missing=missing)
+
+
+def _no_kind(line: Line) -> Missing:
+    return Missing("item_kind", f"“{line.name}”没有可识别的目录类别")
