@@ -1,40 +1,66 @@
 """T37 手术折价: a second operation through the same incision is charged at a discount."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
 
 from ruleset.case import Line
 from ruleset.chart import Chart
 from ruleset.outcome import Judgement, Missing
+from ruleset.sums import CENT, plain
 from ruleset.template import FALSE, Template, group_key, item_key
+from ruleset.timeline import order_of
 
 NOT_IN_MESSAGE = Missing("same_incision", "是否同一切口、第二手术的折价比例都不在报文中，请按当地规定核对")
 
 
-class Params(msgspec.Struct, frozen=True):
-    """One operation and the group of operations that may share its incision."""
+class Params(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation's charge, and the group of operations that may share its incision.
+
+    `ratio`: the share (0.5 for half) of its full price that a second operation through one incision may be charged at,
+    as the locality rules; empty: not known here, and the row never violates.
+    """
 
     item_code: str
     item_name: str
     surgery_group: str
+    ratio: Decimal | None = None
 
 
 class SurgeryDiscount(Template):
-    """Never TRUE from a national message: two operations of one group on one day are UNKNOWN."""
+    """Looks at the charges, current and past, of one group at one institution on one calendar day.
+
+    Refunds and self-paid charges are none. With no other charge of the group on the day: FALSE. Whether they share an
+    incision is told by the encounter's operations of that day (by `begin`, else `performed`): all with one `incision_id`,
+    they do; all with different ones, they do not (FALSE); else that is not known. The first operation is the charge with the highest
+    `catalogue_price` (equal: the earlier, then by order id and place); the others are second ones. A second one is TRUE
+    when its `price` is more than `ratio` of its own `catalogue_price`, by a cent or more; the amount at stake is the
+    difference times its quantity.
+
+    UNKNOWN (`same_incision`) where the incision is not known, as in every national message, or the row has no ratio;
+    (`price`, `catalogue_price`) where one of the charges lacks them.
+    """
 
     id = "T37"
     title = "手术折价"
     columns = Params
     row_name = ("item_code", "surgery_group")
-    needs = ("same_incision",)
+    needs = ("same_incision", "price", "catalogue_price")
+    evidence = ("first", "ratio", "charged_ratio")
 
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by item code, and by group to find the group's other operations."""
         return (item_key(params.item_code), group_key(params.surgery_group))
 
+    def problems(self, params: Params) -> Iterator[str]:
+        """A discount leaves something, and not everything."""
+        if params.ratio is not None and not 0 <= params.ratio < 1:
+            yield f"`ratio` is {params.ratio}, expected at least 0 and less than 1"
+
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
-        """UNKNOWN when another operation of the group stands on the same day at the same institution."""
+        """UNKNOWN when another operation of the group stands on the same day, unless incision and ratio are known."""
         assert line.begin is not None  # a line without a time is never judged
         day = line.begin.date()
         since_day = day.toordinal()
@@ -54,4 +80,52 @@ class SurgeryDiscount(Template):
             and not other.is_refund
             and not other.self_pay
         )
-        return (Judgement(related=others, missing=(NOT_IN_MESSAGE,)),) if others else FALSE
+        if not others:
+            return FALSE
+        shared = _one_incision(day, chart)
+        if shared is False:
+            return FALSE
+        if shared is None or params.ratio is None:
+            return (Judgement(related=others, missing=(NOT_IN_MESSAGE,)),)
+        return _charged(params.ratio, line, others)
+
+
+def _one_incision(day: date, chart: Chart) -> bool | None:
+    """Say whether all operations of a day went through one incision; None where nobody says, or only some did."""
+    incisions = [
+        operation.incision_id
+        for operation in chart.case.encounter.operations
+        if (time := operation.begin or operation.performed) is not None and time.date() == day
+    ]
+    if not incisions or "" in incisions:
+        return None
+    distinct = len(set(incisions))
+    if distinct == 1:
+        return True
+    return False if distinct == len(incisions) else None
+
+
+def _charged(ratio: Decimal, line: Line, others: tuple[Line, ...]) -> Sequence[Judgement]:
+    missing: dict[Missing, None] = {}
+    for one in (line, *others):
+        if one.price is None:
+            missing[Missing("price", f"“{one.name}”没有单价")] = None
+        if not one.catalogue_price:
+            missing[Missing("catalogue_price", f"“{one.name}”没有目录价格")] = None
+    if missing:
+        return (Judgement(related=others, missing=tuple(missing)),)
+    first = min((line, *others), key=lambda one: (-(one.catalogue_price or 0), order_of(one)))
+    if first is line:
+        return FALSE
+    assert line.price is not None
+    assert line.catalogue_price is not None
+    over = line.price - line.catalogue_price * ratio
+    if over < CENT:
+        return FALSE
+    evidence = {
+        "first": first.name,
+        "ratio": f"{plain(ratio * 100)}%",
+        "charged_ratio": f"{plain(line.price / line.catalogue_price * 100)}%",
+    }
+    amount = (over * line.quantity).quantize(CENT, ROUND_HALF_UP) if line.quantity is not None else None
+    return (Judgement(related=(first,), evidence=evidence, amount=amount),)
