@@ -1,8 +1,12 @@
 """Site profiles: code maps and quirks as data, inherited, checked when they are read."""
 
+import tomllib
+from datetime import date
+
 import pytest
 
-from server.profile import CodeMap, ProfileError, Profiles
+from ruleset.case import Site
+from server.profile import EXT_CODE_LISTS, SHIPPED, CodeMap, ProfileError, Profiles
 
 
 @pytest.fixture
@@ -80,6 +84,15 @@ def test_of_prefixes_the_longest_wins():
         (f'{BASE}[quirks]\ntrusted_care_mode = "both"\n', "trusted_care_mode"),
         (f'{BASE}[quirks]\nself_pay = [{{ field = "x" }}]\n', "values"),
         (f'{BASE}[transactions]\n"3104" = ["1"]\n', "transactions"),
+        (f"{BASE}insurance_year_begins = [2, 30]\n", "insurance_year_begins is `[2, 30]`"),
+        (f"{BASE}insurance_year_begins = [2, 29]\n", "insurance_year_begins is `[2, 29]`"),
+        (f"{BASE}insurance_year_begins = [7]\n", "insurance_year_begins"),
+        (f'{BASE}complete_feeds = ["rumours"]\n', "complete_feeds"),
+        (f'{BASE}holidays = ["soon"]\n', "holidays"),
+        (f'{BASE}[words.colour]\n"1" = "red"\n', "words"),
+        (f"{BASE}[departments]\n0203 = 3\n", "departments"),
+        (f'{BASE}[codes."labs.kind"]\n"1" = "guess"\n', "codes.labs.kind maps `1` to `guess`"),
+        (f'{BASE}[codes.drord_dr_profttl]\n"1" = "boss"\n', "codes.drord_dr_profttl maps `1` to `boss`"),
         ("time_zone = ", "bad"),
         ('extends = "nowhere"\n', "extends `nowhere`, which is missing"),
         ('extends = "bad"\n', "extends `bad`"),
@@ -91,6 +104,42 @@ def test_what_is_wrong_is_named(profiles, text, named):
         profiles(bad=text)
     assert "bad" in str(caught.value)
     assert named in str(caught.value)
+
+
+def test_what_a_profile_says_of_its_site(profiles):
+    read = profiles(
+        mine=f'{BASE}insurance_year_begins = [7, 1]\ncomplete_feeds = ["approvals"]\nholidays = [2026-10-01]\n'
+    )
+    site = read.select("mine", "").site
+    assert site == Site((7, 1), frozenset({"approvals"}), (date(2026, 10, 1),))
+    assert read.default.site == Site(), "nothing is vouched for that nobody has vouched for"
+
+
+def test_words_and_departments_are_inherited_key_by_key(profiles):
+    read = profiles(
+        parent=f'{BASE}[words.route]\n"A" = "口服"\n[departments]\n"1" = "A03"\n',
+        child='extends = "parent"\n[words.route]\n"B" = "外用"\n[departments]\n"2" = "A04"\n',
+    )
+    child = read.select("child", "")
+    routes = [child.words["route"].get(word) for word in ("A", "B", "po", "口服", "nowhere")]
+    assert routes == ["口服", "外用", "口服", "口服", None]
+    assert [child.departments.get(code) for code in ("1", "2", "A03", "3")] == ["A03", "A04", "A03", None]
+    assert read.default.departments is None
+
+
+def test_every_word_of_the_shipped_routes_is_a_spelling_of_a_standard_one():
+    """None is mapped to what is itself only a spelling of another word."""
+    source = tomllib.loads((SHIPPED / "default.toml").read_text(encoding="utf-8"))["words"]["route"]
+    routes = Profiles("", "default").default.words["route"]
+    assert {routes.get(word) for word in source.values()} == set(source.values())
+    assert {routes.get(spelling) for spelling in source} == set(source.values())
+
+
+def test_a_code_of_our_extension_needs_no_map():
+    codes = Profiles("", "default").default.codes
+    for name, words in EXT_CODE_LISTS.items():
+        assert [codes[name].get(word) for word in words] == list(words)
+    assert codes["gend"].get("male") is None, "a national field has national codes"
 
 
 def test_a_cycle_of_two(profiles):
