@@ -27,6 +27,9 @@ from ruleset.templates.t33_amount_cap import AmountCap
 from ruleset.templates.t34_second_line import SecondLine
 from ruleset.templates.t35_exclusive_items import ExclusiveItems
 from ruleset.templates.t37_surgery_discount import SurgeryDiscount
+from ruleset.templates.t39_frequent_visits import FrequentVisits
+from ruleset.templates.t40_split_stay import SplitStay
+from ruleset.templates.t41_simultaneous import Simultaneous
 
 TEMPLATES: dict[str, Template] = {
     template.id: template
@@ -57,5 +60,8 @@ TEMPLATES: dict[str, Template] = {
         SecondLine(),
         ExclusiveItems(),
         SurgeryDiscount(),
+        FrequentVisits(),
+        SplitStay(),
+        Simultaneous(),
     )
 }
