@@ -15,7 +15,9 @@ from ruleset.templates.t11_price import Price
 from ruleset.templates.t12_contraindication import Contraindication
 from ruleset.templates.t13_pregnancy import Pregnancy
 from ruleset.templates.t14_allergy import AllergyTemplate
+from ruleset.templates.t15_single_dose import SingleDose
 from ruleset.templates.t21_interaction import Interaction
+from ruleset.templates.t22_infusion_group import InfusionGroup
 from ruleset.templates.t23_herb_pair import HerbPair
 from ruleset.templates.t24_duplicate import Duplicate
 from ruleset.templates.t26_herb_amount import HerbAmount
@@ -30,6 +32,8 @@ from ruleset.templates.t37_surgery_discount import SurgeryDiscount
 from ruleset.templates.t39_frequent_visits import FrequentVisits
 from ruleset.templates.t40_split_stay import SplitStay
 from ruleset.templates.t41_simultaneous import Simultaneous
+from ruleset.templates.t42_stay_without_need import StayWithoutNeed
+from ruleset.templates.t43_record_validity import RecordValidity
 
 TEMPLATES: dict[str, Template] = {
     template.id: template
@@ -48,7 +52,9 @@ TEMPLATES: dict[str, Template] = {
         Contraindication(),
         Pregnancy(),
         AllergyTemplate(),
+        SingleDose(),
         Interaction(),
+        InfusionGroup(),
         HerbPair(),
         Duplicate(),
         HerbAmount(),
@@ -63,5 +69,7 @@ TEMPLATES: dict[str, Template] = {
         FrequentVisits(),
         SplitStay(),
         Simultaneous(),
+        StayWithoutNeed(),
+        RecordValidity(),
     )
 }

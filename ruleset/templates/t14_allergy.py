@@ -192,7 +192,9 @@ def _known(chart: Chart, substance: str, code: str, severity: Severity | Literal
     classes = [prefix for one in spelled if _is_atc(one) for prefix in class_prefixes(one)]
     understood = bool(code.strip()) or bool(lists) or any(chart.rows(key) for key in keys)
     names = frozenset(plain(one) for one in spelled)
-    return _Known(_without_ending(substance.strip()) or code, names, frozenset((*lists, *classes)), severity, text, understood)
+    return _Known(
+        _without_ending(substance.strip()) or code, names, frozenset((*lists, *classes)), severity, text, understood
+    )
 
 
 def _without_ending(text: str) -> str:
