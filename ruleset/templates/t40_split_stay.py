@@ -1,0 +1,129 @@
+"""T40 分解住院: a new admission soon after the last discharge."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from ruleset import diagnoses
+from ruleset.case import Visit
+from ruleset.chart import Chart
+from ruleset.outcome import Judgement, Missing
+from ruleset.stays import UNSTATED_DISCHARGE_MAX_DAYS, began, is_of, primary, stays
+from ruleset.template import EVERY_ENCOUNTER, FALSE, Template
+
+ICD_CHARACTERS_MAX = 7
+
+
+class Params(msgspec.Struct, frozen=True, kw_only=True):
+    """How soon after a discharge an admission is suspect.
+
+    `gap_days`: an admission at most so many calendar days after a discharge, the day of discharge included, violates.
+    `institution`: 同一 (the discharge was from the same one) or 任一. `same_diagnosis_characters`: the primary
+    diagnoses agree in so many characters of their ICD codes, dots left out (3: the category); empty: whatever they are.
+    """
+
+    gap_days: int
+    institution: Literal["同一", "任一"] = "同一"
+    same_diagnosis_characters: int | None = None
+
+
+class SplitStay(Template):
+    """Compares the current stay's beginning with the discharges before it; judged once per encounter.
+
+    The current encounter must be inpatient, else FALSE. That a stay was planned (`planned` of the encounter:
+    chemotherapy, staged surgery) is a claim: claimed, the row is FALSE; not claimed, it is not so. Primary is the
+    diagnosis that is marked so, else the first with a code, of either stay.
+
+    TRUE when the gap is at most `gap_days` and the diagnoses agree; of several such discharges the latest is named. UNKNOWN where that would be so if the current care mode
+    (`care_modes`), its beginning (`encounter_begin`), an institution (`facility_id`), a primary diagnosis
+    (`diagnoses`), the past visit's mode, or its discharge (`encounter_end`; only for a stay that began at most 90 days
+    before) were known. A stay that had not ended is not this row's (T41). Absent history is no stay.
+    """
+
+    id = "T40"
+    title = "分解住院"
+    columns = Params
+    row_name = ("institution", "gap_days", "same_diagnosis_characters")
+    needs = ("care_modes", "encounter_begin", "encounter_end", "facility_id", "diagnoses", "visits")
+    evidence = ("gap_days", "max_gap_days", "last_discharge", "last_diagnosis", "diagnosis")
+
+    def keys(self, params: Params) -> Sequence[str]:
+        """Judged once per encounter."""
+        return (EVERY_ENCOUNTER,)
+
+    def problems(self, params: Params) -> Iterator[str]:
+        """Limits are what days and codes can be."""
+        if params.gap_days < 0:
+            yield f"`gap_days` is {params.gap_days}, expected 0 or more"
+        characters = params.same_diagnosis_characters
+        if characters is not None and not 1 <= characters <= ICD_CHARACTERS_MAX:
+            yield f"`same_diagnosis_characters` is {characters}, expected 1 to {ICD_CHARACTERS_MAX}"
+
+    def judge_encounter(self, params: Params, about: object, chart: Chart) -> Sequence[Judgement]:
+        """TRUE for an unplanned admission too soon after a discharge."""
+        encounter = chart.case.encounter
+        inpatient = is_of(encounter.care_modes, ("住院",))
+        if inpatient is False or encounter.planned:
+            return FALSE
+        past = list(stays(chart))
+        if not past:
+            return FALSE
+        begin = began(chart)
+        if begin is None:
+            return (Judgement(missing=(Missing("encounter_begin"),)),)
+        of_current = () if inpatient else (Missing("care_modes"),)
+        best: tuple[datetime, str, Judgement] | None = None
+        doubts: list[Missing] = []
+        for visit, mode in past:
+            missing = list(of_current)
+            if mode == "不明":
+                missing.append(Missing("care_modes", f"{visit.begin or visit.end or '某次'}就诊的就医方式不明"))
+            found = _compare(params, visit, begin, chart, missing)
+            if found is None:
+                continue
+            if found.missing:
+                doubts.extend(found.missing)
+            elif visit.end is not None and (best is None or (visit.end, visit.id) > best[:2]):
+                best = (visit.end, visit.id, found)
+        if best is not None:
+            return (best[2],)
+        return (Judgement(missing=tuple(dict.fromkeys(doubts))),) if doubts else FALSE
+
+
+def _compare(params: Params, visit: Visit, begin: datetime, chart: Chart, missing: list[Missing]) -> Judgement | None:
+    """Return what one past stay says; None where it says nothing."""
+    encounter = chart.case.encounter
+    if visit.end is None:
+        started = visit.begin
+        if started is None or not 0 <= begin.toordinal() - started.toordinal() <= UNSTATED_DISCHARGE_MAX_DAYS:
+            return None
+        missing.append(Missing("encounter_end", f"{started.date()}开始的住院没有出院时间"))
+    gap = begin.toordinal() - visit.end.toordinal() if visit.end is not None else 0
+    if not 0 <= gap <= params.gap_days or (visit.end is not None and visit.end > begin):
+        return None
+    if params.institution == "同一":
+        if not visit.facility_id or not encounter.facility_id:
+            missing.append(Missing("facility_id"))
+        elif visit.facility_id != encounter.facility_id:
+            return None
+    now = primary(encounter.diagnoses)
+    then = primary(visit.diagnoses)
+    characters = params.same_diagnosis_characters
+    if characters is not None:
+        if now is None or then is None:
+            missing.append(Missing("diagnoses", "本次或上次住院没有主要诊断编码"))
+        elif not diagnoses.matches(now.code, (then.code.replace(".", "")[:characters],)):
+            return None
+    if missing:
+        return Judgement(missing=tuple(missing))
+    assert visit.end is not None  # else something is missing
+    evidence = {
+        "gap_days": str(gap),
+        "max_gap_days": str(params.gap_days),
+        "last_discharge": str(visit.end.date()),
+        "last_diagnosis": (then.name or then.code) if then is not None else "",
+        "diagnosis": (now.name or now.code) if now is not None else "",
+    }
+    return Judgement(evidence=evidence)
