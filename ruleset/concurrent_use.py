@@ -5,6 +5,7 @@ For rules about several drugs (interaction, duplication, combination). Days are 
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 
 from ruleset.case import Line
@@ -102,7 +103,21 @@ def is_taken_back(line: Line, chart: Chart) -> bool:
     """Say whether a past line was returned: the quantities of its item in its encounter, refunds included, are 0 or less."""
     if not line.item_code:
         return False
-    lines = chart.lines_in_encounter(line.item_code, line.encounter_id)
-    if not any(other.is_refund for other in lines) or any(other.quantity is None for other in lines):
-        return False
-    return sum(other.quantity for other in lines if other.quantity is not None) <= 0
+    return line.item_code in returned_items(chart.lines_in_encounter(line.item_code, line.encounter_id))
+
+
+def returned_items(lines: Sequence[Line]) -> frozenset[str]:
+    """Return the items (codes, else names) whose refunds among the lines take back all that the others gave.
+
+    An item of which a line states no quantity is not among them.
+    """
+    refunded = {line.item_code or line.name for line in lines if line.is_refund}
+    if not refunded:
+        return frozenset()
+    sums: dict[str, Decimal | None] = dict.fromkeys(refunded, Decimal(0))
+    for line in lines:
+        item = line.item_code or line.name
+        total = sums.get(item)
+        if total is not None:
+            sums[item] = None if line.quantity is None else total + line.quantity
+    return frozenset(item for item, total in sums.items() if total is not None and total <= 0)

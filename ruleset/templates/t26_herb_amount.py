@@ -8,6 +8,7 @@ import msgspec
 
 from ruleset.case import Line
 from ruleset.chart import Chart
+from ruleset.concurrent_use import returned_items
 from ruleset.outcome import Judgement, Missing
 from ruleset.template import FALSE, Template, herb_key, kind_key
 from ruleset.units import convert, dose_of
@@ -121,12 +122,12 @@ def _herbs(params: Params, line: Line, chart: Chart) -> Herbs:
     if known is not None:
         return known
     groups = chart.herbs(line)
-    refunded = {other.item_code or other.name: True for other in chart.prescription(line) if other.is_refund}
+    returned = returned_items(chart.prescription(line))
     sure: list[Line] = []
     perhaps: list[Line] = []
     for lines in groups.values():
         for other in lines:
-            if (other.item_code or other.name) in refunded and _is_returned(other, line, chart):
+            if (other.item_code or other.name) in returned:
                 continue
             if params.kinds and other.item_kind is not None and KIND_OF.get(other.item_kind) not in params.kinds:
                 continue
@@ -137,13 +138,6 @@ def _herbs(params: Params, line: Line, chart: Chart) -> Herbs:
     herbs = Herbs(tuple(sure), tuple(perhaps))
     chart.memo[key] = herbs
     return herbs
-
-
-def _is_returned(herb: Line, line: Line, chart: Chart) -> bool:
-    item = herb.item_code or herb.name
-    same = [other for other in chart.prescription(line) if (other.item_code or other.name) == item]
-    quantities = [other.quantity for other in same if other.quantity is not None]
-    return len(quantities) == len(same) and sum(quantities) <= 0
 
 
 def _grams(line: Line) -> Decimal | Missing:
@@ -165,7 +159,7 @@ def _answer(
     current = tuple(one for one in counted if one is not line and chart.is_current(one))
     past = tuple(one for one in counted if one is not line and not chart.is_current(one))
     actual, limit, unit = values
-    herb = chart.herb_name(line) if params.check in ("单味剂量", "上传量") else ""
+    herb = params.herb if params.check == "单味剂量" else chart.herb_name(line) if params.check == "上传量" else ""
     evidence = {"check": params.check, "herb": herb, "actual": actual, "limit": limit, "unit": unit}
     return Judgement(also_violating=current, related=past, evidence=evidence, missing=missing)
 
