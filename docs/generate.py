@@ -248,28 +248,21 @@ def templates_part() -> str:
 
 def fields_part() -> str:
     """The field table of the national message."""
-    groups = {
-        "Patient": fields.PATIENT,
-        "Patient, `ext`": fields.PATIENT_EXT,
-        "Encounter": fields.ENCOUNTER,
-        "Diagnosis": fields.DIAGNOSIS,
-        "Operation": fields.OPERATION,
-        "Order line": fields.LINE,
-        "Order line, `ext`": fields.LINE_EXT,
-    }
     parts: list[str] = []
-    for title, group in groups.items():
+    for group in fields.ALL_GROUPS:
         rows = [
             (
                 f"`{field.national}`",
                 ", ".join(f"`{name}`" for name in field.names[1:]),
                 f"`{field.fact}`",
-                field.kind,
+                field.kind + (f" `{field.code_list}`" if field.kind in ("code", "flag_code") else ""),
                 one_line(field.meaning),
             )
-            for field in group
+            for field in group.fields
         ]
-        parts.append(f"### {title}\n\n" + table(("national", "other names", "fact", "read as", "meaning"), rows))
+        bare = f"A bare text in the object's place is its `{group.text_states}`.\n\n" if group.text_states else ""
+        header = ("national", "other names", "fact", "read as", "meaning")
+        parts.append(f"### {group.title}\n\n{bare}" + table(header, rows))
     return "\n".join(parts)
 
 
@@ -296,57 +289,50 @@ def metrics_part() -> str:
     return table(("metric", "type", "labels", "meaning"), rows)
 
 
-MEANINGS: Mapping[str, str] = {
-    "message_id": "Identifies the message; the finding ids are made from it among others.",
-    "time": "The message's own time; stands in for the begin of a line that has none.",
-    "triggers": "The moments in the visit at which the HIS asks; the strictest action of them counts.",
-    "patient": "The patient.",
-    "encounter": "The current encounter with the lines being written now.",
-    "history": "Past lines, by encounter.",
-    "care_modes": "The care modes that are possible: one where it is known; several leave some rows unknown.",
-    "internet": "Whether the encounter is an internet consultation; null: not known.",
-    "diagnoses": "Diagnoses of the encounter: `code`, `name`, `primary`, `recorded`.",
-    "operations": "Operations of the encounter: `code`, `name`, `performed`.",
-    "unknown_facts": "Facts that the sender could not tell: `fact`, `value`, `reason`.",
-    "lines": "Order or charge lines.",
-    "local_name": "The hospital's item name; herbs are matched by it where no pair knows the national name.",
+JSON_PLACES: Mapping[str, tuple[str, type[msgspec.Struct]]] = {
+    "Facts": ("The document", document.CheckDocument),
+    "Patient": ("`patient`", document.PatientDocument),
+    "Encounter": ("`encounter`", document.EncounterDocument),
+    "PastEncounter": ("`history[]`", document.PastEncounterDocument),
+    "Line": ("`encounter.lines[]`, `history[].lines[]`", document.LineDocument),
+    "Diagnosis": ("`encounter.diagnoses[]`, `visits[].diagnoses[]`", case.Diagnosis),
+    "Operation": ("`encounter.operations[]`", case.Operation),
+    "Ingredient": ("`ingredients[]` of a line", case.Ingredient),
+    "Allergy": ("`patient.allergies[]`", case.Allergy),
+    "Observation": ("`patient.observations[]`", case.Observation),
+    "DiseaseProgram": ("`patient.programs[]`", case.DiseaseProgram),
+    "Attestation": ("`encounter.attestations[]`", case.Attestation),
+    "Counter": ("`encounter.counters[]`", case.Counter),
+    "Visit": ("`visits[]`", case.Visit),
+    "Practitioner": ("`practitioners[]`", case.Practitioner),
+    "Privilege": ("`practitioners[].privileges[]`", case.Privilege),
+    "UnknownFact": ("`unknown_facts[]`", case.UnknownFact),
 }
-"""What the fields of our JSON mean where neither the field table nor the fact model's own texts say it."""
+"""The messages of facts.proto, where each stands in our own JSON, and its struct. What a field means is said there."""
 
 
 def json_part() -> str:
     """Every field of our own JSON document."""
-    groups = (
-        ("The document", document.CheckDocument, None, ()),
-        ("`patient`", document.PatientDocument, "Patient", (*fields.PATIENT, *fields.PATIENT_EXT)),
-        ("`encounter`", document.EncounterDocument, "Encounter", fields.ENCOUNTER),
-        ("`history[]`", document.PastEncounterDocument, None, fields.ENCOUNTER),
-        ("`encounter.lines[]`, `history[].lines[]`", document.LineDocument, "Line", (*fields.LINE, *fields.LINE_EXT)),
-        ("`encounter.diagnoses[]`", case.Diagnosis, "Diagnosis", fields.DIAGNOSIS),
-        ("`encounter.operations[]`", case.Operation, "Operation", fields.OPERATION),
-    )
+    (file,) = (file for file in proto_files() if file.name.endswith("/facts.proto"))
+    comments = comments_of(file)
     parts: list[str] = []
-    for title, struct, class_name, known in groups:
-        texts = attribute_texts(Path(case.__file__), class_name) if class_name else {}
-        national = {field.fact: field for field in known}
-        # What follows from where a line stands is refused, and so is no field of a document.
-        placed = document.PLACED_FIELDS if struct is document.LineDocument else ()
-        rows = []
-        for field in (field for field in msgspec.structs.fields(struct) if field.name not in placed):
-            twin = national.get(field.name)
-            meaning = MEANINGS.get(field.name) or (twin.meaning if twin else "") or texts.get(field.name, "")
-            shown = field.type if not _is_struct_list(field.type) else list
-            kind = type_text(shown) if shown is not list else "list of objects"
-            if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-                kind = "object"
-            rows.append((f"`{field.name}`", kind, f"`{twin.national}`" if twin else "", one_line(meaning)))
-        parts.append(f"### {title}\n\n" + table(("field", "type", "national", "meaning"), rows))
+    for number, message in enumerate(file.message_type):
+        title, struct = JSON_PLACES[message.name]
+        known = {field.name: field for field in msgspec.structs.fields(struct)}
+        rows = [
+            (f"`{field.name}`", json_type(known[field.name].type), comments[4, number, 2, place])
+            for place, field in enumerate(message.field)
+        ]
+        parts.append(f"### {title}\n\n{comments[4, number]}\n\n" + table(("field", "type", "meaning"), rows))
     return "\n".join(parts)
 
 
-def _is_struct_list(type_: Any) -> bool:
-    arguments = typing.get_args(type_)
-    return bool(arguments) and isinstance(arguments[0], type) and issubclass(arguments[0], msgspec.Struct)
+def json_type(type_: Any) -> str:
+    """Return the type of a field of our own JSON."""
+    options = [option for option in typing.get_args(type_) if option is not type(None)] or [type_]
+    if isinstance(options[0], type) and issubclass(options[0], msgspec.Struct):
+        return "list of objects" if typing.get_origin(type_) is tuple else "object"
+    return "object" if isinstance(type_, type) and issubclass(type_, msgspec.Struct) else type_text(type_)
 
 
 def profile_part() -> str:
@@ -356,10 +342,11 @@ def profile_part() -> str:
         prefix = {profile.Quirks: "quirks.", profile.SelfPayMark: "quirks.self_pay[]."}.get(struct, "")
         for field in msgspec.structs.fields(struct):
             arguments = typing.get_args(field.type)
-            kind = "table" if field.name in ("codes", "transactions", "quirks") else ""
+            kind = "table" if field.name in ("codes", "transactions", "quirks", "words", "departments") else ""
             if not kind and arguments and arguments[0] is profile.SelfPayMark:
                 kind = "list of tables"
             rows.append((f"`{prefix}{field.name}`", kind or type_text(field.type), default_text(field)))
+    rows += [(f"`words.{name}`", "table of text", "") for name in typing.get_args(profile.Vocabulary)]
     lists = table(
         ("code list", "may be mapped to"),
         [
@@ -381,11 +368,16 @@ def proto_files() -> list[descriptor_pb2.FileDescriptorProto]:
         return list(descriptor_pb2.FileDescriptorSet.FromString(target.read_bytes()).file)
 
 
+def comments_of(file: descriptor_pb2.FileDescriptorProto) -> dict[tuple[int, ...], str]:
+    """Return the comments of a .proto by the paths of what they stand before."""
+    return {tuple(place.path): one_line(place.leading_comments) for place in file.source_code_info.location}
+
+
 def grpc_part() -> str:
     """Services, messages and enums, with their comments."""
     parts: list[str] = []
     for file in proto_files():
-        comments = {tuple(place.path): one_line(place.leading_comments) for place in file.source_code_info.location}
+        comments = comments_of(file)
         parts.append(f"## `{file.name}`\n")
         for number, service in enumerate(file.service):
             parts.append(f"### service {service.name}\n\n{comments.get((6, number), '')}\n")
@@ -419,7 +411,9 @@ def field_type(field: descriptor_pb2.FieldDescriptorProto) -> str:
     """Return a field's type as the .proto writes it."""
     name = field.type_name.rpartition(".")[2]
     kind = name or descriptor_pb2.FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
-    return f"repeated {kind}" if field.label == field.LABEL_REPEATED else kind
+    if field.label == field.LABEL_REPEATED:
+        return f"repeated {kind}"
+    return f"optional {kind}" if field.proto3_optional else kind
 
 
 PARTS: Mapping[str, Callable[[], str]] = {

@@ -1,6 +1,6 @@
 """The fact model: what one check knows about a patient, an encounter and its order lines.
 
-Every entrance (our JSON, the national message, later the typed protobuf) builds these structs and nothing else, so
+Every entrance (our JSON, the national message, the typed protobuf) builds these structs and nothing else, so
 a rule reads one model whatever the message looked like. A fact that is not known is `None` (or an empty tuple of
 possibilities), never a guess; why it is unknown stands in `unknown_facts`.
 
