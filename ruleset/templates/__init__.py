@@ -16,10 +16,12 @@ from ruleset.templates.t12_contraindication import Contraindication
 from ruleset.templates.t13_pregnancy import Pregnancy
 from ruleset.templates.t14_allergy import AllergyTemplate
 from ruleset.templates.t15_single_dose import SingleDose
+from ruleset.templates.t16_total_dose import TotalDose
 from ruleset.templates.t21_interaction import Interaction
 from ruleset.templates.t22_infusion_group import InfusionGroup
 from ruleset.templates.t23_herb_pair import HerbPair
 from ruleset.templates.t24_duplicate import Duplicate
+from ruleset.templates.t25_prescription_form import PrescriptionForm
 from ruleset.templates.t26_herb_amount import HerbAmount
 from ruleset.templates.t29_dispensed_days import DispensedDays
 from ruleset.templates.t30_early_refill import EarlyRefill
@@ -53,10 +55,12 @@ TEMPLATES: dict[str, Template] = {
         Pregnancy(),
         AllergyTemplate(),
         SingleDose(),
+        TotalDose(),
         Interaction(),
         InfusionGroup(),
         HerbPair(),
         Duplicate(),
+        PrescriptionForm(),
         HerbAmount(),
         DispensedDays(),
         EarlyRefill(),
