@@ -1,0 +1,92 @@
+"""Every template shows, in cases that a pharmacist can read, each way in which it can come out."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ruleset.national.coverage import coverage, national_rules
+from ruleset.pack.cases import run_tests
+from ruleset.pack.compile import LoadedPack, compile_pack
+from ruleset.pack.file import PackFile
+from ruleset.snapshot import Snapshot
+from ruleset.templates import TEMPLATES
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKS = ROOT / "ruleset" / "packs"
+KINDS = {"violating", "compliant", "unknown", "exempt", "boundary"}
+
+
+@pytest.fixture(scope="module")
+def packs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("packs")
+    loaded = {}
+    for source in sorted(PACKS.iterdir()):
+        compile_pack(source, folder / f"{source.name}.pack")
+        loaded[source.name] = LoadedPack(PackFile(folder / f"{source.name}.pack"))
+    return loaded
+
+
+def kinds_of(packs):
+    """Template id to the kinds of cases in the test files that are named for its rules."""
+    found = {name: set() for name in TEMPLATES}
+    for pack in packs.values():
+        for rule in pack.rules:
+            cases = pack.file.manifest.tests.get(f"tests/{rule.id}.toml", {}).get("case", ())
+            found[rule.template.id] |= {case["kind"] for case in cases}
+    return found
+
+
+def test_every_pack_passes_its_own_tests(packs):
+    for pack in packs.values():
+        outcome = run_tests(pack.file.manifest.tests, Snapshot([pack]))
+        assert outcome.is_good, [str(failure) for failure in outcome.failures]
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES))
+def test_every_template_has_cases_of_each_kind(packs, template):
+    assert kinds_of(packs)[template] >= KINDS
+
+
+def test_every_template_of_the_table_is_there_or_said_to_be_batch_only():
+    wanted = {f"T{number:02}" for number in range(1, 46)}
+    assert wanted - TEMPLATES.keys() == {"T44"}, (
+        "T44 adds up months of a whole hospital: see docs/reference/templates.md"
+    )
+
+
+def test_75_of_the_88_are_decidable_13_are_batch_with_a_reason_and_none_is_silent(packs):
+    covered = coverage([packs["nhsa"], packs["demo"]])
+    assert len(covered) == 88
+    batch = [one for one in covered if one.rule.decided_by == "batch"]
+    assert len(batch) == 13
+    assert all(one.rule.batch_reason for one in batch)
+    assert [one.rule.name for one in covered if one.is_silent] == []
+    assert sum(one.is_decided for one in covered if one.rule.decided_by != "batch") == 75
+
+
+def test_every_rule_has_rows_of_its_own_or_demonstration_rows_that_say_so(packs):
+    for one in coverage([packs["nhsa"], packs["demo"]]):
+        if one.rule.decided_by == "batch":
+            continue
+        assert one.rows or one.demonstration_rows >= 2, one.rule.name
+    for record in packs["demo"].file.all_rows():
+        texts = " ".join(str(cell) for cell in record.cells)
+        assert re.search("DEMO|演示", texts) or "DEMO" in record.id or "演示" in record.id, record.id
+
+
+@pytest.mark.shared
+def test_the_list_is_the_national_list():
+    import csv
+
+    path = ROOT.parent / "shared" / "data" / "nhsa" / "rules_88.tsv"
+    if not path.is_file():
+        pytest.skip("needs the reference data beside the checkout")
+    with path.open(encoding="utf-8", newline="") as file:
+        theirs = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    ours = national_rules()
+    assert [(str(rule.number), rule.name) for rule in ours] == [(row["seq"], row["name"]) for row in theirs]
+    for rule, row in zip(ours, theirs, strict=True):
+        code = row["gz_code_v1"]
+        assert rule.official_code == (code if code not in ("", "-") else f"NHSA2025-{rule.number}")
+        assert (rule.decided_by == "batch") == (row["from_3101_alone"] == "B")
