@@ -1,0 +1,204 @@
+"""T25 处方形式与种类数: what a prescription as a whole must look like."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from ruleset.case import Line
+from ruleset.chart import Chart
+from ruleset.concurrent_use import returned_items
+from ruleset.outcome import Judgement, Missing
+from ruleset.template import EVERY_PRESCRIPTION, FALSE, Template
+
+NEWBORN_MAX_DAYS = 28
+"""A newborn is 0 to 28 days old (新生儿期)."""
+HERBS = ("herb_piece", "herb_granule")
+
+
+class Params(msgspec.Struct, frozen=True):
+    """One check of a prescription.
+
+    种类数: at most `max_kinds` different drugs (western and Chinese patent medicines, by item code; herbs do not
+    count). 饮片单列: herb pieces and granules do not share a prescription with drugs. 单列: drugs of `separate_class` (a
+    class or list: 中药注射剂) do not share a prescription with other drugs. Lines of `not_counted` (classes, lists: 溶媒)
+    are no drugs for these three.
+    诊断缺失: the encounter has a diagnosis. 新生儿体重: the weight of a patient not older than `max_age_days` days on the
+    prescription's day is stated.
+    """
+
+    check: Literal["种类数", "饮片单列", "单列", "诊断缺失", "新生儿体重"]
+    max_kinds: int | None = None
+    separate_class: str = ""
+    not_counted: tuple[str, ...] = ()
+    max_age_days: int = NEWBORN_MAX_DAYS
+
+
+class Contents(NamedTuple):
+    """The drugs and herbs of a prescription; `perhaps` are lines of an unknown catalogue."""
+
+    drugs: tuple[Line, ...]
+    herbs: tuple[Line, ...]
+    perhaps: tuple[Line, ...]
+
+
+class PrescriptionForm(Template):
+    """Judges each prescription once; all of its current lines violate together, committed ones are related.
+
+    A prescription is the lines of one encounter and prescription number, committed ones among them, without refunds
+    and without what refunds of the prescription take back wholly. One without any drug or herb is not judged. Self-pay
+    lines count.
+
+    UNKNOWN: `prescription_id` where 种类数, 饮片单列 or 单列 would be violated by lines without a prescription number, which
+    may be of several prescriptions; `item_kind` where they would be only with lines of an unknown catalogue;
+    `diagnoses` and `weight_kg` where they are absent and the site does not vouch that its feed of diagnoses
+    (observations, for the weight) is complete: with a complete feed their absence is the violation; `birth_date` for
+    新生儿体重 without a date of birth.
+    """
+
+    id = "T25"
+    title = "处方形式与种类数"
+    columns = Params
+    row_name = ("check", "separate_class")
+    needs = ("prescription_id", "item_kind", "diagnoses", "weight_kg", "birth_date")
+    evidence = ("check", "problem", "count", "max_kinds")
+
+    def keys(self, params: Params) -> Sequence[str]:
+        """Judged once for every prescription."""
+        return (EVERY_PRESCRIPTION,)
+
+    def problems(self, params: Params) -> Iterator[str]:
+        """A check has its own columns."""
+        if (params.max_kinds is not None and params.max_kinds > 0) != (params.check == "种类数"):
+            yield f"`max_kinds` (1 or more) belongs to `种类数`, here `{params.check}`"
+        if bool(params.separate_class) != (params.check == "单列"):
+            yield f"`separate_class` belongs to `单列`, here `{params.check}`"
+        if params.max_age_days < 0:
+            yield f"`max_age_days` is {params.max_age_days}, expected 0 or more"
+
+    def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
+        """Judge the prescription whose first line this is."""
+        contents = _contents(params, line, chart)
+        if not (contents.drugs or contents.herbs or contents.perhaps):
+            return FALSE
+        if params.check == "诊断缺失":
+            return _diagnosis(line, chart)
+        if params.check == "新生儿体重":
+            return _weight(params, line, chart)
+        counted, count, missing = _CONTENT_CHECKS[params.check](params, contents, chart)
+        if not counted:
+            return FALSE
+        if not line.prescription_id:
+            missing = (*missing, Missing("prescription_id", "没有处方号，无法确定是否同一张处方"))
+        return (_answer(line, chart, params.check, _problem(params, counted, count), missing, count, params.max_kinds),)
+
+
+def _contents(params: Params, line: Line, chart: Chart) -> Contents:
+    lines = chart.prescription(line)
+    returned = returned_items(lines)
+    kept = [
+        other
+        for other in lines
+        if not other.is_refund
+        and (other.item_code or other.name) not in returned
+        and not any(chart.is_in(other, name) for name in params.not_counted)
+    ]
+    return Contents(
+        tuple(other for other in kept if other.item_kind == "drug"),
+        tuple(other for other in kept if other.item_kind in HERBS),
+        tuple(other for other in kept if other.item_kind is None),
+    )
+
+
+Counted = tuple[Sequence[Line], int, tuple[Missing, ...]]
+"""The lines that break a check (none: it is kept), how many drugs they are, and what is missing to be sure."""
+KEPT: Counted = ((), 0, ())
+
+
+def _kinds(params: Params, contents: Contents, chart: Chart) -> Counted:  # noqa: ARG001 - as the other checks
+    assert params.max_kinds is not None  # `problems` refuses a row without
+    sure = {line.item_code or line.name for line in contents.drugs}
+    every = sure | {line.item_code or line.name for line in contents.perhaps}
+    if len(sure) > params.max_kinds:
+        return contents.drugs, len(sure), ()
+    if len(every) > params.max_kinds:
+        return (*contents.drugs, *contents.perhaps), len(every), _no_kind(contents.perhaps)
+    return KEPT
+
+
+def _herbs_apart(params: Params, contents: Contents, chart: Chart) -> Counted:  # noqa: ARG001 - as the other checks
+    if not contents.herbs:
+        return KEPT  # a line of an unknown catalogue beside drugs alone is taken for one of them
+    if contents.drugs:
+        return (*contents.herbs, *contents.drugs), len(contents.drugs), ()
+    if contents.perhaps:
+        return (*contents.herbs, *contents.perhaps), len(contents.perhaps), _no_kind(contents.perhaps)
+    return KEPT
+
+
+def _class_apart(params: Params, contents: Contents, chart: Chart) -> Counted:
+    every = (*contents.drugs, *contents.perhaps)
+    apart = [line for line in every if chart.is_in(line, params.separate_class)]
+    others = [line for line in contents.drugs if line not in apart]
+    if not apart:
+        return KEPT
+    if others:
+        return (*apart, *others), len(others), ()
+    doubtful = [line for line in contents.perhaps if line not in apart]
+    return ((*apart, *doubtful), len(doubtful), _no_kind(doubtful)) if doubtful else KEPT
+
+
+_CONTENT_CHECKS = {"种类数": _kinds, "饮片单列": _herbs_apart, "单列": _class_apart}
+
+
+def _no_kind(lines: Sequence[Line]) -> tuple[Missing, ...]:
+    missing = {Missing("item_kind", f"“{line.name}”没有可识别的目录类别") for line in lines}
+    return tuple(sorted(missing, key=lambda one: one.detail))
+
+
+def _problem(params: Params, counted: Sequence[Line], count: int) -> str:
+    if params.check == "种类数":
+        return f"有{count}种药品，每张处方不超过{params.max_kinds}种"
+    names = "、".join(sorted({f"“{line.name}”" for line in counted}))
+    what = "中药饮片" if params.check == "饮片单列" else f"“{params.separate_class}”"
+    return f"{what}应单独开具处方，同一处方中有{names}"
+
+
+def _diagnosis(line: Line, chart: Chart) -> Sequence[Judgement]:
+    if any(diagnosis.code or diagnosis.name for diagnosis in chart.case.encounter.diagnoses):
+        return FALSE
+    missing = () if chart.is_complete("diagnoses") else (Missing("diagnoses", "处方没有临床诊断"),)
+    return (_answer(line, chart, "诊断缺失", "没有临床诊断", missing),)
+
+
+def _weight(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
+    patient = chart.case.patient
+    if patient.weight_kg is not None:
+        return FALSE
+    assert line.begin is not None  # a line without a time is never judged
+    if patient.birth_date is None:
+        return (_answer(line, chart, params.check, "", (Missing("birth_date"),)),)
+    days = line.begin.toordinal() - patient.birth_date.toordinal()
+    if days < 0:
+        missing = Missing("birth_date", f"出生日期 {patient.birth_date} 晚于医嘱日期")
+        return (_answer(line, chart, params.check, "", (missing,)),)
+    if days > params.max_age_days:
+        return FALSE
+    known = () if chart.is_complete("observations") else (Missing("weight_kg", f"患者日龄{days}天，没有体重"),)
+    return (_answer(line, chart, params.check, f"患者日龄{days}天，没有注明体重", known),)
+
+
+def _answer(
+    line: Line,
+    chart: Chart,
+    check: str,
+    problem: str,
+    missing: tuple[Missing, ...],
+    count: int = 0,
+    max_kinds: int | None = None,
+) -> Judgement:
+    others = [other for other in chart.prescription(line) if other is not line and not other.is_refund]
+    current = tuple(other for other in others if chart.is_current(other))
+    past = tuple(other for other in others if not chart.is_current(other))
+    evidence = {"check": check, "problem": problem, "count": str(count), "max_kinds": str(max_kinds or "")}
+    return Judgement(also_violating=current, related=past, evidence=evidence, missing=missing)
