@@ -12,7 +12,7 @@ from ruleset.pack.diagnostics import Diagnostic, PackError
 
 SHOWN_PER_KIND = 10
 """Lines of each kind that are shown without `--full`."""
-SIGNS = {"added": "+", "expanded": "+", "ended": "-", "completed": "~", "dropped": "-"}
+SIGNS = {"added": "+", "expanded": "+", "raw": "?", "ended": "-", "completed": "~", "dropped": "-"}
 
 
 def add_to(verbs: Any) -> None:
@@ -23,6 +23,9 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--published", metavar="DATE", type=_day, help="day of publication, where the sheets lack it")
     verb.add_argument(
         "--revision", action="store_true", help="the sheets replace all that their rules published before"
+    )
+    verb.add_argument(
+        "--raw-hints", action="store_true", help="switch raw rows on at once, as hints; else they wait for a person"
     )
     verb.add_argument("--dry-run", action="store_true", help="print the diff only, write nothing")
     verb.add_argument(
@@ -43,7 +46,11 @@ def _import(options: argparse.Namespace) -> int:
 
     try:
         plan: Plan = plan_import(
-            map(Path, options.paths), Path(options.into), options.published, is_revision=options.revision
+            map(Path, options.paths),
+            Path(options.into),
+            options.published,
+            is_revision=options.revision,
+            raw_reminds=options.raw_hints,
         )
     except PackError as error:
         print(error, file=sys.stderr)
@@ -90,7 +97,7 @@ def _report(plan: Any, shown: int | None) -> Iterator[str]:
         ("footnotes, not rows", remarks.footnotes),
         ("NOT UNDERSTOOD, not imported", remarks.not_understood),
         ("decisions to look at", remarks.notes),
-        ("texts not read to the end: the rest is a raw row, a hint", remarks.raw.values()),
+        ("texts not read to the end: the rest is a raw row", remarks.raw.values()),
     ):
         yield from _section(title, list(diagnostics), shown)
 

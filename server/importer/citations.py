@@ -17,15 +17,15 @@ BARE_KEY_LINE = re.compile(r"^published[ \t]*=.*$", re.MULTILINE)
 def with_citation(text: str, day: date, batch: str) -> str | None:
     """Return a rule's TOML with a citation of the publication of `day`; the same text where it has one.
 
-    None where the file does not keep its citations as `[[citations]]` tables, the first with a date: then a person
-    must write it.
+    None where the file does not keep its citations as `[[citations]]` tables, each but the first with a date: then a
+    person must write it. A first one without a date is older than any publication.
     """
     citations: list[dict[str, Any]] = tomllib.loads(text).get("citations", [])
     starts = [_start(citation) for citation in citations]
     headers = [match.start() for match in HEADER.finditer(text)]
-    if len(headers) != len(citations) or not citations or None in starts:
+    if len(headers) != len(citations) or not citations or None in starts[1:]:
         return None
-    known = [start for start in starts if start is not None]
+    known = [start or date.min for start in starts]
     if day in known:
         return text
     place = sum(start < day for start in known)

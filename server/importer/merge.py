@@ -28,7 +28,9 @@ from server.importer.tables import (
 NAMES = frozenset({"item_name", "main_name", "sub_name", "row_ref", "item_codes"})
 """Columns that are no parameters: a row that differs only in them says the same."""
 
-What = Literal["added", "expanded", "ended", "completed", "dropped"]
+What = Literal["added", "expanded", "raw", "ended", "completed", "dropped"]
+"""added: published. expanded: said with certainty by the text of another rule's row. raw: the rest of a text. completed:
+gained the text that it rests on. dropped: expanded once, published now."""
 
 
 class Change(NamedTuple):
@@ -45,7 +47,9 @@ class Change(NamedTuple):
 class RuleRows:
     """The rows of one rule of the pack, found by what they say and by the items that they speak of."""
 
-    def __init__(self, rule_id: str, rule: RuleSource, file: RowFile) -> None:
+    def __init__(self, rule_id: str, rule: RuleSource, file: RowFile, *, raw_reminds: bool = False) -> None:
+        self.raw_reminds = raw_reminds
+        """Whether the rest of a text reminds at once (a hint), or waits, switched off, for a person to look at it."""
         self.rule_id = rule_id
         self.rule = rule
         self.file = file
@@ -90,6 +94,10 @@ class RuleRows:
         cells[VALID_FROM] = published.day.isoformat()
         cells[VALID_TO] = until.isoformat() if until is not None else ""
         cells |= dict(zip(BASIS_COLUMNS, _basis(published), strict=True))
+        if published.is_raw and self.rule.curation != "raw":
+            cells["curation"] = "raw"
+        if published.is_raw and published.is_expanded and not self.raw_reminds:
+            cells["mode"] = "off"
         if supersedes:
             cells["supersedes"] = LIST_SEPARATOR.join(self.id_of(row) for row in supersedes)
         row = PackRow(cells)
@@ -294,7 +302,7 @@ class _Merger:
         if "item_codes" in cells:
             cells["item_codes"] = LIST_SEPARATOR.join(left)
         added = rule.add(published._replace(cells=cells))
-        self._tell(rule, published.day, "expanded", added, _detail(cells, added))
+        self._tell(rule, published.day, "raw" if published.is_raw else "expanded", added, _detail(cells, added))
 
     def _is_spoken_of(self, rule: RuleRows, published: PublishedRow, code: str) -> bool:
         for row in rule.about((code,)):

@@ -22,6 +22,8 @@ from server.importer.sheets import Contents, Remarks, iso_day, read_contents
 from server.importer.tables import RowFile, codes_of
 from server.importer.workbook import ImportRefusedError, find_files, read_workbook
 
+NEW = ("added", "expanded", "raw")
+
 
 class Plan(NamedTuple):
     """What an import would do."""
@@ -47,18 +49,26 @@ class Plan(NamedTuple):
             part.replace(target)
 
 
-def plan_import(paths: Iterable[Path], root: Path, day: date | None = None, *, is_revision: bool = False) -> Plan:
+def plan_import(
+    paths: Iterable[Path],
+    root: Path,
+    day: date | None = None,
+    *,
+    is_revision: bool = False,
+    raw_reminds: bool = False,
+) -> Plan:
     """Return what importing the sheets into the pack in directory `root` would do.
 
     `day` is the day of publication of all the sheets, where they do not carry it; `is_revision` says of all of them
-    that they take the place of what their rules published before. Raises ImportRefusedError, and PackError where the
+    that they take the place of what their rules published before; `raw_reminds` switches on at once the rows that
+    stand for text which was not read with certainty. Raises ImportRefusedError, and PackError where the
     pack cannot be read.
     """
     source = read_source(root)
     remarks = Remarks()
     rows = _published_rows(paths, RuleFinder(source.rules), day, is_revision=is_revision, remarks=remarks)
     rules = {
-        rule_id: RuleRows(rule_id, rule, RowFile(root, rule_id, source.tables.get(rule_id)))
+        rule_id: RuleRows(rule_id, rule, RowFile(root, rule_id, source.tables.get(rule_id)), raw_reminds=raw_reminds)
         for rule_id, rule in source.rules.items()
         if rule_id in source.tables or any(row.rule_id == rule_id for row in rows)
     }
@@ -184,7 +194,7 @@ def _problems(source: PackSource) -> set[Diagnostic]:
 
 def _citations(root: Path, changes: Iterable[Change], remarks: Remarks, *, is_revision: bool) -> dict[str, bytes]:
     """Return the rule files that do not yet cite a publication of which they have new rows, with its citation."""
-    days = dict.fromkeys((change.rule_id, change.day) for change in changes if change.what in ("added", "expanded"))
+    days = dict.fromkeys((change.rule_id, change.day) for change in changes if change.what in NEW)
     texts: dict[str, str] = {}
     for rule_id, day in days:
         name = f"rules/{rule_id}.toml"

@@ -21,6 +21,7 @@ SERVICE_SEX = "医疗服务项目区分性别使用"
 DRUG_CHILD_ONLY = "药品儿童专用"
 DRUG_CHILD_LIMITED = "药品限儿童使用"
 SERVICE_CHILD_ONLY = "医疗服务项目儿童专用"
+CHILD_LIMITED = (DRUG_CHILD_LIMITED, "医疗服务项目限儿童使用", "耗材限儿童使用")
 SURGERY_DISCOUNT = "手术项目未按规定折价收费"
 DRUG_WORK_INJURY = "药品限工伤保险"
 DRUG_MATERNITY = "药品限生育保险"
@@ -45,6 +46,8 @@ TEMPLATES_OF: Mapping[str, tuple[str, ...]] = {
     DRUG_CHILD_ONLY: ("T07",),
     DRUG_CHILD_LIMITED: ("T07",),
     SERVICE_CHILD_ONLY: ("T07",),
+    "医疗服务项目限儿童使用": ("T07",),
+    "耗材限儿童使用": ("T07",),
     SURGERY_DISCOUNT: ("T37",),
     DRUG_WORK_INJURY: ("T01",),
     DRUG_MATERNITY: ("T01",),
@@ -72,7 +75,11 @@ its rows: the first that the pack has a rule of, and whose parameters the row st
 
 KINDS: Mapping[str, Mapping[ItemClass, tuple[str, ...]]] = {
     "限定性别对象": {"drug": (DRUG_SEX,), "service": (SERVICE_SEX,), "supply": ("医用耗材与性别不符",)},
-    "限定年龄对象": {"drug": (DRUG_CHILD_LIMITED, DRUG_CHILD_ONLY), "service": (SERVICE_CHILD_ONLY,)},
+    "限定年龄对象": {
+        "drug": (DRUG_CHILD_LIMITED, DRUG_CHILD_ONLY),
+        "service": (SERVICE_CHILD_ONLY,),
+        "supply": ("耗材限儿童使用",),
+    },
     "限定保险类型": {
         "drug": (DRUG_WORK_INJURY, DRUG_MATERNITY),
         "service": ("医疗服务项目限工伤保险", "医疗服务项目限生育保险"),
@@ -110,7 +117,7 @@ ROLE_WORDS: Mapping[str, tuple[str, ...]] = {
         "规则依据",
     ),
     "kind": ("限定类型",),
-    "value": ("限定对象", "限定值域", "限定性别", "限定年龄", "限定值"),
+    "value": ("限定对象", "限定值域", "限定性别", "限定年龄"),
     "main_name": ("主项名称", "主项目名称"),
     "main_code": ("主项编码", "主项代码", "主项目编码", "主项目代码"),
     "sub_name": ("从项名称", "从项目名称", "次项名称", "次项目名称"),

@@ -11,11 +11,12 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Literal, NamedTuple
 
+from ruleset.pack.diagnostics import Diagnostic
 from ruleset.pack.source import RuleSource
 from server.importer import published
 from server.importer.sheets import CLASS_OF_TITLE, Entry, Remarks
 from server.importer.texts import Limits, is_limit, read_text
-from server.importer.workbook import Place
+from server.importer.workbook import ImportRefusedError, Place
 
 DAYS_PER_MONTH = 30
 """A published course of 12个月 is 360 days in the starter data (batch 6)."""
@@ -36,6 +37,8 @@ class PublishedRow(NamedTuple):
     text: str
     is_expanded: bool = False
     """Read out of the text of another rule's row; yields to what that rule's own sheets publish."""
+    is_raw: bool = False
+    """Stands for text that was not read with certainty."""
     change: Change = ""
     is_revision: bool = False
     """Of a sheet that takes the place of all that its rules published before."""
@@ -50,12 +53,39 @@ class RuleFinder:
 
     def __init__(self, rules: Mapping[str, RuleSource]) -> None:
         self._rules = rules
+        self._found: dict[str, list[tuple[str, RuleSource]]] = {}
 
     def find(self, title: str) -> list[tuple[str, RuleSource]]:
-        """Return the pack's rules for a published one, the best first; empty where it has none."""
-        templates = published.TEMPLATES_OF[title]
-        found = [item for item in self._rules.items() if item[1].title == title and item[1].template in templates]
-        return sorted(found, key=lambda item: (templates.index(item[1].template), item[0]))
+        """Return the pack's rules for a published one, the best first, one of each template; empty where it has none.
+
+        Where several rules bear the title, those that only remind take what is published as text; what is published
+        with its parameters goes to the others. Raises ImportRefusedError where that leaves more than one.
+        """
+        if title not in self._found:
+            self._found[title] = [
+                self._only(title, template)
+                for template in published.TEMPLATES_OF.get(title, ())
+                if any(self._is_of(rule, title, template) for rule in self._rules.values())
+            ]
+        return self._found[title]
+
+    @staticmethod
+    def _is_of(rule: RuleSource, title: str, template: str) -> bool:
+        return rule.title == title and rule.template == template
+
+    def _only(self, title: str, template: str) -> tuple[str, RuleSource]:
+        found = [item for item in self._rules.items() if self._is_of(item[1], title, template)]
+        is_text = template in WHOLE_TEXT_TEMPLATES
+        fitting = [item for item in found if (item[1].action == "HINT") == is_text] or found
+        if len(fitting) > 1:
+            names = ", ".join(sorted(rule_id for rule_id, _ in fitting))
+            message = f"rules {names} all bear the title `{title}`: it is not clear which takes the sheet's rows"
+            raise ImportRefusedError([Diagnostic("rules", 1, 1, message)])
+        return fitting[0]
+
+
+WHOLE_TEXT_TEMPLATES = ("T08", "T34")
+"""Their rows stand for a whole text: what is left over of it needs no other row."""
 
 
 def basis_id_of(names: str, text: str) -> str:
@@ -78,11 +108,20 @@ def rows_of(
     change: Change = entry.change if entry.change in ("add", "replace", "end") else ""  # type: ignore[assignment]
     for one in cells:
         yield PublishedRow(
-            rule_id, one, day, entry.place, basis_id, entry.text, change=change, is_revision=is_revision and not change
+            rule_id,
+            one,
+            day,
+            entry.place,
+            basis_id,
+            entry.text,
+            is_raw="item_codes" in one,
+            change=change,
+            is_revision=is_revision and not change,
         )
     if change != "end" and entry.text and is_limit(entry.text) and not entry.main_code:
         for rule_id, one in _expanded(entry, template, basis_id, finder, remarks):
-            yield PublishedRow(rule_id, one, day, entry.place, basis_id, entry.text, is_expanded=True)
+            is_raw = "item_codes" in one
+            yield PublishedRow(rule_id, one, day, entry.place, basis_id, entry.text, is_expanded=True, is_raw=is_raw)
 
 
 def _own_cells(
@@ -198,7 +237,7 @@ CHILDREN = ("儿童", "婴幼儿", "新生儿")
 
 
 def _age(entry: Entry, chooser: _Chooser) -> Parameters:
-    if entry.title == published.DRUG_CHILD_LIMITED:
+    if entry.title in published.CHILD_LIMITED:
         limits = chooser.limits
         if entry.value not in CHILDREN and not limits.children:
             raise NotReadError(f"neither `{entry.value}` nor the text limits `{entry.name}` to children")
@@ -346,10 +385,6 @@ def _expanded(
         return
     remarks.raw.setdefault(basis_id, entry.place.problem(f"{entry.name}: {reading.remainder}"))
     yield rules[0][0], _text_row(entry, basis_id)
-
-
-WHOLE_TEXT_TEMPLATES = ("T08", "T34")
-"""Their rows stand for a whole text: what is left over of it needs no other row."""
 
 
 def _is_drug(title: str) -> bool:

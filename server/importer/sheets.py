@@ -20,6 +20,7 @@ LIST_MARKS = re.compile(r"[\s,，、;；|]+")
 DAY = re.compile(r"(\d{4})[-年/.](\d{1,2})[-月/.](\d{1,2})日?")
 CLASS_OF_TITLE = {"药品": "drug", "超互联网": "drug", "医疗服务": "service", "手术": "service"} | {
     "医用耗材": "supply",
+    "耗材": "supply",
     "中药饮片": "herb",
 }
 """How the name of a rule begins, and what its items are."""

@@ -23,7 +23,7 @@ FILES_MAX = 200
 """Files of one import."""
 FILE_MAX_BYTES = 64 * MEBIBYTE
 """One spreadsheet file as it lies on the disk."""
-UNPACKED_MAX_BYTES = 512 * MEBIBYTE
+UNPACKED_MAX_BYTES = 256 * MEBIBYTE
 """What one spreadsheet file unpacks to; a workbook is a ZIP archive."""
 SHEET_CELLS_MAX = 4_000_000
 """Cells of one sheet: its last row times its last column; and the cells of its merged blocks."""
