@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -42,7 +43,7 @@ def read_own(document: Any, profile: Profile) -> Case:
         case = read_document(document, profile.site)
     except DocumentError as error:
         raise _refusal(document, str(error)) from error
-    _require_bounds(case, "", None)
+    _require_bounds(case, "")
     return _in_standard_words(case, profile)
 
 
@@ -61,30 +62,23 @@ def _refusal(document: Any, text: str) -> EntranceError:
     return EntranceError(path or "document", value if isinstance(value, (str, int, float, bool)) else None, problem)
 
 
-def _require_bounds(value: Any, path: str, kind: Kind | None) -> None:
-    """Raise EntranceError for a list, text, number or time beyond its bound, wherever it stands in a struct.
-
-    `kind` is how the field table reads the fact, where it bounds a number.
-    """
-    if isinstance(value, msgspec.Struct):
-        struct = type(value)
-        for name in value.__struct_fields__:
-            fact = getattr(value, name)
-            if fact is not None and fact not in _UNSTATED:
-                _require_bounds(fact, _path(value, path, name), _BOUNDED.get((struct, name)))
-    elif isinstance(value, tuple):
-        most = ENTRIES_MAX.get(path, limits.LIST_ENTRIES_MAX)
-        if len(value) > most:
-            raise EntranceError(path, None, f"{len(value)} entries, at most {most}")
-        for number, item in enumerate(value):
-            _require_bounds(item, f"{path}[{number}]", kind)
-    else:
-        problem = _problem(value, kind)
-        if problem:
-            raise EntranceError(path, value, problem)
-
-
-_UNSTATED: tuple[Any, ...] = ("", ())
+def _require_bounds(struct: msgspec.Struct, path: str) -> None:
+    """Raise EntranceError for a list, text, number or time beyond its bound, wherever it stands in a struct."""
+    for name, kind in _facts_of(type(struct)):
+        fact = getattr(struct, name)
+        if fact is None or (kind is None and not fact):
+            continue
+        if fact.__class__ is str and len(fact) <= limits.TEXT_MAX_CHARACTERS and fact.isprintable():
+            continue
+        place = _path(struct, path, name)
+        if fact.__class__ is not tuple:
+            _require_bound(fact, place, kind)
+            continue
+        most = ENTRIES_MAX.get(place, limits.LIST_ENTRIES_MAX)
+        if len(fact) > most:
+            raise EntranceError(place, None, f"{len(fact)} entries, at most {most}")
+        for number, item in enumerate(fact):
+            _require_bound(item, f"{place}[{number}]", kind)
 
 
 def _path(holder: msgspec.Struct, path: str, name: str) -> str:
@@ -94,23 +88,36 @@ def _path(holder: msgspec.Struct, path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _problem(value: Any, kind: Kind | None) -> str:
-    """Say what is wrong with a text, number or time of the document; "" for a good one."""
+def _require_bound(value: Any, path: str, kind: Kind | None) -> None:
+    """Raise EntranceError for one text, number or time beyond its bound, or anything in a struct.
+
+    `kind` is how the field table reads the fact, where it bounds a number.
+    """
+    if isinstance(value, msgspec.Struct):
+        _require_bounds(value, path)
+        return
     try:
         if isinstance(value, str):
             values.text(value)
         elif isinstance(value, date):
-            if not values.YEAR_MIN <= value.year <= values.YEAR_MAX:
-                return f"expected a year from {values.YEAR_MIN} to {values.YEAR_MAX}"
+            _require_year(value)
         elif kind is not None:
-            # What a lenient message means by 0 is "nothing"; here it is said by leaving the field out.
-            if not getattr(values, kind)(value):
-                return "expected more than 0"
+            _require_more_than_nothing(value, kind)
         elif isinstance(value, Decimal):
             values.number(value)
     except values.BadValueError as error:
-        return str(error)
-    return ""
+        raise EntranceError(path, value, str(error)) from error
+
+
+def _require_year(moment: date) -> None:
+    if not values.YEAR_MIN <= moment.year <= values.YEAR_MAX:
+        raise values.BadValueError(f"expected a year from {values.YEAR_MIN} to {values.YEAR_MAX}")
+
+
+def _require_more_than_nothing(value: Any, kind: Kind) -> None:
+    # What a lenient message means by 0 is "nothing"; here it is said by leaving the field out.
+    if not getattr(values, kind)(value):
+        raise values.BadValueError("expected more than 0")
 
 
 _BOUNDS: Mapping[Kind, Kind] = {
@@ -126,6 +133,11 @@ _BOUNDED: Mapping[tuple[type[msgspec.Struct], str], Kind] = {
     if field.kind in _BOUNDS
 }
 """The numbers that the field table bounds, by struct and fact."""
+
+
+@cache
+def _facts_of(struct: type[msgspec.Struct]) -> tuple[tuple[str, Kind | None], ...]:
+    return tuple((name, _BOUNDED.get((struct, name))) for name in struct.__struct_fields__)
 
 
 def _in_standard_words(case: Case, profile: Profile) -> Case:

@@ -5,7 +5,7 @@ the typed entrance is that entrance: the same bounds, the same `Case`, and a rec
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
@@ -55,23 +55,36 @@ def _object(message: Message, path: str) -> dict[str, Any]:
     """Return what a message states, and nothing that it leaves out."""
     stated: dict[str, Any] = {}
     for field, value in message.ListFields():
-        place = f"{path}.{field.name}" if path else field.name
-        if field.is_repeated:
-            stated[field.name] = [_value(field, item, f"{place}[{number}]") for number, item in enumerate(value)]
+        name, is_list, value_of = _reading(field)
+        if value_of is None:
+            stated[name] = list(value) if is_list else value
+            continue
+        place = f"{path}.{name}" if path else name
+        if is_list:
+            stated[name] = [value_of(item, f"{place}[{number}]") for number, item in enumerate(value)]
         else:
-            stated[field.name] = _value(field, value, place)
+            stated[name] = value_of(value, place)
     return stated
 
 
-def _value(field: FieldDescriptor, value: Any, path: str) -> Any:
+ValueOf = Callable[[Any, str], Any]
+
+
+@cache
+def _reading(field: FieldDescriptor) -> tuple[str, bool, ValueOf | None]:
+    """Return a field's name, whether it is a list, and how to read a value of it; None for one that stands as it is."""
     if field.type == FieldDescriptor.TYPE_MESSAGE:
-        return _object(value, path)
+        return field.name, field.is_repeated, _object
     if field.type != FieldDescriptor.TYPE_ENUM:
-        return value
+        return field.name, field.is_repeated, None
     words = words_of(field.enum_type)
-    if value not in words:
-        raise EntranceError(path, value, f"expected one of {', '.join(words.values())}")
-    return words[value]
+
+    def word(number: int, path: str) -> str:
+        if number not in words:
+            raise EntranceError(path, number, f"expected one of {', '.join(words.values())}")
+        return words[number]
+
+    return field.name, field.is_repeated, word
 
 
 @cache
