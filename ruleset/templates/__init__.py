@@ -17,12 +17,14 @@ from ruleset.templates.t13_pregnancy import Pregnancy
 from ruleset.templates.t14_allergy import AllergyTemplate
 from ruleset.templates.t15_single_dose import SingleDose
 from ruleset.templates.t16_total_dose import TotalDose
+from ruleset.templates.t17_organ_function import OrganFunction
 from ruleset.templates.t21_interaction import Interaction
 from ruleset.templates.t22_infusion_group import InfusionGroup
 from ruleset.templates.t23_herb_pair import HerbPair
 from ruleset.templates.t24_duplicate import Duplicate
 from ruleset.templates.t25_prescription_form import PrescriptionForm
 from ruleset.templates.t26_herb_amount import HerbAmount
+from ruleset.templates.t27_antibiotic import Antibiotic
 from ruleset.templates.t29_dispensed_days import DispensedDays
 from ruleset.templates.t30_early_refill import EarlyRefill
 from ruleset.templates.t31_course_days import CourseDays
@@ -36,6 +38,7 @@ from ruleset.templates.t40_split_stay import SplitStay
 from ruleset.templates.t41_simultaneous import Simultaneous
 from ruleset.templates.t42_stay_without_need import StayWithoutNeed
 from ruleset.templates.t43_record_validity import RecordValidity
+from ruleset.templates.t45_expression import Expression
 
 TEMPLATES: dict[str, Template] = {
     template.id: template
@@ -56,12 +59,14 @@ TEMPLATES: dict[str, Template] = {
         AllergyTemplate(),
         SingleDose(),
         TotalDose(),
+        OrganFunction(),
         Interaction(),
         InfusionGroup(),
         HerbPair(),
         Duplicate(),
         PrescriptionForm(),
         HerbAmount(),
+        Antibiotic(),
         DispensedDays(),
         EarlyRefill(),
         CourseDays(),
@@ -75,5 +80,6 @@ TEMPLATES: dict[str, Template] = {
         Simultaneous(),
         StayWithoutNeed(),
         RecordValidity(),
+        Expression(),
     )
 }
