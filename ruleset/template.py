@@ -132,6 +132,9 @@ class Template(ABC):
     evidence: ClassVar[tuple[str, ...]] = ()
     """Names that a rule's message may mention beside `COMMON_EVIDENCE`."""
 
+    highest_action: ClassVar[Literal["HINT", "WARN", "WARN_REASON", "REVIEW", "BLOCK"]] = "BLOCK"
+    """What a rule may ask of the doctor by default; a row goes beyond its rule only with a signature."""
+
     @abstractmethod
     def keys(self, params: Any) -> Sequence[str]:
         """Return every index key under which the row must be found."""

@@ -144,6 +144,10 @@ def _rule_problems(source: PackSource, path: str, rule: RuleSource, template: Te
     if rule.review_code and rule.review_code not in REVIEW_CODES:
         text = f"unknown review_code `{rule.review_code}`"
         yield _at(source, path, "review_code", text, "1-1 to 1-15, 2-1 to 2-9 or 3-1 to 3-4")
+    highest = Action[template.highest_action]
+    for name in (rule.action, *rule.action_at.values()):
+        if Action[name] > highest:
+            yield _at(source, path, "action", f"{name} is above {highest.name}, the highest of template {template.id}")
     if rule.curation == "raw" and rule.action != Action.HINT.name:
         yield _at(source, path, "action", "a raw rule never rises above HINT until a person signs it")
 

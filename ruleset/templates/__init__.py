@@ -18,6 +18,7 @@ from ruleset.templates.t14_allergy import AllergyTemplate
 from ruleset.templates.t15_single_dose import SingleDose
 from ruleset.templates.t16_total_dose import TotalDose
 from ruleset.templates.t17_organ_function import OrganFunction
+from ruleset.templates.t18_administration import Administration
 from ruleset.templates.t21_interaction import Interaction
 from ruleset.templates.t22_infusion_group import InfusionGroup
 from ruleset.templates.t23_herb_pair import HerbPair
@@ -60,6 +61,7 @@ TEMPLATES: dict[str, Template] = {
         SingleDose(),
         TotalDose(),
         OrganFunction(),
+        Administration(),
         Interaction(),
         InfusionGroup(),
         HerbPair(),
