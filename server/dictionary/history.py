@@ -28,7 +28,7 @@ class EnrichedHistories:
 
     def of(self, patient_id: str, stored: Timeline) -> Timeline:
         """Return the patient's timeline with the dictionary's facts; the very same one where there are none."""
-        if self._dictionary.is_empty or not (stored.by_identity or stored.visits):
+        if not self._dictionary.rows or not (stored.by_identity or stored.visits):
             return stored
         with self._lock:
             known = self._cache.get(patient_id)

@@ -8,14 +8,14 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from ruleset import codes, units
-from ruleset.case import ItemKind, Practitioner, Privilege
+from ruleset.case import Ingredient, ItemKind, Practitioner, Privilege
 from ruleset.pack.diagnostics import Diagnostic
-from server.dictionary.reading import DictionaryError, Placed, Tables, read_tables
+from server.dictionary.reading import DictionaryError, Placed, Tables, Worked, paced, read_tables
 from server.dictionary.tables import (
     TABLE_OF,
     DepartmentRow,
@@ -32,20 +32,26 @@ _OF_THE_LOCAL_ITEM = ("name", "pack_size", "specification")
 """What items of one national code may differ in: a pharmacy sells by the box here and by the tablet there."""
 _WITH = {"strength": ("strength_unit",)}
 """A unit is no fact of its own."""
-_LINE_FIELD = {"name": "local_name", "kind": "item_kind", "national_code": "item_code"}
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
-    """What the dictionary knows of one item."""
+    """What the dictionary knows of one item: fields of `ruleset.case.Line`, empty or None where it says nothing."""
 
     national_code: str
-    facts: tuple[tuple[str, Any], ...]
-    """Fields of `ruleset.case.Line` with their values; a line takes those that it does not state."""
+    local_name: str
+    item_kind: ItemKind | None
+    ingredients: tuple[Ingredient, ...]
+    classes: tuple[str, ...]
     grade: str
     """The class by its antibiotic grade; empty for no antibiotic, or an unknown grade."""
+    form: str
+    strength: Decimal | None
+    strength_unit: str
+    pack_size: Decimal | None
+    specification: str
 
 
-class Coded(NamedTuple):
+class Coded(msgspec.Struct, frozen=True, gc=False):
     """What a code of a diagnosis, an operation or a department stands for."""
 
     code: str
@@ -54,7 +60,7 @@ class Coded(NamedTuple):
     incision_class: IncisionClass | None = None
 
 
-class Doctor(NamedTuple):
+class Doctor(msgspec.Struct, frozen=True, gc=False):
     """A doctor of the dictionary. `practitioner` is None where the dictionary has no privileges at all."""
 
     title: str
@@ -67,7 +73,7 @@ class Dictionary(msgspec.Struct, frozen=True):
     directory: str = ""
     digest: str = ""
     rows: Mapping[str, int] = {}
-    """How many rows each table has."""
+    """How many rows each table has; empty where there is nothing to look anything up in."""
     items: Mapping[str, Item] | None = None
     """By national code."""
     local_items: Mapping[str, Item] = {}
@@ -79,11 +85,6 @@ class Dictionary(msgspec.Struct, frozen=True):
     departments: Mapping[str, Coded] | None = None
     doctors: Mapping[str, Doctor] | None = None
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to look anything up in."""
-        return not self.rows
-
 
 NO_DICTIONARY = Dictionary()
 
@@ -93,18 +94,31 @@ def load_dictionary(directory: str, *, beside_checks: bool = False) -> Dictionar
     if not directory:
         return NO_DICTIONARY
     tables, problems = read_tables(Path(directory), beside_checks=beside_checks)
-    dictionary = dictionary_of(tables, problems)
+    dictionary = dictionary_of(tables, problems, beside_checks=beside_checks)
     if problems:
         raise DictionaryError(directory, problems)
     return dictionary
 
 
-class _Faults:
-    """What the tables contradict themselves in, each with its place."""
+class _Work:
+    """The tables that a dictionary is made from, the pace of the work, and what the tables contradict themselves in."""
 
-    def __init__(self, tables: Tables, problems: list[Diagnostic]) -> None:
+    def __init__(self, tables: Tables, problems: list[Diagnostic], *, beside_checks: bool) -> None:
         self._tables = tables
         self._problems = problems
+        self._beside_checks = beside_checks
+
+    def has(self, table: str) -> bool:
+        """Say whether a table is there."""
+        return table in self._tables.rows
+
+    def rows(self, table: str) -> Iterator[Placed]:
+        """Yield the rows of a table; none where it is not there."""
+        return self.paced(self._tables.rows.get(table, ()))
+
+    def paced(self, parts: Iterable[Worked]) -> Iterator[Worked]:
+        """Yield parts of the work at the pace of this work."""
+        return paced(parts, beside_checks=self._beside_checks)
 
     def at(self, table: str, line: int, column: str, message: str, help_text: str = "") -> None:
         """Add a fault in the cell of a column; in the first cell where the file has no such column."""
@@ -117,44 +131,43 @@ class _Faults:
         self.at(table, line, column, f"`{column}` `{value}` stands at line {first} too")
 
 
-def dictionary_of(tables: Tables, problems: list[Diagnostic]) -> Dictionary:
+def dictionary_of(tables: Tables, problems: list[Diagnostic], *, beside_checks: bool = False) -> Dictionary:
     """Return the dictionary of some tables; what they contradict themselves in is added to `problems`."""
-    rows = tables.rows
-    faults = _Faults(tables, problems)
-    items, local_items = _items(rows.get("items", ()), faults)
-    departments = _coded("departments", rows, faults)
+    work = _Work(tables, problems, beside_checks=beside_checks)
+    items, local_items = _items(work)
+    departments = _coded("departments", work)
     return Dictionary(
         directory=tables.directory,
         digest=tables.digest,
-        rows={name: len(placed) for name, placed in rows.items()},
-        items=items if "items" in rows else None,
+        rows={name: len(placed) for name, placed in tables.rows.items()},
+        items=items if work.has("items") else None,
         local_items=local_items,
-        item_kinds=frozenset(placed.row.kind for placed in rows.get("items", ()) if placed.row.kind),
-        diagnoses=_coded("diagnoses", rows, faults),
-        operations=_coded("operations", rows, faults),
+        item_kinds=frozenset(placed.row.kind for placed in work.rows("items") if placed.row.kind),
+        diagnoses=_coded("diagnoses", work),
+        operations=_coded("operations", work),
         departments=departments,
-        doctors=_doctors(rows, departments or {}, faults),
+        doctors=_doctors(departments or {}, work),
     )
 
 
-def _items(placed_rows: Iterable[Placed], faults: _Faults) -> tuple[dict[str, Item], dict[str, Item]]:
+def _items(work: _Work) -> tuple[dict[str, Item], dict[str, Item]]:
     """Return the items by national and by local code."""
     by_national: dict[str, list[tuple[int, ItemRow]]] = {}
     local: dict[str, tuple[int, ItemRow]] = {}
-    for line, row in placed_rows:
+    for line, row in work.rows("items"):
         for column, message in _item_problems(row):
-            faults.at("items", line, column, message)
+            work.at("items", line, column, message)
         whole = _with_amount(row)
         if row.national_code:
             by_national.setdefault(row.national_code, []).append((line, whole))
         if row.local_code:
             first, _ = local.setdefault(row.local_code, (line, whole))
             if first != line:
-                faults.twice("items", line, "local_code", row.local_code, first)
-    shared = {code: _shared(code, rows, faults) for code, rows in by_national.items()}
+                work.twice("items", line, "local_code", row.local_code, first)
+    shared = {code: _shared(code, rows, work) for code, rows in work.paced(by_national.items())}
     return (
-        {code: _item(row, row) for code, row in shared.items()},
-        {code: _item(row, shared.get(row.national_code, row)) for code, (_, row) in local.items()},
+        {code: _item(row, row) for code, row in work.paced(shared.items())},
+        {code: _item(row, shared.get(row.national_code, row)) for code, (_, row) in work.paced(local.items())},
     )
 
 
@@ -208,7 +221,7 @@ def _with_amount(row: ItemRow) -> ItemRow:
     return msgspec.structs.replace(row, ingredients=(whole,))
 
 
-def _shared(code: str, rows: list[tuple[int, ItemRow]], faults: _Faults) -> ItemRow:
+def _shared(code: str, rows: list[tuple[int, ItemRow]], work: _Work) -> ItemRow:
     """Return what the items of one national code have in common; what the code fixes must not differ."""
     if len(rows) == 1:
         return rows[0][1]
@@ -222,7 +235,7 @@ def _shared(code: str, rows: list[tuple[int, ItemRow]], faults: _Faults) -> Item
         if len(stated) > 1 and name in _OF_THE_NATIONAL_CODE:
             (one, _), (other, _), *_ = stated.values()
             message = f"`{name}` of national code `{code}` differs from line {one}"
-            faults.at("items", other, name, message, "items of one national code are one product")
+            work.at("items", other, name, message, "items of one national code are one product")
         elif len(stated) == 1:
             ((_, row),) = stated.values()
             facts |= {field: getattr(row, field) for field in (name, *_WITH.get(name, ()))}
@@ -230,30 +243,36 @@ def _shared(code: str, rows: list[tuple[int, ItemRow]], faults: _Faults) -> Item
 
 
 def _item(row: ItemRow, shared: ItemRow) -> Item:
-    values: dict[str, Any] = {}
-    for name in _OF_THE_NATIONAL_CODE:
-        known = row if getattr(row, name) else shared
-        values |= {field: getattr(known, field) for field in (name, *_WITH.get(name, ()))}
-    values |= {name: getattr(row, name) for name in _OF_THE_LOCAL_ITEM}
-    grade = values.pop("antibiotic_grade") or ""
-    values["national_code"] = row.national_code
-    facts = ((_LINE_FIELD.get(name, name), value) for name, value in values.items() if value)
-    return Item(row.national_code, tuple(facts), grade)
+    """Return an item with what its national code says beside what its own row does."""
+    strong = row if row.strength is not None else shared
+    return Item(
+        national_code=row.national_code,
+        local_name=row.name,
+        item_kind=row.kind or shared.kind,
+        ingredients=row.ingredients or shared.ingredients,
+        classes=row.classes or shared.classes,
+        grade=row.antibiotic_grade or shared.antibiotic_grade or "",
+        form=row.form or shared.form,
+        strength=strong.strength,
+        strength_unit=strong.strength_unit,
+        pack_size=row.pack_size,
+        specification=row.specification,
+    )
 
 
-def _coded(table: str, rows: Mapping[str, list[Placed]], faults: _Faults) -> dict[str, Coded] | None:
+def _coded(table: str, work: _Work) -> dict[str, Coded] | None:
     """Return what each code of a table stands for; the local meaning of a code that is also a national one."""
-    if table not in rows:
+    if not work.has(table):
         return None
     national: dict[str, list[Coded]] = {}
     local: dict[str, tuple[int, Coded]] = {}
-    for line, row in rows[table]:
+    for line, row in work.rows(table):
         coded = _coded_row(row)
         national.setdefault(coded.code, []).append(coded)
         if row.local_code:
             first, _ = local.setdefault(row.local_code, (line, coded))
             if first != line:
-                faults.twice(table, line, "local_code", row.local_code, first)
+                work.twice(table, line, "local_code", row.local_code, first)
     by_code = {code: _common(entries) for code, entries in national.items()}
     return by_code | {code: coded for code, (_, coded) in local.items()}
 
@@ -268,26 +287,24 @@ def _coded_row(row: DiagnosisRow | OperationRow | DepartmentRow) -> Coded:
 def _common(entries: list[Coded]) -> Coded:
     """Return what a national code stands for, whichever local one it came from."""
     classes = {entry.incision_class for entry in entries}
-    return entries[0]._replace(incision_class=classes.pop() if len(classes) == 1 else None)
+    return msgspec.structs.replace(entries[0], incision_class=classes.pop() if len(classes) == 1 else None)
 
 
-def _doctors(
-    rows: Mapping[str, list[Placed]], departments: Mapping[str, Coded], faults: _Faults
-) -> dict[str, Doctor] | None:
+def _doctors(departments: Mapping[str, Coded], work: _Work) -> dict[str, Doctor] | None:
     """Return the doctors with their privileges. Privileges of a doctor who is not there are nobody's."""
-    if "practitioners" not in rows:
-        if "privileges" in rows:
+    if not work.has("practitioners"):
+        if work.has("privileges"):
             message = "needs practitioners.csv: a doctor without privileges could not be told from an unknown one"
-            faults.at("privileges", 1, "", message)
+            work.at("privileges", 1, "", message)
         return None
-    privileges = _privileges(rows["privileges"], faults) if "privileges" in rows else None
+    privileges = _privileges(work) if work.has("privileges") else None
     doctors: dict[str, Doctor] = {}
     lines: dict[str, int] = {}
-    for line, row in rows["practitioners"]:
+    for line, row in work.rows("practitioners"):
         identifier = row.practitioner_id
         first = lines.setdefault(identifier, line)
         if first != line:
-            faults.twice("practitioners", line, "practitioner_id", identifier, first)
+            work.twice("practitioners", line, "practitioner_id", identifier, first)
         practitioner = None
         if privileges is not None:
             known = departments.get(row.department_code)
@@ -298,20 +315,20 @@ def _doctors(
     return doctors
 
 
-def _privileges(placed_rows: list[Placed], faults: _Faults) -> dict[str, list[Privilege]]:
+def _privileges(work: _Work) -> dict[str, list[Privilege]]:
     """Return the privileges by doctor."""
-    if not placed_rows:
-        message = "has no row, so no doctor could prescribe anything that needs a privilege"
-        help_text = "remove the file where the hospital keeps no such list: privileges are then unknown"
-        faults.at("privileges", 1, "", message, help_text)
     held: dict[str, list[Privilege]] = {}
     lines: dict[PrivilegeRow, int] = {}
-    for line, row in placed_rows:
+    for line, row in work.rows("privileges"):
         first = lines.setdefault(row, line)
         if first != line:
-            faults.at("privileges", line, "privilege", f"says the same as line {first}")
+            work.at("privileges", line, "privilege", f"says the same as line {first}")
         if row.valid_from and row.valid_to and row.valid_to < row.valid_from:
             message = f"never valid: `valid_to` {row.valid_to} is before `valid_from` {row.valid_from}"
-            faults.at("privileges", line, "valid_to", message)
+            work.at("privileges", line, "valid_to", message)
         held.setdefault(row.practitioner_id, []).append(Privilege(row.privilege, row.valid_from, row.valid_to))
+    if not held:
+        message = "has no row, so no doctor could prescribe anything that needs a privilege"
+        help_text = "remove the file where the hospital keeps no such list: privileges are then unknown"
+        work.at("privileges", 1, "", message, help_text)
     return held

@@ -3,7 +3,9 @@
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 UnmappedKind = Literal["item", "diagnosis", "operation", "department", "practitioner"]
 
@@ -14,7 +16,7 @@ UNMAPPED_DEPARTMENTS_MAX = 200
 OTHER_DEPARTMENTS = "other"
 
 
-class Unmapped(NamedTuple):
+class Unmapped(msgspec.Struct, frozen=True, gc=False):
     """A code that the dictionary does not have. `department` is where it was met, "" where that is unknown."""
 
     kind: UnmappedKind
@@ -22,7 +24,7 @@ class Unmapped(NamedTuple):
     department: str
 
 
-class UnmappedCode(NamedTuple):
+class UnmappedCode(msgspec.Struct, frozen=True, gc=False):
     """How often an unmapped code was met."""
 
     unmapped: Unmapped
@@ -49,7 +51,7 @@ class UnmappedCodes:
             for unmapped, name in met:
                 known = self._codes.get(unmapped)
                 if known is not None:
-                    self._codes[unmapped] = known._replace(times=known.times + 1, last_met=now)
+                    self._codes[unmapped] = msgspec.structs.replace(known, times=known.times + 1, last_met=now)
                 elif len(self._codes) < UNMAPPED_CODES_MAX:
                     self._codes[unmapped] = UnmappedCode(unmapped, name, 1, now)
                 else:
