@@ -53,7 +53,7 @@ class Insurance(Template):
     columns = Params
     row_name = ("subject",)
     needs = ("payer", "visit_kind")
-    evidence = ("allowed_insurance", "allowed_visits", "payer", "visit")
+    evidence = ("allowed_insurance", "allowed_visits", "limit", "payer", "visit")
 
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by the item code, substance, class or catalogue."""
@@ -107,7 +107,10 @@ def _insurance_met(insurance: str, encounter: Encounter, missing: list[Missing])
 
 def _evidence(params: Params, encounter: Encounter) -> dict[str, str]:
     allowed = [params.allowed_insurance] if params.allowed_insurance else list(params.allowed_payers)
+    limits = [f"{'、'.join(allowed)}保险"] if allowed else []
+    limits += ["、".join(params.allowed_visits)] if params.allowed_visits else []
     return {
+        "limit": "且限".join(limits),
         "allowed_insurance": "、".join(allowed),
         "allowed_visits": "、".join(params.allowed_visits),
         "payer": INSURANCE_OF[encounter.payer] if encounter.payer is not None else "不明",

@@ -41,7 +41,7 @@ class CareMode(Template):
     columns = Params
     row_name = ("subject",)
     needs = ("care_modes", "visit_kind", "internet", "discharge_medication")
-    evidence = ("allowed_modes", "forbidden_modes", "care_mode")
+    evidence = ("allowed_modes", "forbidden_modes", "care_mode", "limit")
 
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by the item code, substance, class or catalogue."""
@@ -62,7 +62,9 @@ class CareMode(Template):
             return (Judgement(missing=tuple(missing)),)
         if held == bool(params.allowed_modes):
             return FALSE
+        limit = f"仅限{'、'.join(params.allowed_modes)}" if params.allowed_modes else ""
         evidence = {
+            "limit": limit or f"不得用于{'、'.join(params.forbidden_modes)}",
             "allowed_modes": "、".join(params.allowed_modes),
             "forbidden_modes": "、".join(params.forbidden_modes),
             "care_mode": _care_mode(params.forbidden_modes, encounter, line),

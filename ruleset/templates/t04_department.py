@@ -34,7 +34,7 @@ class Department(Template):
     columns = Params
     row_name = ("subject",)
     needs = ("department",)
-    evidence = ("departments", "department", "kind")
+    evidence = ("departments", "department", "limit")
 
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by the item code, substance, class or catalogue."""
@@ -56,9 +56,10 @@ class Department(Template):
         within = any(department == code or department.startswith(code + ".") for code in params.departments)
         if within == (params.kind == "限"):
             return FALSE
+        names = params.department_names or "、".join(params.departments)
         evidence = {
-            "departments": params.department_names or "、".join(params.departments),
+            "departments": names,
             "department": department,
-            "kind": params.kind,
+            "limit": f"限{names}使用" if params.kind == "限" else f"{names}不得使用",
         }
         return (Judgement(evidence=evidence),)

@@ -68,7 +68,7 @@ class Privilege(Template):
     columns = Params
     row_name = ("subject", "state")
     needs = ("practitioner_id", "privileges", "emergency_use", "attestations", "begin")
-    evidence = ("privilege", "practitioner", "emergency_hours", "emergency_uses", "since")
+    evidence = ("outcome", "privilege", "practitioner")
 
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by the item code, substance, class or catalogue."""
@@ -95,13 +95,9 @@ class Privilege(Template):
         assert line.begin is not None  # a line without a time is never judged
         if _holds(practitioner, params.privileges, line.begin.date()):
             return FALSE
-        evidence = {
-            "privilege": "或".join(PRIVILEGE_TEXT.get(code, code) for code in params.privileges),
-            "practitioner": practitioner.name or practitioner.id,
-            "emergency_hours": str(params.emergency_hours),
-            "emergency_uses": "",
-            "since": "",
-        }
+        privilege = "或".join(PRIVILEGE_TEXT.get(code, code) for code in params.privileges)
+        name = practitioner.name or practitioner.id
+        evidence = {"outcome": f"{name}医师没有{privilege}", "privilege": privilege, "practitioner": name}
         if not emergency:
             return (Judgement(evidence=evidence),)
         return _emergency(params, line, chart, evidence)
@@ -131,8 +127,7 @@ def _consultation(line: Line, chart: Chart) -> Sequence[Judgement]:
         return FALSE
     if not chart.is_complete("attestations"):
         return (Judgement(missing=(Missing("attestations", "没有会诊意见，如已会诊请补充会诊记录"),)),)
-    none = dict.fromkeys(("privilege", "practitioner", "emergency_hours", "emergency_uses", "since"), "")
-    return (Judgement(evidence=none),)
+    return (Judgement(evidence={"outcome": "未见会诊意见", "privilege": "", "practitioner": ""}),)
 
 
 def _emergency(params: Params, line: Line, chart: Chart, evidence: dict[str, str]) -> Sequence[Judgement]:
@@ -156,9 +151,9 @@ def _emergency(params: Params, line: Line, chart: Chart, evidence: dict[str, str
         return (Judgement(missing=(Missing("begin", "只有日期没有时刻，无法判断紧急使用是否超过时限"),)),)
     if (least > limit) != (params.state == "紧急越级超时"):
         return FALSE
-    evidence["emergency_uses"] = str(len(claims) + 1)
-    evidence["since"] = str(first.begin)
-    return (Judgement(evidence=evidence, related=tuple(claims)),)
+    over = f"，已超过{params.emergency_hours}小时" if least > limit else f"，限{params.emergency_hours}小时之内"
+    outcome = f"{evidence['outcome']}，紧急越级使用自{first.begin}起第{len(claims) + 1}次{over}"
+    return (Judgement(evidence={**evidence, "outcome": outcome}, related=tuple(claims)),)
 
 
 def _hours_used(first: Line, line: Line) -> tuple[timedelta, timedelta]:
