@@ -28,8 +28,8 @@ class Params(ItemRow, frozen=True, kw_only=True):
 class Program(Template):
     """TRUE when something that is required is definitely not there.
 
-    结算病种: UNKNOWN where the message leaves open whether it is a 门慢特 visit (`care_modes`), and in such a visit
-    without its disease (`program`). 备案: without one, TRUE where the patient's approvals were checked or the site vouches
+    结算病种: a visit that states a disease is a 门慢特 visit unless its care mode excludes that. Without a disease, UNKNOWN:
+    in a 门慢特 visit for want of it (`program`), where the visit may or may not be one for want of that (`care_modes`). 备案: without one, TRUE where the patient's approvals were checked or the site vouches
     for the feed `approvals`, else UNKNOWN (`approved_programs`), an approval that is over or not begun being named.
     """
 
@@ -76,11 +76,9 @@ def _settled_under(params: Params, chart: Chart) -> bool | Missing:
     modes = set(encounter.care_modes)
     if modes and "chronic_outpatient" not in modes:
         return True
-    if encounter.program_code in params.programs:
-        return True
-    if modes != {"chronic_outpatient"}:
-        return Missing("care_modes")
-    return False if encounter.program_code else Missing("program")
+    if encounter.program_code:
+        return encounter.program_code in params.programs
+    return Missing("program" if modes == {"chronic_outpatient"} else "care_modes")
 
 
 def _approved(params: Params, line: Line, chart: Chart) -> bool | Missing:
