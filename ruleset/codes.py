@@ -20,6 +20,7 @@ import re
 from functools import lru_cache
 
 _WESTERN_DRUG = re.compile(r"X([A-Z]\d\d[A-Z]{2})([A-Z]\d{3})[A-Z]\d{12}", re.ASCII)
+_ATC = re.compile(r"[A-Z](?:\d\d(?:[A-Z](?:[A-Z](?:\d\d)?)?)?)?", re.ASCII)
 _SUBSTANCE_LENGTH = 10
 _ATC_LEVEL_LENGTHS = (1, 3, 4, 5, 7)
 """Anatomical group, therapeutic, pharmacological and chemical subgroup, substance (WHO ATC)."""
@@ -42,5 +43,10 @@ def substance_of(item_code: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def class_prefixes(atc: str) -> tuple[str, ...]:
-    """Return an ATC code at all of its levels, widest first: N02AB gives N, N02, N02A, N02AB. "" gives ()."""
+    """Return an ATC code at all of its levels, widest first: N02AB gives N, N02, N02A, N02AB.
+
+    What is no ATC code (a hospital's own class, "") gives ().
+    """
+    if _ATC.fullmatch(atc) is None:
+        return ()
     return tuple(atc[:length] for length in _ATC_LEVEL_LENGTHS if length <= len(atc))

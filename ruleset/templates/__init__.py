@@ -19,6 +19,7 @@ from ruleset.templates.t15_single_dose import SingleDose
 from ruleset.templates.t16_total_dose import TotalDose
 from ruleset.templates.t17_organ_function import OrganFunction
 from ruleset.templates.t18_administration import Administration
+from ruleset.templates.t19_prior_evidence import PriorEvidence
 from ruleset.templates.t21_interaction import Interaction
 from ruleset.templates.t22_infusion_group import InfusionGroup
 from ruleset.templates.t23_herb_pair import HerbPair
@@ -62,6 +63,7 @@ TEMPLATES: dict[str, Template] = {
         TotalDose(),
         OrganFunction(),
         Administration(),
+        PriorEvidence(),
         Interaction(),
         InfusionGroup(),
         HerbPair(),

@@ -52,3 +52,8 @@ def test_every_published_western_code_has_a_class():
     assert len(names_of) > 10_000
     assert [code for code in names_of if not atc_of(code)] == []
     assert {atc_of(code)[0] for code in names_of} <= set("ABCDGHJLMNPRSV")  # the ATC's anatomical groups
+
+
+def test_a_hospitals_own_class_of_eight_characters_has_no_levels():
+    assert class_prefixes("演示特殊级抗菌药") == ()
+    assert class_prefixes("J01-restricted") == ()
