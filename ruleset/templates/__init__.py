@@ -27,6 +27,7 @@ from ruleset.templates.t24_duplicate import Duplicate
 from ruleset.templates.t25_prescription_form import PrescriptionForm
 from ruleset.templates.t26_herb_amount import HerbAmount
 from ruleset.templates.t27_antibiotic import Antibiotic
+from ruleset.templates.t28_controlled_quantity import ControlledQuantity
 from ruleset.templates.t29_dispensed_days import DispensedDays
 from ruleset.templates.t30_early_refill import EarlyRefill
 from ruleset.templates.t31_course_days import CourseDays
@@ -71,6 +72,7 @@ TEMPLATES: dict[str, Template] = {
         PrescriptionForm(),
         HerbAmount(),
         Antibiotic(),
+        ControlledQuantity(),
         DispensedDays(),
         EarlyRefill(),
         CourseDays(),
