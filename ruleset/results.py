@@ -16,6 +16,8 @@ from ruleset.outcome import Missing
 from ruleset.units import convert
 
 Comparison = Literal["<", "<=", ">", ">=", "="]
+COMPARED: dict[str, str] = {"<": "低于", "<=": "不高于", ">": "高于", ">=": "不低于", "=": "等于"}
+"""The comparisons as a person reads them."""
 
 _NEGATIVE = frozenset({"阴性", "negative", "neg", "-", "(-)", "阴性(-)", "(-)阴性", "未检出"})
 _POSITIVE = frozenset(
@@ -125,5 +127,10 @@ def compares(
         return True
     if not observation.text:
         return Missing("observations", f"“{name}”没有文字结果。")
+    if any(plain(word) == plain(observation.text) for word in words):
+        return True
+    signs = [sign for word in words if (sign := sign_of(word)) is not None]
     sign = sign_of(observation.text)
-    return any(plain(word) == plain(observation.text) or (sign is not None and sign_of(word) == sign) for word in words)
+    if signs and sign is None:
+        return Missing("observations", f"“{name}”的结果“{observation.text}”看不出是阳性还是阴性。")
+    return sign in signs
