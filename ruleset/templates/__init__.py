@@ -20,6 +20,7 @@ from ruleset.templates.t16_total_dose import TotalDose
 from ruleset.templates.t17_organ_function import OrganFunction
 from ruleset.templates.t18_administration import Administration
 from ruleset.templates.t19_prior_evidence import PriorEvidence
+from ruleset.templates.t20_skin_test import SkinTest
 from ruleset.templates.t21_interaction import Interaction
 from ruleset.templates.t22_infusion_group import InfusionGroup
 from ruleset.templates.t23_herb_pair import HerbPair
@@ -35,7 +36,9 @@ from ruleset.templates.t32_quantity import Quantity
 from ruleset.templates.t33_amount_cap import AmountCap
 from ruleset.templates.t34_second_line import SecondLine
 from ruleset.templates.t35_exclusive_items import ExclusiveItems
+from ruleset.templates.t36_companion import Companion
 from ruleset.templates.t37_surgery_discount import SurgeryDiscount
+from ruleset.templates.t38_stay_times import StayTimes
 from ruleset.templates.t39_frequent_visits import FrequentVisits
 from ruleset.templates.t40_split_stay import SplitStay
 from ruleset.templates.t41_simultaneous import Simultaneous
@@ -65,6 +68,7 @@ TEMPLATES: dict[str, Template] = {
         OrganFunction(),
         Administration(),
         PriorEvidence(),
+        SkinTest(),
         Interaction(),
         InfusionGroup(),
         HerbPair(),
@@ -80,7 +84,9 @@ TEMPLATES: dict[str, Template] = {
         AmountCap(),
         SecondLine(),
         ExclusiveItems(),
+        Companion(),
         SurgeryDiscount(),
+        StayTimes(),
         FrequentVisits(),
         SplitStay(),
         Simultaneous(),

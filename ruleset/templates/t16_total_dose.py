@@ -22,6 +22,7 @@ from ruleset.templates.band import (
     exceeded,
     in_band,
     number,
+    stands,
 )
 from ruleset.units import dose_of
 
@@ -55,7 +56,7 @@ class TotalDose(Template):
     疗程, 终身: a line gives dose x times a day x its days of use that are not after the judged line's last, and within
     `course_days`; a single dose (st) counts once; a line that tells no duration counts one day.
 
-    TRUE as soon as what is known exceeds. Else UNKNOWN where a counted line's share is not known (`dose`, `dose_unit`,
+    TRUE as soon as what is known exceeds, where the line is in the band. Else UNKNOWN where a counted line's share is not known (`dose`, `dose_unit`,
     `strength`, `pack_size`, `frequency`, `route`, `days`), the judged line of 疗程 or 终身 tells no duration (`days`),
     the band or the limit is not known (`birth_date`, `birth_time`, `weight_kg`, `height_cm`), or 终身 is asked and the
     site's history is not complete (`history`). Lines of one time that exceed together are one result with all of them;
@@ -126,7 +127,7 @@ def _lines(params: Params, line: Line, chart: Chart, since: int | None) -> Itera
         assert other.begin is not None  # one without a time is not in view
         if other.begin > line.begin or (since is not None and other.begin.toordinal() < since):
             continue
-        if not params.routes or not other.route or other.route in params.routes:
+        if (not params.routes or not other.route or other.route in params.routes) and stands(other, chart):
             yield other
 
 
