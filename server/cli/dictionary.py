@@ -13,8 +13,8 @@ from ruleset.case import Case
 from server import clock
 from server.cli import station
 from server.cli.messages import read_captured
-from server.dictionary.lookup import dictionary_of, load_dictionary
-from server.dictionary.reading import DictionaryError, read_tables
+from server.dictionary.lookup import load_dictionary, read_dictionary
+from server.dictionary.reading import DictionaryError
 from server.dictionary.report import coverage, message_coverage
 from server.entrance.text import EntranceError
 from server.profile import ProfileError, Profiles
@@ -54,10 +54,7 @@ def _complain(error: Exception) -> int:
 def _check(options: argparse.Namespace) -> int:
     try:
         profiles = Profiles(options.profiles, options.profile or "default")
-        tables, problems = read_tables(Path(options.directory))
-        dictionary = dictionary_of(tables, problems)
-        if problems:
-            raise DictionaryError(options.directory, problems)
+        tables, dictionary = read_dictionary(Path(options.directory))
     except (DictionaryError, ProfileError) as error:
         return _complain(error)
     profile = profiles.default

@@ -93,11 +93,17 @@ def load_dictionary(directory: str, *, beside_checks: bool = False) -> Dictionar
     """Return the dictionary of a directory; the empty one for "". Raises DictionaryError with every fault."""
     if not directory:
         return NO_DICTIONARY
-    tables, problems = read_tables(Path(directory), beside_checks=beside_checks)
-    dictionary = dictionary_of(tables, problems, beside_checks=beside_checks)
-    if problems:
-        raise DictionaryError(directory, problems)
+    _, dictionary = read_dictionary(Path(directory), beside_checks=beside_checks)
     return dictionary
+
+
+def read_dictionary(directory: Path, *, beside_checks: bool = False) -> tuple[Tables, Dictionary]:
+    """Return the tables of a directory and the dictionary that they make. Raises DictionaryError with every fault."""
+    tables, problems = read_tables(directory, beside_checks=beside_checks)
+    dictionary = _dictionary_of(tables, problems, beside_checks=beside_checks)
+    if problems:
+        raise DictionaryError(str(directory), problems)
+    return tables, dictionary
 
 
 class _Work:
@@ -111,6 +117,10 @@ class _Work:
     def has(self, table: str) -> bool:
         """Say whether a table is there."""
         return table in self._tables.rows
+
+    def is_sound(self, table: str) -> bool:
+        """Say whether nothing is wrong with a table so far."""
+        return all(problem.path != TABLE_OF[table].file for problem in self._problems)
 
     def rows(self, table: str) -> Iterator[Placed]:
         """Yield the rows of a table; none where it is not there."""
@@ -131,7 +141,7 @@ class _Work:
         self.at(table, line, column, f"`{column}` `{value}` stands at line {first} too")
 
 
-def dictionary_of(tables: Tables, problems: list[Diagnostic], *, beside_checks: bool = False) -> Dictionary:
+def _dictionary_of(tables: Tables, problems: list[Diagnostic], *, beside_checks: bool) -> Dictionary:
     """Return the dictionary of some tables; what they contradict themselves in is added to `problems`."""
     work = _Work(tables, problems, beside_checks=beside_checks)
     items, local_items = _items(work)
@@ -327,7 +337,7 @@ def _privileges(work: _Work) -> dict[str, list[Privilege]]:
             message = f"never valid: `valid_to` {row.valid_to} is before `valid_from` {row.valid_from}"
             work.at("privileges", line, "valid_to", message)
         held.setdefault(row.practitioner_id, []).append(Privilege(row.privilege, row.valid_from, row.valid_to))
-    if not held:
+    if not held and work.is_sound("privileges"):
         message = "has no row, so no doctor could prescribe anything that needs a privilege"
         help_text = "remove the file where the hospital keeps no such list: privileges are then unknown"
         work.at("privileges", 1, "", message, help_text)
