@@ -45,7 +45,7 @@ class FacilityLevel(Template):
     columns = Params
     row_name = ("subject",)
     needs = ("facility_level", "first_prescription", "eye_hospital", "facility_type")
-    evidence = ("min_level", "facility_level", "facility_types", "facility_type", "limit")
+    evidence = ("min_level", "facility_level", "facility_types", "facility_type", "limit", "institution")
 
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by the item code, substance, class or catalogue."""
@@ -81,8 +81,11 @@ class FacilityLevel(Template):
         if violated:
             limits = [f"{params.min_level}及以上"] if params.min_level else []
             limits += [f"类型为{'、'.join(params.facility_types)}的"] if params.facility_types else []
+            known = [LABEL[level]] if level is not None else []
+            known += [f"类型{encounter.facility_type}"] if encounter.facility_type else []
             evidence = {
                 "limit": "、".join(limits),
+                "institution": "、".join(known),
                 "min_level": params.min_level,
                 "facility_level": LABEL[level] if level is not None else "不明",
                 "facility_types": "、".join(params.facility_types),

@@ -59,7 +59,7 @@ class CareMode(Template):
         missing: list[Missing] = []
         held = _is_one_of(params.allowed_modes or params.forbidden_modes, encounter, line, missing)
         if held is None:
-            return (Judgement(missing=tuple(missing)),)
+            return (Judgement(missing=tuple(dict.fromkeys(missing))),)
         if held == bool(params.allowed_modes):
             return FALSE
         limit = f"仅限{'、'.join(params.allowed_modes)}" if params.allowed_modes else ""

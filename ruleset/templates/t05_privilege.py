@@ -58,7 +58,7 @@ class Privilege(Template):
     A privilege is in force on both of its days; an empty day is without limit. An emergency that is not claimed is none.
 
     The use of a line ends at `end` (unless that is ten years on or before its beginning), else `days` times 24 hours after its beginning, else at its beginning. It ends
-    within the hours when from the first claiming line (not a refund, its item not taken back in full, of the
+    within the hours when from the first claiming line (a drug, not a refund, its item not taken back in full, of the
     same encounter, the judged one at the latest) to that end there are at most `emergency_hours`. Where one of the two begins on a date without a time of
     day, the answer is given only if every time of that day gives it, else UNKNOWN (`begin`). A consultation that is
     not attested is UNKNOWN (`attestations`) unless the site vouches for that feed.

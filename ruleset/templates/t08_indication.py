@@ -27,7 +27,7 @@ class Params(ItemRow, frozen=True, kw_only=True):
     condition is a text that nobody has turned into facts. Else every stated condition must hold:
 
     `diagnoses`: the encounter has a diagnosis with one of these prefixes (compared without dots and case);
-    `also_diagnoses`: and one with one of these. With `history_months` the diagnoses of other encounters count too that
+    `also_diagnoses`: and one with one of these. With `history_months` the diagnoses of other encounters count for both that
     ended (or, without an end, began) on the day so many calendar months before the order's, or later. `sex`. `min_age`,
     `below_age`: from the first age on, up to but not including the second (28天, 6月, 18岁). `min_level`: the institution's
     level or above. `evidence_names`: codes or names of observations; the newest final one by the order's time, at most
@@ -71,7 +71,7 @@ class Indication(Template):
     """TRUE only when every alternative is definitely false; FALSE when one is true; else UNKNOWN with what is missing.
 
     An alternative is false as soon as one of its conditions is. A text alone is always UNKNOWN (`reviewed_condition`),
-    so that the doctor is reminded of it. A diagnosis (`diagnoses`) is unknown where it is only suspected, where the
+    so that the doctor is reminded of it. A diagnosis (`diagnoses`) is unknown where it is only suspected (now, or in an encounter that counts), where the
     encounter has no coded diagnosis at all or one without a code, where the dictionary lacks one, and, with
     `history_months`, where none is found and the site does not vouch for the feed `diagnoses`. Sex, date of birth, level:
     unknown where they are, and the age as in T07. Evidence (`observations`) that is absent or too old is unknown unless the site vouches for that
