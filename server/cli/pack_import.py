@@ -17,7 +17,11 @@ SIGNS = {"added": "+", "expanded": "+", "raw": "?", "ended": "-", "completed": "
 
 def add_to(verbs: Any) -> None:
     """Add the verb to `precheck pack`."""
-    verb = verbs.add_parser("import-nhsa", help="bring published national sheets (.xlsx) into a pack's source")
+    verb = verbs.add_parser(
+        "import-nhsa",
+        help="bring published national sheets (.xlsx) into a pack's source",
+        description="Exit code: 0 imported or nothing to change, 1 refused and nothing written, 2 wrong usage.",
+    )
     verb.add_argument("paths", metavar="PATH", nargs="+", help="a sheet, or a directory with sheets")
     verb.add_argument("--into", metavar="PACK", required=True, help="the pack's source directory")
     verb.add_argument("--published", metavar="DATE", type=_day, help="day of publication, where the sheets lack it")

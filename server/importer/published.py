@@ -6,6 +6,23 @@ from datetime import date
 from typing import Literal, NamedTuple
 
 ItemClass = Literal["drug", "service", "supply", "herb"]
+Change = Literal["add", "replace", "end"]
+CLASS_WORDS: Mapping[ItemClass, str] = {
+    "drug": "drug",
+    "service": "service",
+    "supply": "consumable",
+    "herb": "herb piece",
+}
+CLASS_OF_TITLE: Mapping[str, ItemClass] = {
+    "药品": "drug",
+    "超互联网": "drug",
+    "医疗服务": "service",
+    "手术": "service",
+    "医用耗材": "supply",
+    "耗材": "supply",
+    "中药饮片": "herb",
+}
+"""How the name of a rule begins, and what its items are."""
 
 CODE_SHAPES: Mapping[ItemClass, re.Pattern[str]] = {
     "drug": re.compile(r"[XZ][0-9A-Z]{19}(?:[0-9A-Z]{3})?"),
@@ -21,7 +38,6 @@ SERVICE_SEX = "医疗服务项目区分性别使用"
 DRUG_CHILD_ONLY = "药品儿童专用"
 DRUG_CHILD_LIMITED = "药品限儿童使用"
 SERVICE_CHILD_ONLY = "医疗服务项目儿童专用"
-CHILD_LIMITED = (DRUG_CHILD_LIMITED, "医疗服务项目限儿童使用", "耗材限儿童使用")
 SURGERY_DISCOUNT = "手术项目未按规定折价收费"
 DRUG_WORK_INJURY = "药品限工伤保险"
 DRUG_MATERNITY = "药品限生育保险"
@@ -38,25 +54,35 @@ INTERNET = "超互联网医院药品支付范围"
 HERB_NEVER = "中药饮片单复方均不予支付"
 HERB_ALONE = "中药饮片单方使用不予支付"
 DRUG_INDICATION = "药品限适应症"
+SERVICE_INDICATION = "医疗服务项目限适应症"
+SERVICE_LEVEL = "医疗服务项目限医疗机构级别"
+SERVICE_CARE_MODE = "医疗服务项目限就医方式"
+SERVICE_WORK_INJURY = "医疗服务项目限工伤保险"
+SERVICE_MATERNITY = "医疗服务项目限生育保险"
+SERVICE_CHILD_LIMITED = "医疗服务项目限儿童使用"
+SUPPLY_CHILD_LIMITED = "耗材限儿童使用"
+SUPPLY_SEX = "医用耗材与性别不符"
+CHILD_LIMITED = (DRUG_CHILD_LIMITED, SERVICE_CHILD_LIMITED, SUPPLY_CHILD_LIMITED)
+"""Rules that limit payment to children, perhaps of some ages."""
 
 TEMPLATES_OF: Mapping[str, tuple[str, ...]] = {
     DRUG_SEX: ("T06",),
     SERVICE_SEX: ("T06",),
-    "医用耗材与性别不符": ("T06",),
+    SUPPLY_SEX: ("T06",),
     DRUG_CHILD_ONLY: ("T07",),
     DRUG_CHILD_LIMITED: ("T07",),
     SERVICE_CHILD_ONLY: ("T07",),
-    "医疗服务项目限儿童使用": ("T07",),
-    "耗材限儿童使用": ("T07",),
+    SERVICE_CHILD_LIMITED: ("T07",),
+    SUPPLY_CHILD_LIMITED: ("T07",),
     SURGERY_DISCOUNT: ("T37",),
     DRUG_WORK_INJURY: ("T01",),
     DRUG_MATERNITY: ("T01",),
-    "医疗服务项目限工伤保险": ("T01",),
-    "医疗服务项目限生育保险": ("T01",),
+    SERVICE_WORK_INJURY: ("T01",),
+    SERVICE_MATERNITY: ("T01",),
     DRUG_CARE_MODE: ("T03",),
-    "医疗服务项目限就医方式": ("T03",),
+    SERVICE_CARE_MODE: ("T03",),
     DRUG_LEVEL: ("T02",),
-    "医疗服务项目限医疗机构级别": ("T02",),
+    SERVICE_LEVEL: ("T02",),
     DRUG_COURSE: ("T31",),
     SERVICE_COURSE: ("T31", "T08"),
     EXCLUSIVE: ("T35",),
@@ -68,24 +94,24 @@ TEMPLATES_OF: Mapping[str, tuple[str, ...]] = {
     HERB_NEVER: ("T10",),
     HERB_ALONE: ("T10",),
     DRUG_INDICATION: ("T08",),
-    "医疗服务项目限适应症": ("T08",),
+    SERVICE_INDICATION: ("T08",),
 }
 """The rules (by their names in the national list) whose sheets are understood, each with the templates that can hold
 its rows: the first that the pack has a rule of, and whose parameters the row states, takes it."""
 
 KINDS: Mapping[str, Mapping[ItemClass, tuple[str, ...]]] = {
-    "限定性别对象": {"drug": (DRUG_SEX,), "service": (SERVICE_SEX,), "supply": ("医用耗材与性别不符",)},
+    "限定性别对象": {"drug": (DRUG_SEX,), "service": (SERVICE_SEX,), "supply": (SUPPLY_SEX,)},
     "限定年龄对象": {
         "drug": (DRUG_CHILD_LIMITED, DRUG_CHILD_ONLY),
         "service": (SERVICE_CHILD_ONLY,),
-        "supply": ("耗材限儿童使用",),
+        "supply": (SUPPLY_CHILD_LIMITED,),
     },
     "限定保险类型": {
         "drug": (DRUG_WORK_INJURY, DRUG_MATERNITY),
-        "service": ("医疗服务项目限工伤保险", "医疗服务项目限生育保险"),
+        "service": (SERVICE_WORK_INJURY, SERVICE_MATERNITY),
     },
-    "限定就医方式": {"drug": (DRUG_CARE_MODE,), "service": ("医疗服务项目限就医方式",)},
-    "限定机构等级": {"drug": (DRUG_LEVEL,), "service": ("医疗服务项目限医疗机构级别",)},
+    "限定就医方式": {"drug": (DRUG_CARE_MODE,), "service": (SERVICE_CARE_MODE,)},
+    "限定机构等级": {"drug": (DRUG_LEVEL,), "service": (SERVICE_LEVEL,)},
     "限定支付疗程": {"drug": (DRUG_COURSE,), "service": (SERVICE_COURSE,)},
     "限定主次操作": {"service": (SURGERY_DISCOUNT,)},
 }
@@ -131,7 +157,7 @@ ROLE_WORDS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The words by which headers call each column, without what stands in brackets after them."""
 
-CHANGES: Mapping[str, Literal["add", "replace", "end"]] = {
+CHANGES: Mapping[str, Change] = {
     "新增": "add", "增加": "add",
     "修改": "replace", "修订": "replace", "调整": "replace", "变更": "replace",
     "删除": "end", "废止": "end", "取消": "end", "停用": "end", "调出": "end",
@@ -201,6 +227,11 @@ def batch_title(number: int) -> str:
 def batch_published(day: date) -> str:
     """Return the name of the batch of that day, or nothing."""
     return next((batch_title(number) for number, batch in BATCHES.items() if batch.published == day), "")
+
+
+def class_of_title(title: str) -> ItemClass:
+    """Return what the items of a published rule are."""
+    return next(name for word, name in CLASS_OF_TITLE.items() if title.startswith(word))
 
 
 def class_of_code(code: str) -> ItemClass | None:

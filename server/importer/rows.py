@@ -9,19 +9,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from ruleset.pack.diagnostics import Diagnostic
 from ruleset.pack.source import RuleSource
 from server.importer import published
-from server.importer.sheets import CLASS_OF_TITLE, Entry, Remarks
+from server.importer.sheets import Entry, Remarks
 from server.importer.texts import Limits, is_limit, read_text
 from server.importer.workbook import ImportRefusedError, Place
 
 DAYS_PER_MONTH = 30
 """A published course of 12个月 is 360 days in the starter data (batch 6)."""
 LIST_SEPARATOR = "|"
-Change = Literal["", "add", "replace", "end"]
 
 
 class PublishedRow(NamedTuple):
@@ -39,7 +38,7 @@ class PublishedRow(NamedTuple):
     """Read out of the text of another rule's row; yields to what that rule's own sheets publish."""
     is_raw: bool = False
     """Stands for text that was not read with certainty."""
-    change: Change = ""
+    change: published.Change | None = None
     is_revision: bool = False
     """Of a sheet that takes the place of all that its rules published before."""
 
@@ -105,7 +104,6 @@ def rows_of(
     if own is None:
         return
     rule_id, template, cells = own
-    change: Change = entry.change if entry.change in ("add", "replace", "end") else ""  # type: ignore[assignment]
     for one in cells:
         yield PublishedRow(
             rule_id,
@@ -115,10 +113,10 @@ def rows_of(
             basis_id,
             entry.text,
             is_raw="item_codes" in one,
-            change=change,
-            is_revision=is_revision and not change,
+            change=entry.change,
+            is_revision=is_revision and entry.change is None,
         )
-    if change != "end" and entry.text and is_limit(entry.text) and not entry.main_code:
+    if entry.change != "end" and entry.text and is_limit(entry.text) and not entry.main_code:
         for rule_id, one in _expanded(entry, template, basis_id, finder, remarks):
             is_raw = "item_codes" in one
             yield PublishedRow(rule_id, one, day, entry.place, basis_id, entry.text, is_expanded=True, is_raw=is_raw)
@@ -185,8 +183,9 @@ class _Chooser:
 
     def choose(self, what: str, stated: str, read: str) -> str:
         """Return the text's value, else the column's. Raises NotReadError where neither says it."""
-        if stated and read and stated != read:
-            note = f"{self._entry.name}: the column says {stated}, the text {read}: the text decides"
+        if read and self._entry.value and stated != read:
+            said = stated or self._entry.value
+            note = f"{self._entry.name}: the column says {said}, the text {read}: the text decides"
             self._remarks.note(self._entry.place, note)
         if not (read or stated):
             given = f"`{self._entry.value}`" if self._entry.value else "nothing"
@@ -253,6 +252,11 @@ COURSE = re.compile("([1-9][0-9]{0,3})(天|日|个月)?")
 
 def _course(entry: Entry, chooser: _Chooser) -> Parameters:
     stated = COURSE.fullmatch(entry.value)
+    if entry.title == published.SERVICE_COURSE and not stated:
+        # The sheet speaks of 一个疾病过程 beside mere days: which days its texts count is not certain.
+        raise NotReadError(
+            f"no number of days for `{entry.name}` in a column, and the text does not say of what course"
+        )
     days = ""
     if stated:
         days = str(int(stated[1]) * (DAYS_PER_MONTH if stated[2] == "个月" else 1))
@@ -321,19 +325,19 @@ EXPANSIONS: Sequence[tuple[str, str, str, Callable[[Limits], Parameters | None]]
     (
         "level",
         published.DRUG_LEVEL,
-        "医疗服务项目限医疗机构级别",
+        published.SERVICE_LEVEL,
         lambda said: {"min_level": said.level, "condition": said.level_condition} if said.level else None,
     ),
     (
         "mode of care",
         published.DRUG_CARE_MODE,
-        "医疗服务项目限就医方式",
+        published.SERVICE_CARE_MODE,
         lambda said: {"allowed_modes": LIST_SEPARATOR.join(said.modes)} if said.modes else None,
     ),
     (
         "days",
         published.DRUG_COURSE,
-        published.SERVICE_COURSE,
+        "",
         lambda said: {"max_days": str(said.max_days)} if said.max_days else None,
     ),
     (
@@ -366,7 +370,7 @@ def _expanded(
 ) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Yield rule and cells of the rows that the text of an entry says besides its own."""
     reading = read_text(entry.text)
-    is_drug = _is_drug(entry.title)
+    is_drug = published.class_of_title(entry.title) == "drug"
     for _, drug_title, service_title, parameters_of in EXPANSIONS:
         title = drug_title if is_drug else service_title
         parameters = parameters_of(reading.limits)
@@ -378,14 +382,10 @@ def _expanded(
                     yield rule_id, {"item_code": code, "item_name": entry.name, **parameters}
     if not reading.remainder or own_template in WHOLE_TEXT_TEMPLATES:
         return
-    title = published.DRUG_INDICATION if is_drug else "医疗服务项目限适应症"
+    title = published.DRUG_INDICATION if is_drug else published.SERVICE_INDICATION
     rules = finder.find(title)
     if not rules:
         remarks.note(entry.place, f"the pack has no rule `{title}`: what texts say besides stays text")
         return
     remarks.raw.setdefault(basis_id, entry.place.problem(f"{entry.name}: {reading.remainder}"))
     yield rules[0][0], _text_row(entry, basis_id)
-
-
-def _is_drug(title: str) -> bool:
-    return next(name for word, name in CLASS_OF_TITLE.items() if title.startswith(word)) == "drug"

@@ -18,13 +18,6 @@ from server.importer.workbook import ImportRefusedError, Place, Sheet, SheetRow
 
 LIST_MARKS = re.compile(r"[\s,，、;；|]+")
 DAY = re.compile(r"(\d{4})[-年/.](\d{1,2})[-月/.](\d{1,2})日?")
-CLASS_OF_TITLE = {"药品": "drug", "超互联网": "drug", "医疗服务": "service", "手术": "service"} | {
-    "医用耗材": "supply",
-    "耗材": "supply",
-    "中药饮片": "herb",
-}
-"""How the name of a rule begins, and what its items are."""
-CLASS_WORDS = {"drug": "a drug", "service": "a service", "supply": "a consumable", "herb": "a herb piece"}
 
 
 class Entry(NamedTuple):
@@ -38,15 +31,20 @@ class Entry(NamedTuple):
     text: str
     """The published text, word for word."""
     value: str
-    quantity: str = ""
-    unit: str = ""
-    period: str = ""
-    window: str = ""
-    main_name: str = ""
-    main_code: str = ""
-    change: str = ""
-    """add, replace or end, where the sheet says it of each row."""
-    published: str = ""
+    change: published.Change | None
+    """What becomes of the row, where the sheet says it of each."""
+    published: str
+    """The day of publication, where the sheet says it of each row."""
+    quantity: str
+    unit: str
+    period: str
+    window: str
+    main_name: str
+    main_code: str
+
+
+ENTRY_ROLES = ("quantity", "unit", "period", "window", "main_name", "main_code")
+"""Columns that an entry has as they are."""
 
 
 class Contents(NamedTuple):
@@ -197,13 +195,12 @@ def _contents(table: _Table, definitions: Sequence[_Table], remarks: Remarks) ->
     bears = " ".join(text for part in joined for text in _titles(part))
     title_of = _recognise(table, definitions, plain(bears), remarks)
     entries = tuple(_entries(table, definitions, title_of, remarks))
-    day = DAY.search(plain(bears))
     return Contents(
         place=sheet.place(header.row.number),
         entries=entries,
         is_revision=bool(published.REVISION_WORDS.search(bears)),
         batches=frozenset(published.batches_named(plain(bears))),
-        day=_iso_day(day[0]) if day else "",
+        day=iso_day(bears),
     )
 
 
@@ -320,22 +317,8 @@ def _entries(table: _Table, definitions: Sequence[_Table], title_of: TitleOf, re
         if problem or title is None:
             remarks.not_understood.append(place.problem(problem))
             continue
-        yield Entry(
-            place,
-            title,
-            name,
-            codes,
-            text,
-            value,
-            header.cell(row, "quantity"),
-            header.cell(row, "unit"),
-            header.cell(row, "period"),
-            header.cell(row, "window"),
-            header.cell(row, "main_name"),
-            header.cell(row, "main_code"),
-            published.CHANGES.get(change, ""),
-            day,
-        )
+        others = {role: header.cell(row, role) for role in ENTRY_ROLES}
+        yield Entry(place, title, name, codes, text, value, published.CHANGES.get(change), day, **others)
     for key in defined.keys() - used:
         for line in defined[key]:
             remarks.not_understood.append(line.place.problem(f"no sheet lists a code of `{key[0]}`"))
@@ -361,11 +344,12 @@ def _row_problem(header: Header, row: SheetRow, name: str, codes: Sequence[str])
 
 
 def _class_problem(title: str, codes: Sequence[str]) -> str:
-    expected = next(name for word, name in CLASS_OF_TITLE.items() if title.startswith(word))
+    expected = published.class_of_title(title)
     for code in codes:
         found = published.class_of_code(code)
         if found is not None and found != expected:
-            return f"`{code}` is the code of {CLASS_WORDS[found]}, {title} is about {CLASS_WORDS[expected][2:]}s"
+            words = published.CLASS_WORDS
+            return f"`{code}` is the code of a {words[found]}, {title} is about {words[expected]}s"
     return ""
 
 
@@ -405,15 +389,10 @@ def _definition_key(name: str, kind: str, defined: Definitions) -> tuple[str, st
     return next((key for key in defined if key[0] == wanted), (wanted, kind))
 
 
-def _iso_day(text: str) -> str:
-    """Return a day that a sheet states as ISO 8601; nothing where it is none."""
+def iso_day(text: str) -> str:
+    """Return a day that a cell states (2026-01-06, 2026年1月6日, 2026/1/6) as ISO 8601; nothing where it is none."""
     match = DAY.search(plain(text))
     try:
         return date(*map(int, match.groups())).isoformat() if match else ""
     except ValueError:
         return ""
-
-
-def iso_day(text: str) -> str:
-    """Return a day that a cell states (2026-01-06, 2026年1月6日, 2026/1/6) as ISO 8601; nothing where it is none."""
-    return _iso_day(text)

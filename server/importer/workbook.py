@@ -6,7 +6,9 @@ would ask for all the memory there is and end the process: what a file would bec
 """
 
 import io
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
@@ -34,6 +36,17 @@ LONGEST_COLUMN_LETTERS = 8
 LONGEST_REFERENCE_BYTES = 64
 """How much of a part is looked at again with the next, so that a reference that lies across both is seen."""
 ZIP_BEGIN = b"PK"
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What `zipfile` raises for an archive that is damaged, encrypted, or packed by a method that it does not know."""
 OLE_BEGIN = b"\xd0\xcf\x11\xe0"
 
 
@@ -159,7 +172,7 @@ def _measure(place: Place, data: bytes) -> None:
                 if rows * columns > SHEET_CELLS_MAX:
                     message = f"{part.filename} reaches to row {rows} and column {columns}"
                     raise _refusal(place, f"{message}: more cells than SHEET_CELLS_MAX, {SHEET_CELLS_MAX}")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DAMAGE as error:
         raise _refusal(place, f"not a readable .xlsx workbook: {error}") from error
 
 

@@ -7,7 +7,6 @@ from datetime import date
 import pytest
 
 from server.importer import published, workbook
-from tests.pack.conftest import STARTER
 from tests.importer.importing import (
     CODES,
     DRUG,
@@ -25,12 +24,23 @@ from tests.importer.importing import (
     texts,
 )
 from tests.importer.spreadsheets import sheet_xml, workbook_parts, write_parts
+from tests.pack.conftest import STARTER
+
 
 def test_names_and_codes_in_two_sheets_are_joined_by_name(pack, sheet):
     path = sheet(
         {
-            "Sheet1": [NAMES[:3] + ["限定对象"], ["甲片", "用于某病。", "限定性别对象", "女"], ["乙片", "用于某病。", "限定性别对象", "男"]],
-            "Sheet2": [CODES, ["甲片", 1, DRUG, "限定性别对象"], ["甲片", 2, DRUG_2, "限定性别对象"], ["乙片", 1, DRUG_3, "限定性别对象"]],
+            "Sheet1": [
+                [*NAMES[:3], "限定对象"],
+                ["甲片", "用于某病。", "限定性别对象", "女"],
+                ["乙片", "用于某病。", "限定性别对象", "男"],
+            ],
+            "Sheet2": [
+                CODES,
+                ["甲片", 1, DRUG, "限定性别对象"],
+                ["甲片", 2, DRUG_2, "限定性别对象"],
+                ["乙片", 1, DRUG_3, "限定性别对象"],
+            ],
         }
     )
     imported(pack, path)
@@ -49,13 +59,19 @@ def test_names_and_codes_in_two_sheets_are_joined_by_name(pack, sheet):
 def test_a_name_without_codes_and_a_code_without_a_name_are_reported(pack, sheet):
     path = sheet(
         {
-            "Sheet1": [NAMES[:3] + ["限定对象"], ["甲片", "", "限定性别对象", "女"], ["乙注射液", "", "限定性别对象", "男"]],
+            "Sheet1": [
+                [*NAMES[:3], "限定对象"],
+                ["甲片", "", "限定性别对象", "女"],
+                ["乙注射液", "", "限定性别对象", "男"],
+            ],
             "Sheet2": [CODES, ["甲片", 1, DRUG, "限定性别对象"], ["乙注谢液", 1, DRUG_2, "限定性别对象"]],
         }
     )
     plan = imported(pack, path)
     said = texts(plan.remarks.not_understood)
-    assert any("a.xlsx[Sheet2]:3:1" in text and "乙注谢液" in text and "did you mean `乙注射液`" in text for text in said)
+    assert any(
+        "a.xlsx[Sheet2]:3:1" in text and "乙注谢液" in text and "did you mean `乙注射液`" in text for text in said
+    )
     assert any("a.xlsx[Sheet1]:3:1" in text and "no sheet lists a code of `乙注射液`" in text for text in said)
     assert [row["item_code"] for row in rows_of(pack, "drug-sex")] == [DRUG]
 
@@ -88,7 +104,9 @@ def test_header_below_a_title_blank_rows_and_footnotes(pack, sheet):
 
 
 def test_a_cell_merged_over_several_rows_counts_for_each(pack, sheet):
-    rows = level_sheet(("甲片", DRUG, "限二级及以上医疗机构。", "二级"), ("", DRUG_2, "", ""), ("乙片", DRUG_3, "", "三级"))
+    rows = level_sheet(
+        ("甲片", DRUG, "限二级及以上医疗机构。", "二级"), ("", DRUG_2, "", ""), ("乙片", DRUG_3, "", "三级")
+    )
     rows[2][3] = ""
     plan = imported(pack, sheet(rows, merged={"Sheet1": ["A2:A3", "C2:C3", "D2:D3", "E2:E3"]}))
     assert not plan.remarks.not_understood
@@ -132,7 +150,12 @@ def test_pairs_with_their_window(pack, sheet):
     ]
     plan = imported(pack, sheet(rows))
     (row,) = rows_of(pack, "service-exclusive")
-    assert (row["main_code"], row["sub_code"], row["window"], row["basis_text"]) == (SERVICE, SERVICE_2, "单次就诊", "含乙费")
+    assert (row["main_code"], row["sub_code"], row["window"], row["basis_text"]) == (
+        SERVICE,
+        SERVICE_2,
+        "单次就诊",
+        "含乙费",
+    )
     assert ["`每年`" in text or "no name" in text for text in texts(plan.remarks.not_understood)] == [True, True]
 
 
@@ -150,7 +173,13 @@ def test_limits_of_payment_and_medicines_for_children_are_told_apart_by_their_te
 
 
 def test_both_insurances_in_one_sheet(pack, sheet):
-    rows = [ONE_SHEET, *([n, c, "", "限定保险类型", v] for n, c, v in (("甲", DRUG, "工伤"), ("乙", DRUG_2, "生育"), ("丙", DRUG_3, "居民")))]
+    rows = [
+        ONE_SHEET,
+        *(
+            [n, c, "", "限定保险类型", v]
+            for n, c, v in (("甲", DRUG, "工伤"), ("乙", DRUG_2, "生育"), ("丙", DRUG_3, "居民"))
+        ),
+    ]
     plan = imported(pack, sheet(rows))
     assert [row["item_code"] for row in rows_of(pack, "drug-work-injury")] == [DRUG]
     assert [row["item_code"] for row in rows_of(pack, "drug-maternity")] == [DRUG_2]
@@ -192,7 +221,10 @@ def test_a_code_that_stands_twice_with_two_values_is_none(pack, sheet):
     rows = level_sheet(("甲片", DRUG, "", "二级"), ("甲片", DRUG, "", "三级"), ("乙片", DRUG_2, "", "三级"))
     plan = imported(pack, sheet(rows))
     assert [row["item_code"] for row in rows_of(pack, "drug-facility-level")] == [DRUG_2]
-    assert [text.partition(": ")[0] for text in texts(plan.remarks.not_understood)] == ["a.xlsx[Sheet1]:2:1", "a.xlsx[Sheet1]:3:1"]
+    assert [text.partition(": ")[0] for text in texts(plan.remarks.not_understood)] == [
+        "a.xlsx[Sheet1]:2:1",
+        "a.xlsx[Sheet1]:3:1",
+    ]
 
 
 def test_a_column_that_is_nearly_known_is_refused_with_the_known_name(pack, sheet):
@@ -222,7 +254,9 @@ def test_a_sheet_of_explanations_is_left_out(pack, sheet):
 
 def test_a_rule_that_is_not_known_is_named(pack, sheet):
     rows = [["项目名称", "项目编码", "备注"], ["甲费", SERVICE, "某科"]]
-    assert "rule `医疗服务项目限科室使用` is not one whose sheets" in refusal(pack, sheet({"“医疗服务项目限科室使用”规则": rows}))
+    assert "rule `医疗服务项目限科室使用` is not one whose sheets" in refusal(
+        pack, sheet({"“医疗服务项目限科室使用”规则": rows})
+    )
 
 
 def test_a_rule_that_the_pack_lacks_is_named(pack, sheet):
@@ -234,10 +268,15 @@ def test_a_rule_that_the_pack_lacks_is_named(pack, sheet):
 
 def test_what_contradicts_a_constant_of_the_rule_is_reported(pack, sheet):
     rule = pack / "rules" / "drug-facility-level.toml"
-    rule.write_text(rule.read_text("utf-8").replace("[[citations]]", '[constants]\nmin_level = "三级"\n\n[[citations]]', 1), "utf-8")
+    rule.write_text(
+        rule.read_text("utf-8").replace("[[citations]]", '[constants]\nmin_level = "三级"\n\n[[citations]]', 1), "utf-8"
+    )
     plan = imported(pack, sheet(level_sheet(("甲片", DRUG, "", "二级"), ("乙片", DRUG_2, "", "三级"))))
     assert [row["item_code"] for row in rows_of(pack, "drug-facility-level")] == [DRUG_2]
-    assert ["`min_level` is 二级, in the pack's rule it is always 三级" in text for text in texts(plan.remarks.not_understood)] == [True]
+    assert [
+        "`min_level` is 二级, in the pack's rule it is always 三级" in text
+        for text in texts(plan.remarks.not_understood)
+    ] == [True]
 
 
 @pytest.mark.parametrize(
