@@ -59,7 +59,7 @@ class PrescriptionForm(Template):
     id = "T25"
     title = "处方形式与种类数"
     columns = Params
-    row_name = ("check", "separate_class")
+    row_name = ("check", "separate_class", "max_kinds")
     needs = ("prescription_id", "item_kind", "diagnoses", "weight_kg", "birth_date")
     evidence = ("check", "problem", "count", "max_kinds")
 
