@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ruleset import codes, diagnoses, drug_names
 from ruleset.case import Case, Diagnosis, Feed, Line, LineIdentity, Practitioner, Visit, content_of, identity
+from ruleset.clinical import gestational_weeks
 from ruleset.outcome import Missing
 from ruleset.template import Subject, class_key, herb_key, ingredient_key, item_key, kind_key
 from ruleset.timeline import NO_LINES, ItemLines, PrescriptionKey, Timeline, item_lines, order_of
@@ -396,6 +397,14 @@ class Chart:
             )
         return self._running
 
+    def positive_skin_tests(self) -> Sequence[Line]:
+        """Return the drug lines, current and past, that state a positive skin test; no refunds, none without a time."""
+        stored = self.stored.skin_tested
+        if stored is None:
+            stored = self.stored.skin_tested = tuple(filter(_is_skin_tested, self.stored.by_identity.values()))
+        message = list(filter(_is_skin_tested, self._message_lines()))
+        return [*self._unstated(stored, self._message_lines()), *message] if stored else message
+
     def visits(self) -> Mapping[str, Visit]:
         """Return the patient's other encounters by id, those in the message before the stored ones."""
         if self._visits is None:
@@ -439,19 +448,22 @@ class Chart:
         )
 
     def pregnant(self) -> bool | None:
-        """Say whether the patient is pregnant: by the stated status, else by sex, age and the diagnoses (O00 to O99, Z33 to Z36).
+        """Say whether the patient is pregnant: by the stated status, else by sex, weeks, diagnoses (O00 to O99, Z33 to Z36) and age.
 
-        Z32 (a test for pregnancy) and suspected diagnoses tell nothing.
+        Weeks of pregnancy, or a last menstruation at most 44 weeks ago, say so although no status is stated. Z32 (a
+        test for pregnancy) and suspected diagnoses tell nothing.
         """
         patient = self.case.patient
         if patient.pregnancy_status is not None:
             return patient.pregnancy_status == "pregnant"
         if patient.sex == "male":
             return False
+        day = self.day_of(None)
+        if day is not None and not isinstance(gestational_weeks(patient, day, day), Missing):
+            return True
         confirmed, _ = diagnoses.find(self.case.encounter.diagnoses, PREGNANCY_CODES)
         if confirmed:
             return True
-        day = self.day_of(None)
         if patient.sex == "female" and patient.birth_date is not None and day is not None:
             years = age_in_years(patient.birth_date, day)
             if not FERTILE_YEARS[0] <= years <= FERTILE_YEARS[1]:
@@ -493,6 +505,12 @@ def _by_name(stored: Timeline) -> Mapping[str, ItemLines]:
         for name in names:
             groups.setdefault(name, []).append(line)
     return {name: item_lines(lines) for name, lines in groups.items()}
+
+
+def _is_skin_tested(line: Line) -> bool:
+    return (
+        line.skin_test == "positive" and line.begin is not None and line.item_kind in DRUG_KINDS and not line.is_refund
+    )
 
 
 def _not_later(line: Line, lines: Iterable[Line]) -> list[Line]:

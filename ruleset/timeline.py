@@ -64,7 +64,17 @@ def item_lines(lines: Iterable[Line]) -> ItemLines:
 class Timeline:
     """Committed lines of one patient. `position` is the history position they reflect (grows with every change)."""
 
-    __slots__ = ("by_content", "by_identity", "by_item", "by_name", "by_prescription", "position", "untimed", "visits")
+    __slots__ = (
+        "by_content",
+        "by_identity",
+        "by_item",
+        "by_name",
+        "by_prescription",
+        "position",
+        "skin_tested",
+        "untimed",
+        "visits",
+    )
 
     by_identity: Mapping[LineIdentity, Line]
     by_content: Mapping[LineContent, tuple[LineIdentity, ...]]
@@ -73,6 +83,8 @@ class Timeline:
     by_name: Mapping[str, ItemLines] | None
     """Lines by what `ruleset.chart` calls their substances and classes, which it works out at the first need; a
     line without an item code is found by these alone."""
+    skin_tested: Sequence[Line] | None
+    """Lines that state a positive skin test, found by `ruleset.chart` at the first need: few among many."""
     untimed: frozenset[LineIdentity]
     """Lines without a time, which are in no window."""
     visits: Mapping[str, Visit]
@@ -82,7 +94,7 @@ class Timeline:
     def __init__(self, lines: Iterable[Line] = (), position: int = 0, visits: Iterable[Visit] = ()) -> None:
         empty: Timeline = object.__new__(Timeline)
         empty.by_identity, empty.by_content, empty.by_item, empty.by_prescription = {}, {}, {}, {}
-        empty.untimed, empty.visits, empty.by_name = frozenset(), {}, None
+        empty.untimed, empty.visits, empty.by_name, empty.skin_tested = frozenset(), {}, None, None
         full = empty.with_changes(lines, (), position, visits)
         for name in Timeline.__slots__:
             setattr(self, name, getattr(full, name))
@@ -133,7 +145,7 @@ class Timeline:
         changed = object.__new__(Timeline)
         changed.by_identity = by_identity
         changed.by_content = by_content
-        changed.by_name = None
+        changed.by_name = changed.skin_tested = None
         changed.position = position
         changed.untimed = frozenset(untimed)
         changed.visits = self._visits_with(visits, voided, by_identity)
