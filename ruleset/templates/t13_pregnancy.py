@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from ruleset.case import Line, PregnancyStatus
-from ruleset.chart import FERTILE_YEARS, Chart, age_in_years
+from ruleset.chart import FERTILE_YEARS, PREGNANCY_CODES, Chart, age_in_years
 from ruleset.clinical import gestational_weeks, trimester
 from ruleset.diagnoses import find
 from ruleset.outcome import Judgement, Missing
@@ -36,8 +36,8 @@ class Pregnancy(Template):
     """TRUE when the patient is in the state. One result per line.
 
     The state is the stated one (`pregnancy_status`), which outranks everything else. Where none is stated, 妊娠 follows
-    from the encounter's confirmed diagnoses O00 to O99 and Z33 to Z36, 哺乳 from Z39.1, O91 and O92; 备孕 from
-    nothing; and a man, or someone younger than 12 or older than 55 years at the order, is in none. Past diagnoses
+    from stated weeks of pregnancy, from a last menstruation at most 44 weeks before the message, and from the encounter's
+    confirmed diagnoses O00 to O99 and Z33 to Z36; 哺乳 from Z39.1, O91 and O92; 备孕 from nothing; and a man, or someone younger than 12 or older than 55 years at the order, is in none. Past diagnoses
     count for nothing: a pregnancy ends. Else it is UNKNOWN (`pregnancy_status`) for a row of 禁用; a row of 慎用 is
     silent, since it would ask every woman. A pregnant patient whose weeks are unknown is UNKNOWN (`gestation`) for a
     row with `trimesters`, whatever its grade.
@@ -99,7 +99,9 @@ def _is_in(status: Status, line: Line, chart: Chart) -> str | Literal[False] | N
         first = min(lactating, key=lambda diagnosis: (diagnosis.code, diagnosis.name))
         return f"诊断“{first.name or first.code}”"
     if chart.pregnant():
-        return "诊断提示妊娠" if status == "妊娠" else False
+        if status != "妊娠":
+            return False
+        return "诊断提示妊娠" if find(chart.case.encounter.diagnoses, PREGNANCY_CODES)[0] else "登记了孕周"
     assert line.begin is not None  # a line without a time is never judged
     if patient.birth_date is not None:
         years = age_in_years(patient.birth_date, line.begin)

@@ -168,14 +168,9 @@ def _said(allergy: Allergy) -> str:
 
 def _tested(line: Line, chart: Chart) -> Iterator[_Known]:
     """Yield the substances of drug lines with a positive skin test, up to the judged line."""
-    key = ("T14", "tested")
-    positive: list[Line] | None = chart.memo.get(key)
-    if positive is None:
-        positive = [other for other in chart.all_current_and_running() if other.skin_test == "positive"]
-        chart.memo[key] = positive
     assert line.begin is not None  # a line without a time is never judged
-    for other in positive:
-        assert other.begin is not None  # running lines have a time
+    for other in chart.positive_skin_tests():
+        assert other.begin is not None  # such lines have a time
         days = line.begin.toordinal() - other.begin.toordinal()
         if other.begin <= line.begin and days <= RUNNING_LOOK_BACK_DAYS:
             for name in chart.drug(other).ingredients or (other.name,):

@@ -137,7 +137,10 @@ def _shares_of_day(params: Params, line: Line, chart: Chart) -> _Shares:
         used = True if other is line else _is_in_use(line, other, chart)
         if used is False:
             continue
-        share = daily_dose(other, params.unit, params.ingredient)
+        key = ("T16", id(other), params.unit, params.ingredient)
+        share: Fraction | Missing | None = chart.memo.get(key)
+        if share is None:
+            share = chart.memo[key] = daily_dose(other, params.unit, params.ingredient)
         if isinstance(used, Missing):
             shares.unknown.append(used)
         elif isinstance(share, Missing):
