@@ -44,6 +44,8 @@ FACT_OF_FIELD: Mapping[str, str] = {
 """Fields of a drug's line that the dictionary of items gives, and the facts (`ruleset.facts`) that they are."""
 DRUG_KINDS = ("drug", "herb_piece", "herb_granule", None)
 """None because the kind may just be unknown."""
+ORDINALS_PER_VARIANT = 100_000
+"""More than a message can have lines: ordinals of the lines of two local codes never meet."""
 NOTHING_UNMAPPED: Mapping[Unmapped, str] = {}
 
 Entry = TypeVar("Entry", Diagnosis, Operation)
@@ -94,10 +96,10 @@ def past_visits(visits: Sequence[Visit], dictionary: Dictionary) -> Sequence[Vis
 
 
 def numbered_again(before: Sequence[Line], after: Sequence[Line]) -> Sequence[Line]:
-    """Return enriched lines with ordinals that keep apart what was apart before.
+    """Return enriched lines of which no two are the same line that were two before.
 
-    Lines of two local codes of one national code were two lines by their names; by the national code they would be
-    the same one. The later of them takes the next free ordinal.
+    Lines of two local codes of one national code have ordinals apart. What still meets (one local code under two
+    names) takes the next free ordinal.
     """
     if [line.item_code for line in before] == [line.item_code for line in after]:
         return after
@@ -320,6 +322,9 @@ def _add_facts(line: Line, item: Item, changes: dict[str, Any]) -> None:
         changes["item_kind"] = item.item_kind
     if line.item_code != item.national_code and item.national_code:
         changes["item_code"] = item.national_code
+        if item.variant:
+            # By its local code the line was another one than a line of another local code of the same national one.
+            changes["ordinal"] = line.ordinal + item.variant * ORDINALS_PER_VARIANT
 
 
 def _past_line(line: Line, dictionary: Dictionary) -> Line:

@@ -49,6 +49,8 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     strength_unit: str
     pack_size: Decimal | None
     specification: str
+    variant: int
+    """The place of its local code, in the order of the codes, among those of one national code, from 0."""
 
 
 class Coded(msgspec.Struct, frozen=True, gc=False):
@@ -174,11 +176,26 @@ def _items(work: _Work) -> tuple[dict[str, Item], dict[str, Item]]:
             first, _ = local.setdefault(row.local_code, (line, whole))
             if first != line:
                 work.twice("items", line, "local_code", row.local_code, first)
+    variants = _variants(local)
     shared = {code: _shared(code, rows, work) for code, rows in work.paced(by_national.items())}
     return (
-        {code: _item(row, row) for code, row in work.paced(shared.items())},
-        {code: _item(row, shared.get(row.national_code, row)) for code, (_, row) in work.paced(local.items())},
+        {code: _item(row, row, 0) for code, row in work.paced(shared.items())},
+        {
+            code: _item(row, shared.get(row.national_code, row), variants[code])
+            for code, (_, row) in work.paced(local.items())
+        },
     )
+
+
+def _variants(local: Mapping[str, tuple[int, ItemRow]]) -> dict[str, int]:
+    """Return the place of each local code among those of its national code."""
+    counts: dict[str, int] = {}
+    places: dict[str, int] = {}
+    for code in sorted(local):
+        _, row = local[code]
+        places[code] = counts.get(row.national_code, 0)
+        counts[row.national_code] = places[code] + 1
+    return places
 
 
 def _item_problems(row: ItemRow) -> Iterator[tuple[str, str]]:
@@ -252,7 +269,7 @@ def _shared(code: str, rows: list[tuple[int, ItemRow]], work: _Work) -> ItemRow:
     return ItemRow(national_code=code, **facts)
 
 
-def _item(row: ItemRow, shared: ItemRow) -> Item:
+def _item(row: ItemRow, shared: ItemRow, variant: int) -> Item:
     """Return an item with what its national code says beside what its own row does."""
     strong = row if row.strength is not None else shared
     return Item(
@@ -267,6 +284,7 @@ def _item(row: ItemRow, shared: ItemRow) -> Item:
         strength_unit=strong.strength_unit,
         pack_size=row.pack_size,
         specification=row.specification,
+        variant=variant,
     )
 
 

@@ -20,6 +20,7 @@ from ruleset.case import (
     Visit,
     identity,
 )
+from ruleset.chart import Chart
 from ruleset.document import read_document
 from ruleset.facts import FACTS
 from ruleset.timeline import Timeline
@@ -125,6 +126,11 @@ class TestItems:
     def test_an_item_without_a_national_code_keeps_the_line_without_one(self, dictionary):
         line = line_of(dictionary, local_code="L2")
         assert (line.item_code, line.local_name) == ("", "院内制剂")
+        assert [ingredient.name for ingredient in line.ingredients] == ["甲", "乙"]
+
+    def test_an_item_without_a_national_code_gives_its_facts_beside_the_stated_code(self, dictionary):
+        line = line_of(dictionary, local_code="L2", item_code="XA01AAA001A001010101234")
+        assert line.item_code == "XA01AAA001A001010101234"
         assert [ingredient.name for ingredient in line.ingredients] == ["甲", "乙"]
 
     def test_the_shelf_says_more_than_the_national_code(self, dictionary):
@@ -387,22 +393,32 @@ class TestPast:
         assert second is visits[1]
 
     def test_two_local_codes_of_one_national_code_stay_two_lines(self, dictionary):
-        document = {
-            "encounter": {
-                "id": "E",
-                "lines": [
-                    {"order_id": "A", "local_code": "L3", "local_name": "肠溶片", "quantity": 1},
-                    {"order_id": "A", "local_code": "L4", "local_name": "散装", "quantity": 2},
-                    {"order_id": "A", "local_code": "L4", "local_name": "散装", "quantity": 3},
-                ],
-            }
-        }
-        case = read_document(document)
+        case = read_document(shared_order())
         assert len({identity(line) for line in case.lines}) == 3
         enriched = enrich(case, dictionary).case.lines
         assert {line.item_code for line in enriched} == {ASPIRIN}
-        assert [line.ordinal for line in enriched] == [0, 1, 2]
         assert len({identity(line) for line in enriched}) == 3
+
+    def test_one_local_code_under_two_names_stays_two_lines(self, dictionary):
+        case = read_document(shared_order(("L3", "肠溶片", 1), ("L3", "阿司匹林肠溶片", 2)))
+        enriched = enrich(case, dictionary).case.lines
+        assert [line.ordinal for line in enriched] == [0, 1]
+
+
+def shared_order(*lines):
+    """A document whose lines share one order id, as (local code, name, quantity)."""
+    lines = lines or (("L3", "肠溶片", 1), ("L4", "散装", 2), ("L4", "散装", 3))
+    return {
+        "time": "2026-07-06T09:00:00",
+        "patient": {"id": "P"},
+        "encounter": {
+            "id": "E",
+            "lines": [
+                {"order_id": "A", "local_code": code, "local_name": name, "quantity": quantity}
+                for code, name, quantity in lines
+            ],
+        },
+    }
 
 
 class TestStoredHistory:
@@ -454,19 +470,31 @@ class TestStoredHistory:
 
     def test_a_line_of_the_message_replaces_the_stored_one_by_the_mapped_code(self, dictionary):
         """Stored before the dictionary knew the code; stated again today. One line, not two."""
-        from ruleset.chart import Chart
-
-        class NoRows:
-            kinds = frozenset()
-
-            def rows(self, key):
-                return ()
-
-            def lists(self, key):
-                return ()
-
         line = drug(local_code="L1", local_name="阿莫西林", quantity=Decimal(1), begin=datetime(2026, 7, 6, 9))
-        case = Case(patient=Patient(id="P"), encounter=Encounter(id="E"), lines=(line,))
-        enriched = enrich(case, dictionary).case
-        stored = EnrichedHistories(dictionary).of("P", self.stored(line))
-        assert len(Chart(enriched, stored, NoRows()).lines_of(AMOXICILLIN)) == 1
+        assert quantities(dictionary, AMOXICILLIN, stored=[line], stated=[line]) == [1]
+
+    @pytest.mark.parametrize("stated", [(), (0,), (1,), (2,), (0, 2), (1, 2), (2, 1, 0)])
+    def test_lines_that_share_an_order_are_each_counted_once(self, dictionary, stated):
+        """Whichever of the stored lines the message states again."""
+        lines = read_document(shared_order()).lines
+        found = quantities(dictionary, ASPIRIN, stored=lines, stated=[lines[place] for place in stated])
+        assert found == [1, 2, 3]
+
+
+class NoRows:
+    """A pack without rows."""
+
+    kinds = frozenset()
+
+    def rows(self, key):
+        return ()
+
+    def lists(self, key):
+        return ()
+
+
+def quantities(dictionary, item_code, *, stored, stated):
+    """The quantities of an item that a template sees."""
+    case = Case(patient=Patient(id="P"), encounter=Encounter(id="E"), lines=tuple(stated))
+    chart = Chart(enrich(case, dictionary).case, EnrichedHistories(dictionary).of("P", Timeline(stored, 1)), NoRows())
+    return sorted(line.quantity for line in chart.lines_of(item_code))
