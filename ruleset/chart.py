@@ -399,11 +399,15 @@ class Chart:
 
     def positive_skin_tests(self) -> Sequence[Line]:
         """Return the drug lines, current and past, that state a positive skin test; no refunds, none without a time."""
-        stored = self.stored.skin_tested
-        if stored is None:
-            stored = self.stored.skin_tested = tuple(filter(_is_skin_tested, self.stored.by_identity.values()))
-        message = list(filter(_is_skin_tested, self._message_lines()))
-        return [*self._unstated(stored, self._message_lines()), *message] if stored else message
+        found: Sequence[Line] | None = self.memo.get("positive_skin_tests")
+        if found is None:
+            stored = self.stored.skin_tested
+            if stored is None:
+                stored = self.stored.skin_tested = tuple(filter(_is_skin_tested, self.stored.by_identity.values()))
+            message = filter(_is_skin_tested, self._message_lines())
+            found = (*(self._unstated(stored, self._message_lines()) if stored else ()), *message)
+            self.memo["positive_skin_tests"] = found
+        return found
 
     def visits(self) -> Mapping[str, Visit]:
         """Return the patient's other encounters by id, those in the message before the stored ones."""
