@@ -48,7 +48,7 @@ class CourseDays(Template):
     columns = Params
     row_name = ("item_code", "ingredient", "drug_class", "item_kind")
     needs = ("days",)
-    evidence = ("max_days", "used_days", "interval_days", "last_date")
+    evidence = ("max_days", "used_days", "why")
 
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by the row's subject."""
@@ -89,7 +89,12 @@ class CourseDays(Template):
             rests_on_history = rests_on_history or not chart.is_current(other)
         used = distinct_days(spans)
         if used > params.max_days:
-            evidence = {"max_days": str(params.max_days), "used_days": str(used), "interval_days": "", "last_date": ""}
+            period = "本次就诊" if params.per == "单次就诊" else params.per
+            evidence = {
+                "max_days": str(params.max_days),
+                "used_days": str(used),
+                "why": f"{period}最多支付{params.max_days}天，连同本次共用{used}天",
+            }
             return (Judgement(evidence=evidence, related=tuple(counted)),)
         if not states_duration(line) and not rests_on_history:
             return (Judgement(missing=(Missing("days"),)),)
@@ -132,8 +137,7 @@ def _too_soon(params: Params, min_interval_days: int, line: Line, chart: Chart) 
     evidence = {
         "max_days": str(params.max_days or ""),
         "used_days": "",
-        "interval_days": str(min_interval_days),
-        "last_date": str(last.begin.date()),
+        "why": f"距上次（{last.begin.date()}）不足{min_interval_days}天",
     }
     return (Judgement(evidence=evidence, related=(last,)),)
 

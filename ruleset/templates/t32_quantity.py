@@ -57,7 +57,7 @@ class Quantity(Template):
     columns = Params
     row_name = ("item_code", "ingredient", "drug_class", "item_kind")
     needs = ("quantity", "amount", "begin")
-    evidence = ("limit", "unit", "total", "excess", "period_days", "period", "last_date")
+    evidence = ("limit", "unit", "total", "excess", "period_days", "why")
 
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by the row's subject."""
@@ -184,14 +184,15 @@ def _over(
     excess = min(total - limit, own)
     if excess < EXCESS_MIN:
         return uncounted
+    unit = measure.unit or params.unit or "次"
+    window = text_of(period.kind, params.period_days)
     evidence = {
         "limit": plain(limit),
-        "unit": measure.unit or params.unit or "次",
+        "unit": unit,
         "total": plain(total),
         "excess": plain(excess),
         "period_days": str(params.period_days or 1),
-        "period": text_of(period.kind, params.period_days),
-        "last_date": "",
+        "why": f"{window}最多{plain(limit)}{unit}，连同本次已{plain(total)}{unit}",
     }
     return Judgement(evidence=evidence, related=tuple(counted), amount=_money(line, excess, measure))
 
@@ -217,16 +218,16 @@ def _too_soon(params: Params, line: Line, chart: Chart) -> Iterator[Judgement]:
         return
     last = earlier[-1]
     assert last.begin is not None  # lines without a time are not among the earlier ones
-    evidence = {"total": "", "excess": "", "period_days": "", "last_date": str(last.begin)}
+    evidence = {"total": "", "excess": "", "period_days": ""}
     if days and line.begin.toordinal() - last.begin.toordinal() < days:
-        evidence |= {"limit": str(days), "unit": "天", "period": f"间隔{days}天"}
+        evidence |= {"limit": str(days), "unit": "天", "why": f"距上次（{last.begin.date()}）不足{days}天"}
         yield Judgement(evidence=evidence, related=(last,))
     elif hours:
         soon = _within_hours(last, line, timedelta(hours=hours))
         if soon is None:
             yield Judgement(related=(last,), missing=(Missing("begin", "只有日期没有时刻，无法判断间隔"),))
         elif soon:
-            evidence |= {"limit": str(hours), "unit": "小时", "period": f"间隔{hours}小时"}
+            evidence |= {"limit": str(hours), "unit": "小时", "why": f"距上次（{last.begin}）不足{hours}小时"}
             yield Judgement(evidence=evidence, related=(last,))
 
 
