@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from weakref import ref
 
 from ruleset import codes, diagnoses, drug_names
 from ruleset.case import Case, Diagnosis, Feed, Line, LineIdentity, Practitioner, Visit, content_of, identity
@@ -109,7 +110,6 @@ class Chart:
         "_herb_names",
         "_herbs",
         "_named",
-        "_names_of_list",
         "_restated",
         "_rows",
         "_running",
@@ -132,7 +132,6 @@ class Chart:
         self._visits: Mapping[str, Visit] | None = None
         self._named: Mapping[str, Sequence[Line]] | None = None
         self._restated: frozenset[LineIdentity] | None = None
-        self._names_of_list: dict[str, tuple[str, ...]] = {}
         self.memo: dict[Any, Any] = {}
         """What a template works out once for a whole check, under a key that begins with its id."""
         by_item: dict[str, list[Line]] = {}
@@ -305,26 +304,13 @@ class Chart:
         return [*stored, *message] if message else stored
 
     def _stored_under(self, name: str, since_day: int | None) -> Sequence[Line]:
-        by_name = self.stored.by_name
-        if by_name is None:
-            by_name = self.stored.by_name = _by_name(self.stored)
-        names = self._names_of_list.get(name)
-        if names is None:
-            names = (name,)
-            if "list" in self._rows.kinds:
-                lists = self._rows.lists
-                members = (
-                    one
-                    for one in by_name
-                    if name in lists(ingredient_key(one)) or name in lists(class_key(one)) or name in lists(one)
-                )
-                names = (name, *members)
-            self._names_of_list[name] = names
-        groups = [group for one in names if (group := by_name.get(one)) is not None]
-        if not groups:
+        known = self.stored.by_name
+        if known is None or known[0]() is not self._rows:
+            known = self.stored.by_name = (ref(self._rows), _by_name(self.stored, self._rows))
+        group = known[1].get(name)
+        if group is None:
             return NO_LINES
-        found = [group.lines if since_day is None else group.since(since_day) for group in groups]
-        return found[0] if len(found) == 1 else tuple({id(line): line for lines in found for line in lines}.values())
+        return group.lines if since_day is None else group.since(since_day)
 
     def lines_about(self, subject: Subject, since_day: int | None = None) -> Sequence[Line]:
         """Return the lines that a subject speaks of, current and past, in no particular order.
@@ -496,18 +482,14 @@ class Chart:
         return moment.date() if moment is not None else None
 
 
-def _by_name(stored: Timeline) -> Mapping[str, ItemLines]:
-    """Index stored lines by substance and class, and by the key of their item, which a list may have as a member."""
+def _by_name(stored: Timeline, rows: RowSource) -> Mapping[str, ItemLines]:
+    """Index stored lines by substance, class and list."""
     groups: dict[str, list[Line]] = {}
     for line in stored.by_identity.values():
-        if line.begin is None or line.is_refund:
-            continue
-        ingredients, classes = substances_and_classes(line)
-        names = {*ingredients, *classes}
-        if line.item_code:
-            names.add(item_key(line.item_code))
-        for name in names:
-            groups.setdefault(name, []).append(line)
+        if line.begin is not None and not line.is_refund:
+            drug = drug_of(line, rows)
+            for name in {*drug.ingredients, *drug.classes}:
+                groups.setdefault(name, []).append(line)
     return {name: item_lines(lines) for name, lines in groups.items()}
 
 

@@ -86,22 +86,23 @@ def look_back(line: Line) -> int:
 def others_in_view(line: Line, candidates: Iterable[Line], chart: Chart) -> Sequence[Line]:
     """Return the candidates that may count against a current line, each once.
 
-    The other current lines, and past ones that are not later than it; no refund, none without a time, and none that
-    was taken back.
+    The other current lines, and past ones that are not later than it; no refund, and none without a time. Whether a
+    past one `is_taken_back` is asked last, of the few that matter.
     """
     assert line.begin is not None  # a line without a time is never judged
     found: dict[int, Line] = {}
+    begin = line.begin
     for other in candidates:
         if other is line or other.begin is None or other.is_refund:
             continue
-        if chart.is_current(other) or (order_of(other) <= order_of(line) and not is_taken_back(other, chart)):
+        if other.begin < begin or chart.is_current(other) or order_of(other) <= order_of(line):
             found[id(other)] = other
     return tuple(found.values())
 
 
 def is_taken_back(line: Line, chart: Chart) -> bool:
-    """Say whether a past line was returned: the quantities of its item in its encounter, refunds included, are 0 or less."""
-    if not line.item_code:
+    """Say whether a past line was returned: it is not current, and the quantities of its item in its encounter, refunds included, are 0 or less."""
+    if not line.item_code or chart.is_current(line):
         return False
     return line.item_code in returned_items(chart.lines_in_encounter(line.item_code, line.encounter_id))
 

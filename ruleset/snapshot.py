@@ -19,7 +19,7 @@ class Snapshot:
     Two threads that miss the same key at once both decode it; the rows are equal, and one of the two is kept.
     """
 
-    __slots__ = ("_cache", "_lists", "kinds", "packs", "revision")
+    __slots__ = ("__weakref__", "_cache", "_lists", "kinds", "packs", "revision")
 
     def __init__(self, packs: Iterable[LoadedPack]) -> None:
         self.packs = tuple(packs)

@@ -8,7 +8,8 @@ one prescription, so the cost of a check follows what it asks for and not the le
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from weakref import ref
 
 from ruleset.case import Line, LineContent, LineIdentity, Visit, content_of, identity
 
@@ -80,9 +81,9 @@ class Timeline:
     by_content: Mapping[LineContent, tuple[LineIdentity, ...]]
     by_item: Mapping[str, ItemLines]
     by_prescription: Mapping[PrescriptionKey, Sequence[Line]]
-    by_name: Mapping[str, ItemLines] | None
-    """Lines by what `ruleset.chart` calls their substances and classes, which it works out at the first need; a
-    line without an item code is found by these alone."""
+    by_name: "tuple[ref[Any], Mapping[str, ItemLines]] | None"
+    """Lines by substance, class and list, as some source of rows knows them: `ruleset.chart` works them out at the
+    first need, and again for another source. A line without an item code is found by these alone."""
     skin_tested: Sequence[Line] | None
     """Lines that state a positive skin test, found by `ruleset.chart` at the first need: few among many."""
     untimed: frozenset[LineIdentity]

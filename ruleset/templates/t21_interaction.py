@@ -155,7 +155,8 @@ def _pair(params: Params, line: Line, drug_a: Line, drug_b: Line, chart: Chart) 
     first = min(drug_a, drug_b, key=order_of)
     washout = params.washout_days_a if first is drug_a else params.washout_days_b
     meeting = concurrent_use.meeting_of(drug_a, drug_b, chart, washout)
-    if meeting is None:
+    other = drug_b if drug_a is line else drug_a
+    if meeting is None or concurrent_use.is_taken_back(other, chart):
         return None
     evidence = {
         "drug_a": drug_a.name,
@@ -166,7 +167,6 @@ def _pair(params: Params, line: Line, drug_a: Line, drug_b: Line, chart: Chart) 
         "when": _when(first, meeting, chart),
     }
     known = (*missing, *meeting.missing)
-    other = drug_b if drug_a is line else drug_a
     if chart.is_current(other):
         return Judgement(also_violating=(other,), evidence=evidence, missing=known)
     return Judgement(related=(other,), evidence=evidence, missing=known)

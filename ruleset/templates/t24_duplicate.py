@@ -139,7 +139,7 @@ def _overlap(params: Params, line: Line, other: Line, chart: Chart) -> tuple[Mis
     if first.end is not None and first.begin != second.begin and first.end <= second.begin:
         return None
     meeting = concurrent_use.meeting_of(line, other, chart)
-    if meeting is None:
+    if meeting is None or concurrent_use.is_taken_back(other, chart):
         return None
     began_earlier = concurrent_use.use_of(first, chart).first < second.begin.toordinal()
     if began_earlier and not meeting.missing and 1 - meeting.gap_days <= params.bridging_days:

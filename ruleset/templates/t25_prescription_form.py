@@ -78,13 +78,10 @@ class PrescriptionForm(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """Judge the prescription whose first line this is."""
+        if params.check in _FACT_CHECKS:
+            judgements = _FACT_CHECKS[params.check](params, line, chart)
+            return judgements if judgements and any(_contents(params, line, chart)) else FALSE
         contents = _contents(params, line, chart)
-        if not (contents.drugs or contents.herbs or contents.perhaps):
-            return FALSE
-        if params.check == "诊断缺失":
-            return _diagnosis(line, chart)
-        if params.check == "新生儿体重":
-            return _weight(params, line, chart)
         counted, count, missing = _CONTENT_CHECKS[params.check](params, contents, chart)
         if not counted:
             return FALSE
@@ -94,6 +91,15 @@ class PrescriptionForm(Template):
 
 
 def _contents(params: Params, line: Line, chart: Chart) -> Contents:
+    """Return what the prescription holds; worked out once for all rows that count the same."""
+    key = ("T25", params.not_counted, line.encounter_id, line.prescription_id)
+    contents: Contents | None = chart.memo.get(key)
+    if contents is None:
+        contents = chart.memo[key] = _sorted_out(params, line, chart)
+    return contents
+
+
+def _sorted_out(params: Params, line: Line, chart: Chart) -> Contents:
     lines = chart.prescription(line)
     returned = returned_items(lines)
     kept = [
@@ -164,11 +170,11 @@ def _problem(params: Params, counted: Sequence[Line], count: int) -> str:
     return f"{what}应单独开具处方，同一处方中有{names}"
 
 
-def _diagnosis(line: Line, chart: Chart) -> Sequence[Judgement]:
+def _diagnosis(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
     if any(diagnosis.code or diagnosis.name for diagnosis in chart.case.encounter.diagnoses):
         return FALSE
     missing = () if chart.is_complete("diagnoses") else (Missing("diagnoses", "处方没有临床诊断"),)
-    return (_answer(line, chart, "诊断缺失", "没有临床诊断", missing),)
+    return (_answer(line, chart, params.check, "没有临床诊断", missing),)
 
 
 def _weight(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
@@ -186,6 +192,9 @@ def _weight(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         return FALSE
     known = () if chart.is_complete("observations") else (Missing("weight_kg", f"患者日龄{days}天，没有体重"),)
     return (_answer(line, chart, params.check, f"患者日龄{days}天，没有注明体重", known),)
+
+
+_FACT_CHECKS = {"诊断缺失": _diagnosis, "新生儿体重": _weight}
 
 
 def _answer(

@@ -132,8 +132,10 @@ def _of_prescription(params: Params, line: Line, chart: Chart) -> list[Line]:
     """Return the judged line and those of its prescription, not later than it, that add up with it."""
     assert line.begin is not None  # a line without a time is never judged
     lines = chart.prescription(line)
-    returned = concurrent_use.returned_items(lines)
     found = [line]
+    if len(lines) == 1:
+        return found
+    returned = concurrent_use.returned_items(lines)
     for other in lines:
         if other is line or other.is_refund or other.begin is None or (other.item_code or other.name) in returned:
             continue
@@ -203,6 +205,8 @@ def _overlaps(params: Params, line: Line, chart: Chart, missing: tuple[Missing, 
             if use.is_stated or perhaps <= params.slack_days:
                 continue
             known = (*missing, Missing("days", f"“{other.name}”（{other.begin:%Y-%m-%d}）没有说明用多少天"))
+        if concurrent_use.is_taken_back(other, chart):
+            continue
         is_open = use.last == concurrent_use.UNTIL_STOPPED
         evidence = {
             "check": params.check,
