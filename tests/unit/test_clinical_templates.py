@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ruleset.document import read_document
 from ruleset.evaluator import evaluate
 from ruleset.pack import cases
 from ruleset.pack.check import params_of
@@ -179,3 +180,57 @@ def test_a_row_that_could_never_speak_is_refused(template, cells, words):
 )
 def test_words_of_a_qualitative_result(text, sign):
     assert sign_of(text) == sign
+
+
+ONE_ROW_FOR_EVERY_DRUG = """\
+item_kind,drug_class,relation,allergens,min_severity,below_severity
+drug,,同物质,,重度,
+,J01D,交叉,J01C,,
+"""
+
+
+@pytest.fixture(scope="module")
+def general(tmp_path_factory):
+    """A pack as a hospital's: one row for every drug, one by ATC class; the rule is the demonstration pack's."""
+    root = tmp_path_factory.mktemp("general")
+    (root / "pack.toml").write_text('id = "general"\nrevision = 1\ntitle = "过敏"\n', encoding="utf-8")
+    for folder in ("rules", "rows"):
+        (root / folder).mkdir()
+    rule = (DEMO / "rules" / "drug-allergy.toml").read_text(encoding="utf-8")
+    (root / "rules" / "drug-allergy.toml").write_text(rule, encoding="utf-8")
+    (root / "rows" / "drug-allergy.csv").write_text(ONE_ROW_FOR_EVERY_DRUG, encoding="utf-8")
+    compile_pack(root, root / "general.pack")
+    return Snapshot([LoadedPack(PackFile(root / "general.pack"))])
+
+
+@pytest.mark.parametrize(
+    ("allergy", "rows"),
+    [
+        ({"substance": "头孢曲松", "severity": "severe"}, ["drug-allergy:drug+同物质+重度起"]),
+        ({"substance": "头孢曲松钠", "severity": "severe"}, ["drug-allergy:drug+同物质+重度起"]),
+        ({"substance": "头孢曲松", "severity": "moderate"}, []),
+        ({"substance": "阿莫西林", "code": "J01CA04", "severity": "severe"}, ["drug-allergy:J01D+交叉+J01C"]),
+        ({"substance": "阿莫西林", "code": "J01CA04", "status": "inactive"}, []),
+        ({"substance": "红霉素", "code": "J01FA01", "severity": "severe"}, []),
+    ],
+)
+def test_one_allergy_row_speaks_of_every_drug_by_the_substance_in_its_catalogue_name(allergy, rows, general):
+    document = {
+        "time": "2026-07-06T09:00:00",
+        "patient": {"id": "P1", "allergies": [allergy]},
+        "encounter": {
+            "id": "E1",
+            "facility_id": "F1",
+            "lines": [
+                {
+                    "order_id": "1",
+                    "item_code": "XJ01DDT067B001010100001",
+                    "item_name": "注射用头孢曲松钠",
+                    "item_kind": "drug",
+                }
+            ],
+        },
+    }
+    result = evaluate(read_document(document), EMPTY, general)
+    assert [finding.row.id for finding in result.findings] == rows
+    assert result.hints == ()
