@@ -106,6 +106,7 @@ class Chart:
         "_by_content",
         "_by_item",
         "_by_prescription",
+        "_current",
         "_drugs",
         "_herb_names",
         "_herbs",
@@ -121,6 +122,7 @@ class Chart:
 
     def __init__(self, case: Case, stored: Timeline, rows: RowSource, *, same_line_by_content: bool = False) -> None:
         self.case: Case = case
+        self._current = frozenset(map(id, case.lines))
         self.stored = stored
         self._rows = rows
         self._by_content = same_line_by_content
@@ -218,7 +220,7 @@ class Chart:
 
     def is_current(self, line: Line) -> bool:
         """Say whether a line is being written now."""
-        return any(line is current for current in self.case.lines)
+        return id(line) in self._current
 
     def herb_name(self, line: Line) -> str:
         """Return the name that herb pairs are matched by: the catalogue name if a pair knows it, else the local one."""
