@@ -14,7 +14,7 @@ from ruleset.templates.t10_herb_payment import HerbPayment
 from ruleset.templates.t11_price import Price
 from ruleset.templates.t12_contraindication import Contraindication
 from ruleset.templates.t13_pregnancy import Pregnancy
-from ruleset.templates.t14_allergy import AllergyTemplate
+from ruleset.templates.t14_allergy import AllergyConflict
 from ruleset.templates.t15_single_dose import SingleDose
 from ruleset.templates.t16_total_dose import TotalDose
 from ruleset.templates.t17_organ_function import OrganFunction
@@ -62,7 +62,7 @@ TEMPLATES: dict[str, Template] = {
         Price(),
         Contraindication(),
         Pregnancy(),
-        AllergyTemplate(),
+        AllergyConflict(),
         SingleDose(),
         TotalDose(),
         OrganFunction(),

@@ -58,7 +58,7 @@ class _Known(NamedTuple):
     """Whether some pack knows the name, or it is a code."""
 
 
-class AllergyTemplate(Template):
+class AllergyConflict(Template):
     """TRUE for each line of a drug that an active allergy speaks against; one result per line, of its worst allergy.
 
     Allergies: the recorded ones that are active (neither inactive nor refuted); a positive skin test that the
