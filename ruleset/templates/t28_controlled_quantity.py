@@ -132,24 +132,20 @@ def _of_prescription(params: Params, line: Line, chart: Chart) -> list[Line]:
     """Return the judged line and those of its prescription, not later than it, that add up with it."""
     assert line.begin is not None  # a line without a time is never judged
     lines = chart.prescription(line)
+    item = line.item_code or line.name
     found = [line]
-    if len(lines) == 1:
+    for other in lines:
+        if other is line or other.is_refund or other.begin is None:
+            continue
+        same = _is_subject(params, other, chart) if params.check == "盒数" else (other.item_code or other.name) == item
+        if not same or order_of(other) > order_of(line):
+            continue
+        if line.prescription_id or other.begin.date() == line.begin.date():
+            found.append(other)
+    if len(found) == 1:
         return found
     returned = concurrent_use.returned_items(lines)
-    for other in lines:
-        if other is line or other.is_refund or other.begin is None or (other.item_code or other.name) in returned:
-            continue
-        if order_of(other) > order_of(line):
-            continue
-        if not line.prescription_id and other.begin.date() != line.begin.date():
-            continue
-        if params.check == "盒数":
-            same = _is_subject(params, other, chart)
-        else:
-            same = (other.item_code or other.name) == (line.item_code or line.name)
-        if same:
-            found.append(other)
-    return found
+    return [one for one in found if one is line or (one.item_code or one.name) not in returned]
 
 
 def _is_subject(params: Params, line: Line, chart: Chart) -> bool:
