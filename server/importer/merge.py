@@ -170,8 +170,8 @@ class _Merger:
         self._rules = rules
         self._remarks = remarks
         self.changes: list[Change] = []
-        self._ended: list[tuple[str, date]] = []
-        """Texts of rows that a publication ended, with the day."""
+        self._text_until: dict[str, date] = {}
+        """Texts, with the day on which the last published row that rests on them ends."""
 
     def publication(self, rule: RuleRows, day: date, group: Sequence[PublishedRow]) -> None:
         """Merge what one publication says of one rule."""
@@ -275,33 +275,35 @@ class _Merger:
     def _end(self, rule: RuleRows, row: PackRow, day: date, reason: str) -> None:
         self._tell(rule, day, "ended", row, f"in force until {day}: {reason}")
         rule.end(row, day)
-        if row.cells.get("basis_id"):
-            self._ended.append((row.cells["basis_id"], day))
 
     def end_expansions(self) -> None:
-        """End the expansions of texts that no published row rests on any longer."""
-        ended = dict.fromkeys(self._ended)
-        texts = {basis_id for basis_id, _ in ended}
-        resting: dict[str, list[tuple[RuleRows, PackRow]]] = {}
+        """End what was expanded from texts that no published row rests on any longer."""
+        expanded: list[tuple[RuleRows, PackRow]] = []
         for rule in self._rules.values():
             for row in rule.file.rows:
-                if row.cells.get("basis_id", "") in texts:
-                    resting.setdefault(row.cells["basis_id"], []).append((rule, row))
-        for basis_id, day in ended:
-            in_force = [(rule, row) for rule, row in resting[basis_id] if row.is_in_force(day)]
-            if all(row.is_expanded for _, row in in_force):
-                for rule, row in in_force:
-                    self._end(rule, row, day, "its text is no longer published")
+                basis_id = row.cells.get("basis_id", "")
+                if row.is_expanded:
+                    expanded.append((rule, row))
+                elif basis_id:
+                    self._text_until[basis_id] = max(row.until, self._text_until.get(basis_id, date.min))
+        for rule, row in expanded:
+            until = self._text_until.get(row.cells["basis_id"], date.max)
+            if row.since < until < row.until:
+                self._end(rule, row, until, "its text is no longer published")
 
     def expansion(self, rule: RuleRows, published: PublishedRow) -> None:
         """Add what a text says of another rule, of the items of which that rule says nothing itself."""
+        # Without a published row that rests on the text (it was left out, or the pack has its own) there is nothing to expand.
+        until = self._text_until.get(published.basis_id, date.min)
+        if until <= published.day:
+            return
         left = [code for code in codes_of(published.cells) if not self._is_spoken_of(rule, published, code)]
         if not left:
             return
         cells = dict(published.cells)
         if "item_codes" in cells:
             cells["item_codes"] = LIST_SEPARATOR.join(left)
-        added = rule.add(published._replace(cells=cells))
+        added = rule.add(published._replace(cells=cells), None if until == date.max else until)
         self._tell(rule, published.day, "raw" if published.is_raw else "expanded", added, _detail(cells, added))
 
     def _is_spoken_of(self, rule: RuleRows, published: PublishedRow, code: str) -> bool:

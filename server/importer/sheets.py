@@ -297,25 +297,27 @@ def _entries(table: _Table, definitions: Sequence[_Table], title_of: TitleOf, re
             lines = defined.get(key, [])
             meanings = {line.meaning for line in lines}
             if len(meanings) != 1:
-                what = "no other sheet says" if not meanings else "other rows do not agree about"
-                remarks.not_understood.append(
-                    place.problem(f"{what} what is limited for `{name}`", did_you_mean(key[0], [n for n, _ in defined]))
-                )
+                if meanings:
+                    problem = place.problem(f"other rows do not agree about what is limited for `{name}`")
+                else:
+                    nearest = did_you_mean(key[0], [known for known, _ in defined])
+                    problem = place.problem(f"no other sheet says what is limited for `{name}`", nearest)
+                remarks.not_understood.append(problem)
                 continue
             used.add(key)
             kind, value, text, *rest = meanings.pop()
             change, day = (own or other for own, other in zip((change, day), rest, strict=True))
         codes = tuple(filter(None, LIST_MARKS.split(header.cell(row, "code") or header.cell(row, "sub_code"))))
-        problem = _row_problem(header, row, name, codes)
-        title = None if problem else title_of(kind, codes[0], value, text)
-        if not problem and title is None:
-            problem = f"`{kind}` of `{value}` for `{codes[0]}` means no rule"
-        if not problem and title is not None:
-            problem = _class_problem(title, codes)
-        if not problem and change and change not in published.CHANGES:
-            problem = f"`{change}` is no known change; known: {'、'.join(published.CHANGES)}"
-        if problem or title is None:
-            remarks.not_understood.append(place.problem(problem))
+        reason = _row_problem(header, row, name, codes)
+        title = None if reason else title_of(kind, codes[0], value, text)
+        if not reason and title is None:
+            reason = f"`{kind}` of `{value}` for `{codes[0]}` means no rule"
+        if not reason and title is not None:
+            reason = _class_problem(title, codes)
+        if not reason and change and change not in published.CHANGES:
+            reason = f"`{change}` is no known change; known: {'、'.join(published.CHANGES)}"
+        if reason or title is None:
+            remarks.not_understood.append(place.problem(reason))
             continue
         others = {role: header.cell(row, role) for role in ENTRY_ROLES}
         yield Entry(place, title, name, codes, text, value, published.CHANGES.get(change), day, **others)

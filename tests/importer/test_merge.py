@@ -160,6 +160,15 @@ def test_without_a_column_the_text_alone_decides_or_the_row_is_reported(pack, sh
     assert ["no number of days for `乙片`" in text for text in texts(plan.remarks.not_understood)] == [True]
 
 
+def test_a_row_that_is_left_out_expands_to_nothing(pack, sheet):
+    text = "限二级及以上医疗机构甲病患者，支付不超过14天。"
+    plan = imported(
+        pack, sheet(level_sheet(("甲片", DRUG, text, "二级"), ("甲片", DRUG, text.replace("二", "三"), "三级")))
+    )
+    assert len(plan.remarks.not_understood) == 2
+    assert not plan.files
+
+
 def test_an_import_only_adds(pack, sheet):
     imported(pack, sheet(level_sheet(("甲片", DRUG, "", "二级"), ("乙片", DRUG_2, "", "二级"))))
     plan = imported(pack, sheet(level_sheet(("甲片", DRUG, "", "三级"))), day=REVISED)
@@ -270,6 +279,34 @@ def test_a_sheet_that_says_of_each_row_what_becomes_of_it(pack, sheet):
     assert any("has no row of XA01AAA001A001010100005 to end" in text for text in texts(plan.remarks.notes))
     assert ["`合并` is no known change" in text for text in texts(plan.remarks.not_understood)] == [True]
     assert not imported(pack, sheet(rows), day=REVISED, is_revision=True).files
+
+
+def test_a_text_that_is_changed_or_struck_out_is_found_by_all_its_items(pack, sheet):
+    head = ["药品名称", "药品编码", "备注"]
+    title = "“药品限适应症”规则"
+    rows = [["甲片", f"{DRUG} {DRUG_2}", "限甲病。"], ["甲片", DRUG, "限乙病。"], ["丙片", DRUG_3, "限丙病。"]]
+    imported(pack, sheet({title: [head, *rows]}), day=date(2026, 5, 23))
+    changes = [["甲片", DRUG, "限丁病。", "修改"], ["甲片", DRUG_2, "", "删除"], ["丙片", DRUG_3, "", "删除"]]
+    plan = imported(pack, sheet({title: [[*head, "变更类型"], *changes]}), day=date(2026, 7, 6))
+    found = [(row["basis_text"], row["valid_to"]) for row in rows_of(pack, "drug-indication-text")]
+    assert found == [("限甲病。", ""), ("限乙病。", "2026-07-06"), ("限丙病。", "2026-07-06"), ("限丁病。", "")]
+    assert any(f"has no row of {DRUG_2} to end" in text for text in texts(plan.remarks.notes))
+
+
+@pytest.mark.parametrize("by_one", [True, False])
+def test_what_was_expanded_from_a_text_that_was_revised_ends_with_it(pack, sheet, by_one):
+    revised = level_sheet(("甲片", DRUG, "限二级及以上医疗机构乙病患者，支付不超过7天。", "二级"))
+    base = level_sheet(("甲片", DRUG, "限二级及以上医疗机构甲病患者，支付不超过14天。", "二级"))
+    first = [["药品限医疗机构级别（修订）2026年1月28日发布"], *revised]
+    paths = (sheet(base, name="1.xlsx"), sheet(first, name="2.xlsx"))
+    if by_one:
+        imported(pack, paths[0])
+    imported(pack, *paths)
+    courses = [(row["max_days"], row["valid_from"], row["valid_to"]) for row in rows_of(pack, "drug-course-days")]
+    assert courses == [("14", FIRST, "2026-01-28"), ("7", "2026-01-28", "")]
+    before = everything(pack)
+    assert not imported(pack, *paths).files
+    assert everything(pack) == before
 
 
 def test_base_and_revision_in_one_import_are_merged_by_their_days(pack, sheet):

@@ -76,6 +76,15 @@ def test_a_name_without_codes_and_a_code_without_a_name_are_reported(pack, sheet
     assert [row["item_code"] for row in rows_of(pack, "drug-sex")] == [DRUG]
 
 
+def test_a_name_that_is_limited_in_two_ways_is_reported(pack, sheet):
+    limits = [[name, "", "限定性别对象", sex] for name, sex in (("甲片", "女"), ("甲片", "男"), ("乙片", "男"))]
+    codes = [["甲片", 1, DRUG, "限定性别对象"], ["乙片", 1, DRUG_2, "限定性别对象"]]
+    plan = imported(pack, sheet({"Sheet1": [[*NAMES[:3], "限定对象"], *limits], "Sheet2": [CODES, *codes]}))
+    assert [row["item_code"] for row in rows_of(pack, "drug-sex")] == [DRUG_2]
+    said = texts(plan.remarks.not_understood)
+    assert said[0] == "a.xlsx[Sheet2]:2:1: other rows do not agree about what is limited for `甲片`"
+
+
 def test_header_below_a_title_blank_rows_and_footnotes(pack, sheet):
     rows = [
         ["“医疗服务项目限定频次”规则对应知识点明细"],
