@@ -31,6 +31,7 @@ from ruleset.facts import FACTS  # noqa: E402
 from ruleset.templates import TEMPLATES  # noqa: E402
 from server import limits, profile, settings  # noqa: E402
 from server.cli import main as command_line  # noqa: E402
+from server.dictionary import tables  # noqa: E402
 from server.entrance import fields  # noqa: E402
 
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
@@ -417,6 +418,30 @@ def field_type(field: descriptor_pb2.FieldDescriptorProto) -> str:
     return f"optional {kind}" if field.proto3_optional else kind
 
 
+def dictionary_part() -> str:
+    """The files of a hospital's dictionary with their columns, and the words that stand for values."""
+    parts: list[str] = []
+    for known in tables.TABLES:
+        rows = [
+            (f"`{column.name}`", column.title, "yes" if column.required else "", one_line(column.meaning))
+            for column in known.columns
+        ]
+        parts.append(f"### {known.file} {known.title}\n\n" + table(("column", "or", "required", "meaning"), rows))
+    lists = {
+        "items.csv, `kind`": tables.ITEM_KINDS,
+        "items.csv, `antibiotic_grade`": tables.ANTIBIOTIC_GRADES,
+        "operations.csv, `incision_class`": tables.INCISION_CLASSES,
+        "privileges.csv, `privilege`": {code: code for code in tables.PRIVILEGES.values()} | tables.PRIVILEGES,
+    }
+    rows = []
+    for title, words in lists.items():
+        for value in dict.fromkeys(words.values()):
+            spelled = ", ".join(word for word, meant in words.items() if meant == value and word != value)
+            rows.append((title, f"`{value}`", spelled))
+    parts.append("### Words\n\n" + table(("cell", "value", "may be written"), rows))
+    return "\n".join(parts)
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings_part,
     "cli": cli_part,
@@ -429,6 +454,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "json": json_part,
     "profile": profile_part,
     "grpc": grpc_part,
+    "dictionary": dictionary_part,
 }
 
 

@@ -59,12 +59,14 @@ INCISION_CLASSES: Mapping[str, IncisionClass] = {
 PRIVILEGES: Mapping[str, str] = {
     "麻醉药品": "narcotic",
     "第一类精神药品": "psychotropic_1",
+    "医疗用毒性药品": "toxic",
     "毒性药品": "toxic",
     "放射性药品": "radioactive",
     "限制使用级抗菌药物": "antibiotic_restricted",
     "特殊使用级抗菌药物": "antibiotic_special",
     "普通使用级抗肿瘤药物": "oncology_ordinary",
     "限制使用级抗肿瘤药物": "oncology_restricted",
+    "中药": "herb",
     "中药饮片": "herb",
 }
 """Chinese words for the privileges of `ruleset.case.PrivilegeCode`; their codes, and a hospital's own, stand for themselves."""
