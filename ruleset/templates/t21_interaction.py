@@ -13,6 +13,7 @@ from ruleset.template import FALSE, Template, class_key, ingredient_key, item_ke
 from ruleset.timeline import order_of
 
 WASHOUT_MAX_DAYS = 365
+"""A longer washout is a typing error: past lines are looked back at for 400 days."""
 
 
 class Params(msgspec.Struct, frozen=True):
@@ -100,6 +101,7 @@ class Interaction(Template):
     title = "药物相互作用"
     columns = Params
     row_name = ("item_a", "ingredient_a", "class_a", "item_b", "ingredient_b", "class_b")
+    pair = (("item_a", "ingredient_a", "class_a"), ("item_b", "ingredient_b", "class_b"))
     needs = ("days", "route")
     evidence = ("drug_a", "drug_b", "grade", "mechanism", "management", "when")
 

@@ -64,6 +64,7 @@ class InfusionGroup(Template):
     title = "注射配伍与溶媒"
     columns = Params
     row_name = (*SUBJECT_COLUMNS, "check", "other_item", "other_ingredient", "other_class")
+    pair = (("item_code", "ingredient", "drug_class"), ("other_item", "other_ingredient", "other_class"))
     needs = ("group_id", "route", "ingredients", "volume", "dose", "dose_unit", "strength", "pack_size")
     evidence = ("check", "drug", "problem", "reason")
 
@@ -206,7 +207,7 @@ def _no_solvent(params: Params, line: Line, group: Sequence[Line], chart: Chart)
 
 def _concentration(params: Params, line: Line, group: Sequence[Line], chart: Chart) -> Sequence[Judgement]:
     unit = params.concentration_unit.removesuffix(PER_MILLILITRE)
-    drugs = [other for other in group if _is_subject(params, other, chart)]
+    drugs = [other for other in group if chart.is_about(other, params)]
     amount = volume = Decimal(0)
     missing: list[Missing] = []
     for drug in drugs:
@@ -244,14 +245,6 @@ def _concentration(params: Params, line: Line, group: Sequence[Line], chart: Cha
 def _names(lines: Sequence[Line]) -> str:
     """Return the names of lines that violate together, the same from whichever of them."""
     return "、".join(sorted({f"“{line.name}”" for line in lines}))
-
-
-def _is_subject(params: Params, line: Line, chart: Chart) -> bool:
-    if params.item_code:
-        return line.item_code == params.item_code
-    if params.item_kind:
-        return line.item_kind == params.item_kind
-    return chart.is_in(line, params.ingredient or params.drug_class)
 
 
 def _one_end(low: Decimal | None, high: Decimal | None) -> str:

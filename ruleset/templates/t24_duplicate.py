@@ -11,6 +11,7 @@ from ruleset.template import FALSE, SUBJECT_COLUMNS, Subject, Template, subject_
 from ruleset.timeline import order_of
 
 BRIDGING_MAX_DAYS = 90
+"""Two drugs that may be taken together for longer are no exchange of one for the other, but a combination."""
 
 
 class Params(Subject, frozen=True, kw_only=True):

@@ -5,14 +5,13 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from ruleset.ages import NEWBORN_MAX_DAYS
 from ruleset.case import Line
 from ruleset.chart import Chart
 from ruleset.concurrent_use import returned_items
 from ruleset.outcome import Judgement, Missing
 from ruleset.template import EVERY_PRESCRIPTION, FALSE, Template
 
-NEWBORN_MAX_DAYS = 28
-"""A newborn is 0 to 28 days old (新生儿期)."""
 HERBS = ("herb_piece", "herb_granule")
 
 

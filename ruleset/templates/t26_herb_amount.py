@@ -46,6 +46,8 @@ LIMIT_OF: dict[str, tuple[str, ...]] = {
     "单味剂量": ("min_g", "max_g"),
     "上传量": (),
 }
+ADDED_UP = ("味数", "每剂总量", "单味剂量")
+"""Checks that lines of several prescriptions would break together without any of them being wrong."""
 KIND_OF: dict[str | None, str] = {"herb_piece": "饮片", "herb_granule": "颗粒"}
 
 
@@ -57,14 +59,15 @@ class Herbs(NamedTuple):
 
 
 class HerbAmount(Template):
-    """Judges the herbs of one prescription (where there is no number, those of the encounter without one) together.
+    """Judges the herbs of one prescription together (without a number: those of the encounter's day without one).
 
     One result per prescription and row; 单味剂量 and 上传量 one per herb name. All current lines that count violate
     together, lines of the prescription that were committed before are related; refunds, and lines that a refund brings
     to 0 or less within the prescription, do not count. Grams are the line's dose (of one 剂) in grams; several lines of
     one herb are added up. Self-pay lines count: what is swallowed is the same.
 
-    UNKNOWN: `dose` or `dose_unit` where a line's grams are not known and the rest does not already exceed the limit (a
+    UNKNOWN: `prescription_id` where 味数, 每剂总量 or 单味剂量 is exceeded by several lines without a prescription number,
+    which may be of several prescriptions; `dose` or `dose_unit` where a line's grams are not known and the rest does not already exceed the limit (a
     minimum is only judged with all of them); `herb_doses` for 剂数 and 上传量; `item_kind` where only lines of an unknown
     catalogue make the prescription exceed; `route` where the row names routes and a line has none; `strength` for
     上传量 where nothing tells how many grams one unit of the quantity is. `quantity` is never taken for grams by itself.
@@ -74,7 +77,7 @@ class HerbAmount(Template):
     title = "中药饮片超量"
     columns = Params
     row_name = ("check", "herb", "kinds", "routes")
-    needs = ("dose", "dose_unit", "herb_doses", "item_kind", "quantity", "route", "strength")
+    needs = ("dose", "dose_unit", "herb_doses", "item_kind", "prescription_id", "quantity", "route", "strength")
     evidence = ("check", "herb", "actual", "limit", "unit")
 
     def keys(self, params: Params) -> Sequence[str]:
@@ -107,7 +110,13 @@ class HerbAmount(Template):
         if line not in herbs.sure and line not in herbs.perhaps:
             return FALSE
         judgement = _JUDGE[params.check](params, line, herbs, chart)
-        return FALSE if judgement is None else (judgement,)
+        if judgement is None:
+            return FALSE
+        others = judgement.also_violating or judgement.related
+        if not line.prescription_id and others and params.check in ADDED_UP and not judgement.missing:
+            missing = Missing("prescription_id", "没有处方号，无法确定是否同一张处方")
+            return (msgspec.structs.replace(judgement, missing=(missing,)),)
+        return (judgement,)
 
 
 def _limit(params: Params, name: str) -> Decimal | int | None:
@@ -117,7 +126,9 @@ def _limit(params: Params, name: str) -> Decimal | int | None:
 
 def _herbs(params: Params, line: Line, chart: Chart) -> Herbs:
     """Return the herbs that the row counts; worked out once for a prescription, since each of its lines asks."""
-    key = ("T26", params.kinds, params.routes, line.encounter_id, line.prescription_id)
+    assert line.begin is not None  # a line without a time is never judged
+    day = None if line.prescription_id else line.begin.date()
+    key = ("T26", params.kinds, params.routes, line.encounter_id, line.prescription_id, day)
     known: Herbs | None = chart.memo.get(key)
     if known is not None:
         return known
@@ -128,6 +139,8 @@ def _herbs(params: Params, line: Line, chart: Chart) -> Herbs:
     for lines in groups.values():
         for other in lines:
             if (other.item_code or other.name) in returned:
+                continue
+            if day is not None and (other.begin is None or other.begin.date() != day):
                 continue
             if params.kinds and other.item_kind is not None and KIND_OF.get(other.item_kind) not in params.kinds:
                 continue

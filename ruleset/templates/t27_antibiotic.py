@@ -13,10 +13,12 @@ from ruleset.outcome import Judgement, Missing
 from ruleset.supply import days_stated
 from ruleset.template import FALSE, SUBJECT_COLUMNS, Subject, Template, subject_keys, subject_problems
 
-BEFORE_OPERATION_MAX = timedelta(hours=48)
-"""A prophylactic dose given earlier than this is of no operation."""
-AFTER_OPERATION_MAX = timedelta(days=14)
-"""So long after an operation a prophylactic dose is still one of it."""
+BEFORE_OPERATION_MAX_HOURS = 48
+"""A prophylactic dose given earlier than this before an incision is not for that operation."""
+AFTER_OPERATION_MAX_DAYS = 14
+"""So long after an incision a prophylactic dose is still taken for one of that operation, and judged as too long."""
+_BEFORE = timedelta(hours=BEFORE_OPERATION_MAX_HOURS)
+_AFTER = timedelta(days=AFTER_OPERATION_MAX_DAYS)
 ONE_DAY = timedelta(days=1)
 
 
@@ -155,10 +157,10 @@ def _operation_of(
         ):
             continue
         incision = operation.begin or operation.performed
-        if incision is not None and -BEFORE_OPERATION_MAX <= at - incision <= AFTER_OPERATION_MAX:
+        if incision is not None and -_BEFORE <= at - incision <= _AFTER:
             near.append((abs(at - incision), operation.code, operation))
         elif incision is None:
-            near.append((AFTER_OPERATION_MAX, operation.code, operation))
+            near.append((_AFTER, operation.code, operation))
     if not near:
         return None, []
     operation = min(near, key=lambda one: one[:2])[2]
@@ -196,7 +198,7 @@ def _timing(params: Params, line: Line, operation: Operation, chart: Chart) -> S
     doses = [
         (moment, other)
         for other in _prophylactic(params, line, chart)
-        if (moment := _moment(other)) is not None and operation.begin - BEFORE_OPERATION_MAX <= moment
+        if (moment := _moment(other)) is not None and operation.begin - _BEFORE <= moment
     ]
     if any(earliest <= moment <= latest for moment, _ in doses):
         return FALSE

@@ -137,7 +137,7 @@ def _of_prescription(params: Params, line: Line, chart: Chart) -> list[Line]:
     for other in lines:
         if other is line or other.is_refund or other.begin is None:
             continue
-        same = _is_subject(params, other, chart) if params.check == "盒数" else (other.item_code or other.name) == item
+        same = chart.is_about(other, params) if params.check == "盒数" else (other.item_code or other.name) == item
         if not same or order_of(other) > order_of(line):
             continue
         if line.prescription_id or other.begin.date() == line.begin.date():
@@ -146,14 +146,6 @@ def _of_prescription(params: Params, line: Line, chart: Chart) -> list[Line]:
         return found
     returned = concurrent_use.returned_items(lines)
     return [one for one in found if one is line or (one.item_code or one.name) not in returned]
-
-
-def _is_subject(params: Params, line: Line, chart: Chart) -> bool:
-    if params.item_code:
-        return line.item_code == params.item_code
-    if params.item_kind:
-        return line.item_kind == params.item_kind
-    return chart.is_in(line, params.ingredient or params.drug_class)
 
 
 def _days(line: Line) -> Fraction | Missing:
