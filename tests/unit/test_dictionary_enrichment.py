@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from random import Random
 
 import pytest
 
@@ -479,6 +480,51 @@ class TestStoredHistory:
         lines = read_document(shared_order()).lines
         found = quantities(dictionary, ASPIRIN, stored=lines, stated=[lines[place] for place in stated])
         assert found == [1, 2, 3]
+
+    @pytest.mark.parametrize("seed", range(40))
+    def test_it_does_not_matter_where_a_past_line_comes_from(self, dictionary, seed):
+        """Past lines in the message, in the store or in both: the same lines of each item are seen."""
+        chance = Random(seed)
+        lines = read_document(random_history(chance)).history
+        seen = []
+        for _ in range(3):
+            stored = [line for line in lines if chance.random() < 0.5]
+            kept = {id(line) for line in stored}
+            stated = tuple(line for line in lines if id(line) not in kept or chance.random() < 0.3)
+            case = Case(patient=Patient(id="P"), history=stated)
+            chart = Chart(
+                enrich(case, dictionary).case, EnrichedHistories(dictionary).of("P", Timeline(stored, 1)), NoRows()
+            )
+            seen.append(
+                {code: sorted(line.quantity for line in chart.lines_of(code)) for code in (AMOXICILLIN, ASPIRIN)}
+            )
+        assert seen[1:] == seen[:-1]
+        assert any(seen[0].values()), "some line is of an item"
+
+
+def random_history(chance):
+    """A document with past lines that share orders and times; each has a quantity of its own."""
+    codes = (
+        {"local_code": "L1", "local_name": "阿莫西林"},
+        {"local_code": "L3", "local_name": "肠溶片"},
+        {"local_code": "L4", "local_name": "散装"},
+        {"local_code": "L4", "item_code": ASPIRIN},
+        {"item_code": AMOXICILLIN},
+        {"local_code": "L9", "local_name": "新药"},
+    )
+    # A site states the national code of an item always or never.
+    known = chance.sample(codes[:3], 2) if chance.random() < 0.5 else codes[3:]
+    lines = [
+        {
+            **chance.choice((*known, codes[-1])),
+            "order_id": chance.choice("AB"),
+            "begin": f"2026-07-0{chance.randint(1, 2)}T09:00:00",
+            "quantity": number,
+        }
+        for number in range(1, 9)
+    ]
+    lines.append({**known[0], "order_id": "C", "begin": "2026-07-03T09:00:00", "quantity": 9})
+    return {"encounter": {"id": "E"}, "history": [{"id": "E", "lines": lines}]}
 
 
 class NoRows:
