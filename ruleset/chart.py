@@ -287,9 +287,8 @@ class Chart:
         if self._named is None:
             by_name: dict[str, list[Line]] = {}
             for line in self._message_lines():
-                if line.begin is not None and not line.is_refund:
-                    drug = self.drug(line)
-                    for one in {*drug.ingredients, *drug.classes}:
+                if line.begin is not None:
+                    for one in _index_names(self.drug(line), line):
                         by_name.setdefault(one, []).append(line)
             self._named = by_name
         message = self._named.get(name, NO_LINES)
@@ -315,21 +314,26 @@ class Chart:
         return group.lines if since_day is None else group.since(since_day)
 
     def lines_about(self, subject: Subject, since_day: int | None = None) -> Sequence[Line]:
-        """Return the lines that a subject speaks of, current and past, in no particular order.
+        """Return the lines that a subject speaks of, current and past, refunds too, in no particular order.
 
-        `since_day` as in `lines_of`. A past line without a national code is known only by its item: it is not among
-        them, wherever its history came from.
+        Timed lines alone, except those found by an item code; a catalogue (`item_kind`) finds only lines that have one.
+        `since_day` as in `lines_of`.
         """
         if subject.item_code:
             return self.lines_of(subject.item_code, since_day)
         key = ("lines_about", subject.ingredient, subject.drug_class, subject.item_kind, since_day)
         found: Sequence[Line] | None = self.memo.get(key)
         if found is None:
-            lines = [line for line in self._by_item.get("", ()) if self.is_current(line)]
-            for code in {**self.stored.by_item, **self._by_item}:
-                if code:
-                    lines.extend(self.lines_of(code, since_day))
-            found = self.memo[key] = tuple(line for line in lines if self.is_about(line, subject))
+            name = subject.ingredient or subject.drug_class
+            if name:
+                lines = [*self.named(name, since_day), *self.named(_REFUNDS_OF + name, since_day)]
+                # A class and a substance may share a name.
+                found = tuple(line for line in lines if self.is_about(line, subject))
+            else:
+                past = [line for item in self.stored.by_item.values() for line in _since(item, since_day)]
+                lines = [*self._unstated(past, self._message_lines()), *self._message_lines()]
+                found = tuple(line for line in lines if line.item_kind == subject.item_kind and line.item_code)
+            self.memo[key] = found
         return found
 
     def is_about(self, line: Line, subject: Subject) -> bool:
@@ -484,13 +488,22 @@ class Chart:
         return moment.date() if moment is not None else None
 
 
+_REFUNDS_OF = "\0"
+"""Before a name: the refunds of it, which few rules ask for."""
+
+
+def _index_names(drug: Drug, line: Line) -> Iterable[str]:
+    """Return under which names a line is indexed: its substances, classes and lists; a refund apart from them."""
+    names = {*drug.ingredients, *drug.classes}
+    return {_REFUNDS_OF + name for name in names} if line.is_refund else names
+
+
 def _by_name(stored: Timeline, rows: RowSource) -> Mapping[str, ItemLines]:
     """Index stored lines by substance, class and list."""
     groups: dict[str, list[Line]] = {}
     for line in stored.by_identity.values():
-        if line.begin is not None and not line.is_refund:
-            drug = drug_of(line, rows)
-            for name in {*drug.ingredients, *drug.classes}:
+        if line.begin is not None:
+            for name in _index_names(drug_of(line, rows), line):
                 groups.setdefault(name, []).append(line)
     return {name: item_lines(lines) for name, lines in groups.items()}
 
@@ -499,6 +512,10 @@ def _is_skin_tested(line: Line) -> bool:
     return (
         line.skin_test == "positive" and line.begin is not None and line.item_kind in DRUG_KINDS and not line.is_refund
     )
+
+
+def _since(item: ItemLines, day: int | None) -> Sequence[Line]:
+    return item.lines if day is None else item.since(day)
 
 
 def _not_later(line: Line, lines: Iterable[Line]) -> list[Line]:

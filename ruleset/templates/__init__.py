@@ -1,4 +1,9 @@
-"""Every rule template, by its id. The only rule logic there is; a new one is a module here and a line below."""
+"""Every rule template, by its id. The only rule logic there is; a new one is a module here and a line below.
+
+There is no T44 (指标与进销存): shares of costs, infection and readmission rates, stock against sales are figures of a month or
+a year over all patients, and the record that is audited after settlement. No moment of one patient's care decides
+them, so they have no judge here; `ruleset/national/rules.csv` lists the 13 national rules of this kind with the reason.
+"""
 
 from ruleset.template import Template
 from ruleset.templates.t01_insurance import Insurance
