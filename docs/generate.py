@@ -242,7 +242,9 @@ def templates_part() -> str:
         details.append(f"### {template.id} {template.title}\n\n{summary[:1].upper()}{summary[1:]}\n")
         details.append(f"{one_line(type(template).__doc__)}\n")
         details.append(f"{one_line(type(template).judge.__doc__)} {one_line(type(template).keys.__doc__)}\n")
-        details.append(f"{one_line(template.columns.__doc__)} A message may mention {evidence}.\n")
+        bases = [base for base in reversed(template.columns.__mro__) if base.__module__.startswith("ruleset.")]
+        described = " ".join(dict.fromkeys(one_line(base.__doc__) for base in bases if base.__doc__))
+        details.append(f"{described} A message may mention {evidence}.\n")
         cells = [(f"`{field.name}`", type_text(field.type), default_text(field) or "empty") for field in columns]
         details.append(table(("column", "type", "default"), cells))
     return table(("id", "title", "columns of a row", "facts it needs"), rows) + "\n" + "\n".join(details)
