@@ -110,6 +110,13 @@ def test_a_text_is_not_expanded_where_the_rule_speaks_of_the_item_itself(pack, s
     assert not said_of(plan, "expanded")
 
 
+def test_one_text_in_two_sheets_is_expanded_once_whichever_comes_first(pack, sheet):
+    text = "限二级及以上医疗机构甲病患者，支付不超过14天。"
+    imported(pack, sheet([ONE_SHEET, ["甲片", DRUG, text, "限定支付疗程", "14天"]]))
+    imported(pack, sheet(level_sheet(("甲片", DRUG, text, "二级"))))
+    assert [row["valid_from"] for row in rows_of(pack, "drug-indication-text")] == ["2025-08-26"]
+
+
 def test_an_expansion_that_contradicts_a_row_in_force_is_noted(pack, sheet):
     courses = [ONE_SHEET, ["甲片", DRUG, "支付不超过7天。", "限定支付疗程", "7天"]]
     imported(pack, sheet(courses), day=date(2025, 8, 1))
