@@ -52,7 +52,8 @@ class Antibiotic(Template):
 
     The moment of a dose is `given`, else `begin` where it states a time of day. The operation is the matching one whose
     incision is nearest to that moment, of those at most 48 hours after and 14 days before it. Doses for treatment are
-    FALSE for the first three checks, doses for prophylaxis for 送检. Self-pay lines count; refunds are never judged.
+    FALSE for the first three checks, doses for prophylaxis for 送检. How many antibacterials are used at once is a row of
+    T24 (`drug_class` J01 with an `allowed_count`), who may prescribe which a row of T05. Self-pay lines count; refunds are never judged.
 
     给药时机: TRUE outside the window, unless another prophylactic line of the subject in the encounter lies in it; a dose
     after the incision is FALSE where another one was given in the 48 hours before it, else TRUE with a complete history
