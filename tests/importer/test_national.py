@@ -4,6 +4,7 @@ import csv
 import shutil
 import time
 from collections import Counter
+from datetime import date
 
 import pytest
 
@@ -13,7 +14,8 @@ from ruleset.pack.file import PackFile
 from ruleset.pack.source import read_source
 from ruleset.snapshot import Snapshot
 from server.importer.national import plan_import
-from tests.importer.importing import rows_of, texts
+from tests.importer.importing import ONE_SHEET, rows_of, texts
+from tests.importer.spreadsheets import write_workbook
 from tests.pack.conftest import SHARED_DATA, STARTER
 from tests.pack.test_starter_pack import RULES_OF_FILE
 
@@ -181,3 +183,35 @@ def test_into_the_starter_pack_it_brings_the_texts_and_its_tests_still_pass(tmp_
     outcome = run_tests(pack.file.manifest.tests, Snapshot([pack]))
     assert not outcome.failures
     assert outcome.passed
+
+
+REVISED_RULES = {
+    "facility_level": ("限定机构等级", "min_level"),
+    "care_mode": ("限定就医方式", "allowed_modes"),
+    "course_days": ("限定支付疗程", "max_days"),
+    "sex": ("限定性别对象", "sex"),
+}
+
+
+def in_force_after_revision(rows, column):
+    """Item codes of drugs with their parameter, on the day of the revision."""
+    return {
+        (row["item_code"], row[column])
+        for row in rows
+        if row["item_code"][0] in "XZ" and row["valid_from"] <= REVISION < (row["valid_to"] or "9999")
+    }
+
+
+def test_the_revision_of_2026_gives_the_rows_that_were_in_force_after_it(imported, tmp_path):
+    pack, _ = imported
+    root = shutil.copytree(pack, tmp_path / "pack")
+    expected, sheets = {}, {}
+    for name, (kind, column) in REVISED_RULES.items():
+        with (SHARED_DATA / f"{name}.csv").open(encoding="utf-8-sig", newline="") as file:
+            expected[name] = in_force_after_revision(csv.DictReader(file), column)
+        sheets[name] = [ONE_SHEET, *(["某药", code, "", kind, value] for code, value in sorted(expected[name]))]
+    path = write_workbook(tmp_path / "revised.xlsx", sheets)
+    plan_import([path], root, date.fromisoformat(REVISION), is_revision=True).write()
+    for name, (_, column) in REVISED_RULES.items():
+        assert in_force_after_revision(rows_of(root, RULES_OF_FILE[name][0]), column) == expected[name]
+    assert not plan_import([path], root, date.fromisoformat(REVISION), is_revision=True).files
