@@ -40,7 +40,7 @@ class CourseDays(Template):
     TRUE when more than `max_days` are used; UNKNOWN (`days`) when not, and neither the judged line says how long it is
     used nor a past line tells that the course is recorded day by day. The interval is TRUE when the latest earlier
     charge (not self-paid, and not taken back by a refund) on another day or on the judged line's own is less than
-    `min_interval_days` before it; absent history is no charge.
+    `min_interval_days` before it; absent history is no charge. `{why}` says in a message which of the two it was.
     """
 
     id = "T31"

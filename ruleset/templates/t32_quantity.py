@@ -50,6 +50,7 @@ class Quantity(Template):
     TRUE when a sum exceeds its limit, or (intervals) when the latest earlier charge, not self-paid and not taken back by a
     refund, is less than the interval before the line. UNKNOWN when nothing is exceeded, but a counted line states no
     quantity (`quantity`) or amount (`amount`), or a date without a time of day leaves the hours open (`begin`).
+    `{why}` says in a message which limit it was, with the figures; `{limit}` and the others are of sums.
     """
 
     id = "T32"

@@ -45,7 +45,7 @@ class Simultaneous(Template):
     columns = Params
     row_name = ("kind", "modes")
     needs = ("care_modes", "encounter_begin", "encounter_end", "facility_id", "visits", "deceased")
-    evidence = ("other", "since", "until")
+    evidence = ("why",)
 
     def keys(self, params: Params) -> Sequence[str]:
         """Judged once per encounter."""
@@ -85,12 +85,8 @@ class Simultaneous(Template):
                 shared = _within(visit, begin, tolerance, missing)
             if shared and not missing:
                 assert visit.begin is not None  # what shares time has a beginning
-                evidence = {
-                    "other": visit.facility_id or "另一机构",
-                    "since": str(visit.begin),
-                    "until": str(visit.end) if visit.end is not None else "",
-                }
-                return (Judgement(evidence=evidence),)
+                where = f"在机构{visit.facility_id}" if visit.facility_id else ""
+                return (Judgement(evidence={"why": f"{visit.begin}至{visit.end}{where}住院"}),)
             if shared:
                 doubts.extend(missing)
         return (Judgement(missing=tuple(dict.fromkeys(doubts))),) if doubts else FALSE
@@ -131,4 +127,4 @@ def _after_death(tolerance: timedelta, chart: Chart) -> Sequence[Judgement]:
     begin = began(chart)
     if not late and (case.lines or begin is None or begin - death <= tolerance):
         return FALSE
-    return (Judgement(also_violating=late, evidence={"other": "", "since": str(death), "until": ""}),)
+    return (Judgement(also_violating=late, evidence={"why": f"登记的死亡时间为{death}"}),)

@@ -1,7 +1,7 @@
 """T42 无指征入院: a stay for a disease that outpatients are treated for, or days in hospital without treatment."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Literal
 
 import msgspec
@@ -51,7 +51,7 @@ class StayWithoutNeed(Template):
     columns = Params
     row_name = ("check", "diagnosis_prefixes", "justified_by")
     needs = ("care_modes", "encounter_begin", "history", "diagnoses")
-    evidence = ("diagnoses", "hours", "idle_days", "max_idle_days", "last_date")
+    evidence = ("why",)
 
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by the diseases; idle days are judged once per encounter."""
@@ -98,15 +98,8 @@ def _admission(params: Params, about: Diagnosis | Operation | None, chart: Chart
     if about != min(coded, key=lambda diagnosis: (diagnosis.code, diagnosis.name)):
         return None
     names = "、".join(sorted(diagnosis.name or diagnosis.code for diagnosis in coded))
-    evidence = {
-        "diagnoses": names,
-        "hours": str(params.within_hours),
-        "idle_days": "",
-        "max_idle_days": "",
-        "last_date": "",
-    }
     if not params.justified_by:
-        return Judgement(evidence=evidence)
+        return Judgement(evidence={"why": f"诊断（{names}）一般可在门诊治疗"})
     now = moment(chart)
     if encounter.begin is None or now is None:
         return Judgement(missing=(Missing("encounter_begin"),))
@@ -118,7 +111,8 @@ def _admission(params: Params, about: Diagnosis | Operation | None, chart: Chart
         return None
     if not chart.is_complete("history"):
         return Judgement(missing=(Missing("history", f"入院{params.within_hours}小时内的医嘱可能不全"),))
-    return Judgement(evidence=evidence)
+    why = f"诊断（{names}）一般可在门诊治疗，入院{params.within_hours}小时内没有“{params.justified_by}”医嘱"
+    return Judgement(evidence={"why": why})
 
 
 def _idle(params: Params, chart: Chart) -> Judgement | None:
@@ -138,11 +132,5 @@ def _idle(params: Params, chart: Chart) -> Judgement | None:
         return None
     if not chart.is_complete("history"):
         return Judgement(missing=(Missing("history", f"已知的医嘱之后已有{idle}天没有医嘱，历史医嘱可能不全"),))
-    evidence = {
-        "diagnoses": "",
-        "hours": "",
-        "idle_days": str(idle),
-        "max_idle_days": str(params.max_idle_days),
-        "last_date": str(now.fromordinal(last).date()),
-    }
-    return Judgement(evidence=evidence)
+    why = f"{date.fromordinal(last)}之后已有{idle}天没有医嘱（最多{params.max_idle_days}天）"
+    return Judgement(evidence={"why": why})

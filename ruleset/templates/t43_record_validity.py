@@ -96,7 +96,7 @@ class RecordValidity(Template):
     columns = Params
     row_name = ("check", "fields", "item_kind", "of", "earlier", "later", "operation_prefixes")
     needs = ("diagnoses",)
-    evidence = ("fields", "code", "expected", "earlier", "later", "diagnoses")
+    evidence = ("why",)
 
     def keys(self, params: Params) -> Sequence[str]:
         """Every line, every encounter, or the operations, as the check asks."""
@@ -215,17 +215,14 @@ def _is_empty(value: object) -> bool:
 def _empty(fields: Sequence[str]) -> Sequence[Judgement]:
     if not fields:
         return FALSE
-    return (Judgement(evidence=_evidence(fields="、".join(FACTS[field].label for field in fields))),)
-
-
-def _evidence(**stated: str) -> dict[str, str]:
-    return dict.fromkeys(RecordValidity.evidence, "") | stated
+    labels = "、".join(FACTS[field].label for field in fields)
+    return (Judgement(evidence={"why": f"没有填写（或无法识别）：{labels}"}),)
 
 
 def _wrong_code(params: Params, code: str, name: str) -> Judgement:
-    expected = params.listed_in or "、".join(params.shapes)
     text = f"{name}（{code}）" if name and name != code else code
-    return Judgement(evidence=_evidence(code=text, expected=expected))
+    why = f"不在“{params.listed_in}”中" if params.listed_in else "格式不正确"
+    return Judgement(evidence={"why": f"编码{text}{why}"})
 
 
 def _fits(code: str, shapes: Sequence[str]) -> bool:
@@ -283,8 +280,8 @@ def _order(params: Params, earlier: Sequence[Stated], later: Sequence[Stated]) -
     if not after:
         return FALSE
     first, second = max(after, key=lambda pair: (_day(pair[0]) - _day(pair[1]), str(pair)))
-    evidence = _evidence(earlier=f"{params.earlier} {first}", later=f"{params.later} {second}")
-    return (Judgement(evidence=evidence),)
+    why = f"{params.earlier}时间（{first}）晚于{params.later}时间（{second}）"
+    return (Judgement(evidence={"why": why}),)
 
 
 def _is_after(one: Stated, other: Stated) -> bool:
@@ -312,6 +309,4 @@ def _operation_fits(params: Params, about: Diagnosis | Operation | None, chart: 
         return (Judgement(missing=(Missing("diagnoses", "没有诊断编码，无法核对手术操作"),)),)
     assert isinstance(about, Operation)  # the row is found under an operation's code
     names = "、".join(sorted(diagnosis.name or diagnosis.code for diagnosis in coded))
-    expected = "、".join(params.diagnosis_prefixes)
-    evidence = _evidence(code=about.name or about.code, expected=expected, diagnoses=names)
-    return (Judgement(evidence=evidence),)
+    return (Judgement(evidence={"why": f"手术“{about.name or about.code}”与诊断（{names}）不相符"}),)
