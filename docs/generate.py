@@ -26,7 +26,7 @@ DOCS = ROOT / "docs"
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from ruleset import case, document  # noqa: E402 - the checkout's own code, wherever this is run from
+from ruleset import case, document, expression  # noqa: E402 - the checkout's own code, wherever this is run from
 from ruleset.facts import FACTS  # noqa: E402
 from ruleset.templates import TEMPLATES  # noqa: E402
 from server import limits, profile, settings  # noqa: E402
@@ -250,6 +250,32 @@ def templates_part() -> str:
     return table(("id", "title", "columns of a row", "facts it needs"), rows) + "\n" + "\n".join(details)
 
 
+def expressions_part() -> str:
+    """The facts and functions that an expression of T45 may name."""
+    facts_of_lines = expression.FACTS_OF_LINE
+    rows = [
+        (
+            f"`{name}`",
+            declared.type,
+            declared.meaning,
+            f"`{declared.fact}`",
+            "行" if name in facts_of_lines else "行, 就诊",
+        )
+        for name, declared in expression.DECLARED["行"].items()
+    ]
+    named = {str: "text", int: "whole number"}
+    functions = [
+        (
+            f"`{name}({', '.join(named[parameter] for parameter in function.parameters)})`",
+            function.returns,
+            one_line(function.run.__doc__),
+        )
+        for name, function in expression.FUNCTIONS.items()
+    ]
+    facts_table = table(("fact", "type", "meaning", "missing as", "in"), rows)
+    return facts_table + "\n" + table(("function", "type", "meaning"), functions)
+
+
 def fields_part() -> str:
     """The field table of the national message."""
     parts: list[str] = []
@@ -451,6 +477,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "other-limits": other_limits_part,
     "facts": facts_part,
     "templates": templates_part,
+    "expressions": expressions_part,
     "national-fields": fields_part,
     "metrics": metrics_part,
     "json": json_part,
