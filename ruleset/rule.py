@@ -181,6 +181,8 @@ class RowCommon(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """Where in the document the row stands: attachment, sheet, row."""
     supersedes: tuple[str, ...] = ()
     """Ids of the rows that this one replaced."""
+    within_list: str = ""
+    """A list of the pack beyond which the row's class or prefixes must not reach; the linter compares them."""
     action: Literal["HINT", "WARN", "WARN_REASON", "REVIEW", "BLOCK"] | None = None
     mode: Literal["active", "off"] = "active"
     curation: Curation | None = None

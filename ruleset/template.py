@@ -132,8 +132,17 @@ class Template(ABC):
     evidence: ClassVar[tuple[str, ...]] = ()
     """Names that a rule's message may mention beside `COMMON_EVIDENCE`."""
 
+    pair: ClassVar[tuple[tuple[str, ...], tuple[str, ...]] | None] = None
+    """The columns of the two sides, where a row is a pair whose other direction would say the same, or contradict it."""
+    group: ClassVar[str] = ""
+    """The column that names a group, where a row says something only together with the others of its group."""
+
     highest_action: ClassVar[Literal["HINT", "WARN", "WARN_REASON", "REVIEW", "BLOCK"]] = "BLOCK"
     """What a rule may ask of the doctor by default; a row goes beyond its rule only with a signature."""
+
+    def can_violate(self, params: Any) -> bool:  # noqa: ARG002 - most templates always can
+        """Say whether a row can be violated at all, or only ever reminds of what no message says."""
+        return True
 
     @abstractmethod
     def keys(self, params: Any) -> Sequence[str]:

@@ -127,6 +127,9 @@ _SPELLINGS: dict[str, str] = {
     **{spelling: code for code, spellings in _SPELLED.items() for spelling in spellings.split()},
 }
 
+UNIT_SPELLINGS = tuple(dict.fromkeys((*_ATOMS, *_SPELLINGS)))
+"""Every unit that is read, in all of its spellings: for somebody who asks what a misspelt one was meant to be."""
+
 _CASE_MATTERS = {
     **dict.fromkeys(("MU", "MIU"), "10*6.[iU]"),
     **dict.fromkeys(("mU", "mIU"), "m[iU]"),

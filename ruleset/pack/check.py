@@ -31,7 +31,7 @@ from ruleset.pack.source import (
 )
 from ruleset.rule import NOTHING_STATED, REVIEW_CODES, MessageTemplate, RowCommon
 from ruleset.scope import Conditions, condition_problems
-from ruleset.template import COMMON_EVIDENCE, Template
+from ruleset.template import COMMON_EVIDENCE, EVERY_ENCOUNTER, EVERY_LINE, EVERY_PRESCRIPTION, Template
 from ruleset.templates import TEMPLATES
 
 FIRST_DAY = date.min.toordinal()
@@ -41,6 +41,8 @@ ROWS_PER_KEY_MAX = 1_000
 LIST_SEPARATOR = "|"
 UNINDEXED_ROWS_MAX = 200
 """Rows that every line, prescription or encounter must be judged by: what no key narrows costs every check."""
+
+UNINDEXED_KEYS = frozenset({EVERY_LINE, EVERY_PRESCRIPTION, EVERY_ENCOUNTER})
 
 
 class CheckedRow(msgspec.Struct, frozen=True):
@@ -332,16 +334,24 @@ def _collisions(rows: list[CheckedRow]) -> Iterator[Diagnostic]:
     """Yield rows that share an id, rows of one rule that say the same thing of overlapping days, and crowded keys."""
     seen: dict[str, CheckedRow] = {}
     crowd: dict[str, int] = {}
-    same: dict[tuple[str, msgspec.Struct], list[CheckedRow]] = {}
+    same: dict[tuple[Any, ...], list[CheckedRow]] = {}
+    unindexed = 0
     for row in rows:
         first = seen.setdefault(row.id, row)
         if first is not row:
             yield Diagnostic(row.path, row.line, 1, f"row id `{row.id}` stands at line {first.line} too")
-        same.setdefault((row.rule_id, row.params), []).append(row)
+        same.setdefault((row.rule_id, row.params, row.common.scope, row.common.exempt), []).append(row)
         for key in row.keys:
             crowd[key] = crowd.get(key, 0) + 1
             if crowd[key] == ROWS_PER_KEY_MAX + 1:
                 yield Diagnostic(row.path, row.line, 1, f"more than {ROWS_PER_KEY_MAX} rows under `{key}`")
+        if not UNINDEXED_KEYS.isdisjoint(row.keys) and row.common.mode != "off":
+            unindexed += 1
+            if unindexed == UNINDEXED_ROWS_MAX + 1:
+                message = f"more than {UNINDEXED_ROWS_MAX} rows that no item, class or diagnosis narrows"
+                yield Diagnostic(
+                    row.path, row.line, 1, message, "every check pays for each of them: name what they speak of"
+                )
     for group in same.values():
         ordered = sorted(group, key=lambda row: row.valid_from)
         for earlier, later in pairwise(ordered):

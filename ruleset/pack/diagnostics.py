@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Literal
 
 import msgspec
 
@@ -14,9 +15,12 @@ class Diagnostic(msgspec.Struct, frozen=True, order=True):
     column: int
     message: str
     help: str = ""
+    severity: Literal["error", "warning"] = "error"
+    """warning: what a pack may have and be sound, such as a rule that nobody tests."""
 
     def __str__(self) -> str:
-        text = f"{self.path}:{self.line}:{self.column}: {self.message}"
+        mark = "warning: " if self.severity == "warning" else ""
+        text = f"{self.path}:{self.line}:{self.column}: {mark}{self.message}"
         return f"{text}\n  help: {self.help}" if self.help else text
 
 

@@ -25,7 +25,7 @@ from ruleset.case import Trigger
 from ruleset.pack.diagnostics import Diagnostic, PackError, did_you_mean
 from ruleset.rule import Citation, Curation, OverridePolicy, RowCommon, RuleKind, SeverityDegree
 from ruleset.scope import Conditions
-from ruleset.template import class_key, ingredient_key, item_key
+from ruleset.template import class_key, diagnosis_key, ingredient_key, item_key, operation_key
 
 Typed = TypeVar("Typed", bound=msgspec.Struct)
 
@@ -42,8 +42,9 @@ SCOPE_COLUMNS = tuple(SCOPE_PREFIX + name for name in Conditions.__struct_fields
 EXEMPT_COLUMNS = tuple(EXEMPT_PREFIX + name for name in Conditions.__struct_fields__)
 COMMON_COLUMNS = (*IDENTITY_COLUMNS, *STATED_COLUMNS, *SCOPE_COLUMNS, *EXEMPT_COLUMNS)
 """Columns that every row file may have. `scope_` and `exempt_` columns are the conditions of `ruleset.scope`."""
-LIST_COLUMNS = ("item_code", "ingredient", "drug_class", "name")
-"""Columns of a list: each line has one of the first three; `name` is for people."""
+LIST_COLUMNS = ("item_code", "ingredient", "drug_class", "diagnosis", "operation", "name")
+"""Columns of a list: each line has one of the first five; `name` is for people. Diagnoses and operations are there for
+`within_list`."""
 
 
 class PackHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +58,9 @@ class PackHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rules_of: str = ""
     """A pack beside this one (its directory's name) whose rules its row files may be of: a row file without a rule
     of its own takes the rule of that name from there, so that no rule is written twice."""
+    invented: tuple[str, ...] = ()
+    """Beginnings of codes and classes that the pack has made up to demonstrate something, so that no catalogue has
+    them: the linter does not look for them there."""
 
 
 class CitationSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -182,7 +186,13 @@ def _list(root: Path, path: Path, problems: list[Diagnostic]) -> NamedList | Non
     table = _table(root, path, problems)
     if table is None:
         return None
-    keys = {"item_code": item_key, "ingredient": ingredient_key, "drug_class": class_key}
+    keys = {
+        "item_code": item_key,
+        "ingredient": ingredient_key,
+        "drug_class": class_key,
+        "diagnosis": diagnosis_key,
+        "operation": operation_key,
+    }
     for column, name in enumerate(table.header, 1):
         if name not in LIST_COLUMNS:
             help_text = did_you_mean(name, LIST_COLUMNS)
@@ -237,8 +247,8 @@ def _typed(root: Path, path: Path, struct: type[Typed], problems: list[Diagnosti
 
 
 def line_of_key(path: Path, key: str) -> tuple[int, int]:
-    """Return the 1-based line and column where a TOML file sets `key`, or (1, 1)."""
-    if key:
+    """Return the 1-based line and column where a TOML file sets `key`, or (1, 1): a borrowed rule has no file here."""
+    if key and path.is_file():
         for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             match = re.match(rf"\s*(?:\[+)?({re.escape(key)})\b", text)
             if match:

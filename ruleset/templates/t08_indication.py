@@ -118,6 +118,10 @@ class Indication(Template):
         if not params.evidence_names and (params.evidence_comparison or params.evidence_words):
             yield "`evidence_names` is empty: whose result is compared?"
 
+    def can_violate(self, params: Params) -> bool:
+        """Say whether the row is more than a text."""
+        return not params.is_text
+
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE when no alternative can hold; UNKNOWN when one might, and always for a text alone."""
         alternatives = self._alternatives(params, line, chart) if params.alternative else [params]

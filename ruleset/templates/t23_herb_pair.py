@@ -39,6 +39,7 @@ class HerbPair(Template):
     title = "中药饮片配伍禁忌"
     columns = Params
     row_name = ("herb_a", "herb_b")
+    pair = (("herb_a", "aliases_a"), ("herb_b", "aliases_b"))
     needs = ("item_kind", "pregnancy_status")
     evidence = ("herb_a", "herb_b", "kind")
 

@@ -24,7 +24,7 @@ class Params(msgspec.Struct, frozen=True):
     more than `max_g` grams in one dose. 上传量: the quantity charged of a herb (`herb` and aliases, or every herb where
     there is none) weighs more than its grams in one dose times the doses.
 
-    `kinds`: 饮片, 颗粒, or both (empty). `routes`: only lines by these routes (内服); empty: any.
+    `kinds`: 饮片, 颗粒, or both (empty). `routes`: only lines by these routes (口服); empty: any.
     """
 
     check: Literal["味数", "每剂总量", "剂数", "单味剂量", "上传量"]

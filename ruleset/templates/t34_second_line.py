@@ -61,6 +61,10 @@ class SecondLine(Template):
         if params.within_days < params.min_days:
             yield f"`within_days` {params.within_days} is less than `min_days` {params.min_days}"
 
+    def can_violate(self, params: Params) -> bool:
+        """Say whether the row is more than a text."""
+        return bool(params.first_line)
+
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE without enough days of a first-line treatment in a complete history; UNKNOWN in another, and for a text."""
         if not params.first_line:

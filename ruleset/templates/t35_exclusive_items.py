@@ -45,6 +45,7 @@ class ExclusiveItems(Template):
     title = "重复收费"
     columns = Params
     row_name = ("sub_code", "sub_class", "main_code", "main_class")
+    pair = (("main_code", "main_class"), ("sub_code", "sub_class"))
     needs = ("begin", "operations")
     evidence = ("main", "window", "main_date")
 

@@ -47,6 +47,7 @@ class SurgeryDiscount(Template):
     title = "手术折价"
     columns = Params
     row_name = ("item_code", "surgery_group")
+    group = "surgery_group"
     needs = ("same_incision", "price", "catalogue_price")
     evidence = ("first", "ratio", "charged_ratio")
 
@@ -58,6 +59,10 @@ class SurgeryDiscount(Template):
         """A discount leaves something, and not everything."""
         if params.ratio is not None and not 0 <= params.ratio < 1:
             yield f"`ratio` is {params.ratio}, expected at least 0 and less than 1"
+
+    def can_violate(self, params: Params) -> bool:
+        """Say whether the row knows the share that may be charged."""
+        return params.ratio is not None
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """UNKNOWN when another operation of the group stands on the same day, unless incision and ratio are known."""

@@ -16,7 +16,7 @@ from ruleset.pack.explain import explain_pack, explain_row
 from ruleset.pack.file import PackFileError
 from ruleset.pack.source import read_source
 from ruleset.snapshot import Snapshot
-from server.cli import pack_coverage, pack_import, station
+from server.cli import pack_coverage, pack_import, pack_lint, station
 from server.cli.pack_files import opened
 
 
@@ -24,9 +24,7 @@ def add_to(commands: Any) -> None:
     """Add the command group."""
     group = commands.add_parser("pack", help="rule packs: lint, build, test, explain, activate")
     verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    lint = verbs.add_parser("lint", help="say everything that is wrong with a pack's source")
-    lint.add_argument("source", metavar="DIRECTORY")
-    lint.set_defaults(run=_lint)
+    pack_lint.add_to(verbs)
     build = verbs.add_parser("build", help="compile a pack into one file")
     build.add_argument("source", metavar="DIRECTORY")
     build.add_argument("-o", "--output", metavar="FILE", help="default: ID-REVISION.pack in the current directory")
@@ -60,17 +58,6 @@ def _complain(error: Exception) -> int:
 
 def _checked(directory: str) -> CheckedPack:
     return check_pack(read_source(Path(directory)))
-
-
-def _lint(options: argparse.Namespace) -> int:
-    try:
-        pack = _checked(options.source)
-    except PackError as error:
-        return _complain(error)
-    print(
-        f"{pack.source.head.id}@{pack.source.head.revision}: {len(pack.rules)} rules, {len(pack.rows)} rows, no errors"
-    )
-    return 0
 
 
 def _build(options: argparse.Namespace) -> int:

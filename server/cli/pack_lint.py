@@ -1,0 +1,103 @@
+"""`precheck pack lint`: everything that is wrong with a pack's source, and with what its author meant."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ruleset.case import Case
+from ruleset.codes import atc_of
+from ruleset.pack.check import check_pack
+from ruleset.pack.diagnostics import PackError
+from ruleset.pack.lint import Known, lint
+from ruleset.pack.source import read_source
+from server.cli.messages import read_captured
+from server.dictionary.lookup import Dictionary, load_dictionary
+from server.dictionary.reading import DictionaryError
+from server.entrance.text import EntranceError
+from server.profile import ProfileError, Profiles
+
+
+def add_to(verbs: Any) -> None:
+    """Add the command."""
+    parser = verbs.add_parser(
+        "lint",
+        help="say everything that is wrong with a pack's source",
+        description="Exit code: 1 with errors, and with --strict with warnings too; else 0.",
+    )
+    parser.add_argument("source", metavar="DIRECTORY")
+    parser.add_argument(
+        "--strict", action="store_true", help="warnings count as errors: what the shipped packs are held to"
+    )
+    parser.add_argument(
+        "--dictionary", metavar="DIR", help="warn of codes that this hospital's dictionary does not have"
+    )
+    parser.add_argument(
+        "--messages",
+        metavar="FILE",
+        nargs="+",
+        default=[],
+        help="warn of codes that no such captured message has either",
+    )
+    parser.add_argument("--profile", metavar="NAME", default="", help="read the messages as this site's")
+    parser.add_argument("--profiles", metavar="DIR", default="", help="the sites' own profiles")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the findings."""
+    try:
+        known = known_codes(load_dictionary(options.dictionary or ""), list(_cases(options)))
+    except (DictionaryError, EntranceError, ProfileError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    try:
+        pack = check_pack(read_source(Path(options.source)))
+    except PackError as error:
+        print(error, file=sys.stderr)
+        print(f"{_count(len(error.diagnostics), 'error')}, pack not compiled", file=sys.stderr)
+        return 1
+    found = lint(pack, known)
+    for diagnostic in found:
+        print(diagnostic, file=sys.stderr)
+    errors = sum(diagnostic.severity == "error" for diagnostic in found)
+    warnings = len(found) - errors
+    head = pack.source.head
+    said = f"{_count(errors, 'error') if errors else 'no errors'}" + (
+        f", {_count(warnings, 'warning')}" if warnings else ""
+    )
+    print(f"{head.id}@{head.revision}: {len(pack.rules)} rules, {len(pack.rows)} rows, {said}")
+    return 1 if errors or (warnings and options.strict) else 0
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
+
+
+def _cases(options: argparse.Namespace) -> Iterator[Case]:
+    profiles = Profiles(options.profiles, options.profile or "default")
+    for name in options.messages:
+        case, _ = read_captured(Path(name).read_bytes(), profiles, options.profile)
+        yield case
+
+
+def known_codes(dictionary: Dictionary, cases: Sequence[Case]) -> Known:
+    """Return the codes that a dictionary and captured messages contain. No code of a kind: nothing is known of it."""
+    items = (dictionary.items or {}).values()
+    lines = [line for case in cases for line in case.lines]
+    encounters = [case.encounter for case in cases]
+    item_codes = {*(dictionary.items or {}), *(line.item_code for line in lines)}
+    classes = {name for item in items for name in (*item.classes, item.grade)}
+    classes |= {name for line in lines for name in line.classes} | {atc_of(code) for code in item_codes}
+    ingredients = {part.name for item in items for part in item.ingredients}
+    ingredients |= {part.name for line in lines for part in line.ingredients}
+    diagnoses = {coded.code for coded in (dictionary.diagnoses or {}).values()}
+    diagnoses |= {diagnosis.code for encounter in encounters for diagnosis in encounter.diagnoses}
+    operations = {coded.code for coded in (dictionary.operations or {}).values()}
+    operations |= {operation.code for encounter in encounters for operation in encounter.operations}
+    departments = {coded.code for coded in (dictionary.departments or {}).values()}
+    departments |= {line.department_code for line in lines}
+    departments |= {encounter.department_code for encounter in encounters}
+    sets = (item_codes, ingredients, classes, diagnoses, operations, departments)
+    return Known(*(frozenset(codes - {""}) for codes in sets))
