@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ruleset.pack.diagnostics import Diagnostic, did_you_mean
@@ -81,3 +82,17 @@ def _header(sheet: Sheet, above: tuple[SheetRow, ...], row: SheetRow) -> Header:
     if problems:
         raise ImportRefusedError(problems)
     return Header(above, row, columns, tuple(unused))
+
+
+class Table(NamedTuple):
+    """A sheet with its header, and the rows below it that are neither footnotes nor the header once more."""
+
+    sheet: Sheet
+    header: Header
+    rows: tuple[SheetRow, ...]
+
+    def titles(self) -> Iterator[str]:
+        """Yield what the sheet calls itself: above its header, and by its name."""
+        for row in self.header.above:
+            yield from filter(None, row.cells)
+        yield self.sheet.name

@@ -11,8 +11,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal, NamedTuple
 
 from ruleset.pack.source import RuleSource
+from server.importer.remarks import Remarks
 from server.importer.rows import LIST_SEPARATOR, PublishedRow
-from server.importer.sheets import Remarks
 from server.importer.tables import (
     BASIS_COLUMNS,
     EXPANDED_MARK,

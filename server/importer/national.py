@@ -17,8 +17,9 @@ from ruleset.pack.source import PackSource, read_source
 from server.importer import published
 from server.importer.citations import with_citation
 from server.importer.merge import Change, RuleRows, merge
+from server.importer.remarks import Remarks
 from server.importer.rows import LIST_SEPARATOR, PublishedRow, RuleFinder, rows_of
-from server.importer.sheets import Contents, Remarks, iso_day, read_contents
+from server.importer.sheets import Contents, iso_day, read_contents
 from server.importer.tables import RowFile, codes_of
 from server.importer.workbook import ImportRefusedError, find_files, read_workbook
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from ruleset.pack.diagnostics import Diagnostic
 from ruleset.pack.source import RuleSource
 from server.importer import published
-from server.importer.sheets import Entry, Remarks
+from server.importer.remarks import Remarks
+from server.importer.sheets import Entry
 from server.importer.texts import Limits, is_limit, read_text
 from server.importer.workbook import ImportRefusedError, Place
 

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from ruleset.pack.diagnostics import Diagnostic, did_you_mean
 from server.importer import published
-from server.importer.columns import Header, find_header, plain
+from server.importer.columns import Header, Table, find_header, plain
+from server.importer.definitions import DEFINED_ROLES, Definitions
+from server.importer.remarks import Remarks
 from server.importer.texts import is_limit
 from server.importer.workbook import ImportRefusedError, Place, Sheet, SheetRow
 
@@ -60,41 +62,13 @@ class Contents(NamedTuple):
     """The day that its own title names (ISO 8601), or nothing."""
 
 
-class Remarks:
-    """What is to be said about an import beside its rows."""
-
-    def __init__(self) -> None:
-        self.footnotes: list[Diagnostic] = []
-        """Sums and remarks that stand as rows."""
-        self.not_understood: list[Diagnostic] = []
-        """Rows that were not imported, with the reason."""
-        self.notes: list[Diagnostic] = []
-        """Decisions that a person may want to look at."""
-        self.raw: dict[str, Diagnostic] = {}
-        """Texts of which a part was not read with certainty, by basis."""
-        self._noted: set[str] = set()
-
-    def note(self, place: Place, message: str) -> None:
-        """Note a decision, once: many rows may rest on the same one."""
-        if message not in self._noted:
-            self._noted.add(message)
-            self.notes.append(place.problem(message))
-
-
-class _Table(NamedTuple):
-    sheet: Sheet
-    header: Header
-    rows: tuple[SheetRow, ...]
-    """The rows below the header that are neither footnotes nor the header once more."""
-
-
 def read_contents(sheets: Sequence[Sheet], remarks: Remarks) -> list[Contents]:
     """Return the contents of a workbook's sheets.
 
     Raises ImportRefusedError where a sheet with national codes is not recognised, or none of the workbook's is.
     """
     problems: list[Diagnostic] = []
-    tables: list[_Table] = []
+    tables: list[Table] = []
     for sheet in sheets:
         try:
             table = _table(sheet, remarks)
@@ -109,21 +83,22 @@ def read_contents(sheets: Sequence[Sheet], remarks: Remarks) -> list[Contents]:
             )
         elif sheet.rows:
             remarks.note(sheet.place(1), f"sheet {sheet.name} of {sheet.file} is left out: no header, no national code")
-    definitions = [table for table in tables if _is_definition(table.header)]
+    definitions = Definitions([table for table in tables if _is_definition(table.header)], remarks)
     found: list[Contents] = []
     for table in tables:
-        if table not in definitions:
+        if not _is_definition(table.header):
             try:
                 found.append(_contents(table, definitions, remarks))
             except ImportRefusedError as error:
                 problems.extend(error.diagnostics)
-    if definitions and not found and not problems:
-        missing = definitions[0]
+    if definitions.tables and not found and not problems:
+        missing = definitions.tables[0]
         problems.append(missing.sheet.place(missing.header.row.number).problem("no column of codes in any sheet"))
     if not found and not problems and sheets:
         problems.append(Place(sheets[0].file, "").problem("no sheet of this workbook is a published one"))
     if problems:
         raise ImportRefusedError(problems)
+    definitions.report_unused()
     return found
 
 
@@ -142,7 +117,7 @@ def _header_help(sheet: Sheet) -> str:
     return next(filter(None, hints), "")
 
 
-def _table(sheet: Sheet, remarks: Remarks) -> _Table | None:
+def _table(sheet: Sheet, remarks: Remarks) -> Table | None:
     header = find_header(sheet)
     if header is None:
         return None
@@ -150,7 +125,7 @@ def _table(sheet: Sheet, remarks: Remarks) -> _Table | None:
         place = sheet.place(header.row.number, column + 1)
         remarks.note(place, f"column `{header.row.cells[column]}` of {sheet.file}, {sheet.name} is not used")
     rows = [row for row in sheet.rows[len(header.above) + 1 :] if _is_entry(row, sheet, header, remarks)]
-    return _Table(sheet, header, tuple(rows))
+    return Table(sheet, header, tuple(rows))
 
 
 def _is_entry(row: SheetRow, sheet: Sheet, header: Header, remarks: Remarks) -> bool:
@@ -182,7 +157,7 @@ def _short(text: str) -> str:
     return text if len(text) <= FOOTNOTE_SHOWN_CHARACTERS else text[:FOOTNOTE_SHOWN_CHARACTERS] + "…"
 
 
-def _contents(table: _Table, definitions: Sequence[_Table], remarks: Remarks) -> Contents:
+def _contents(table: Table, definitions: Definitions, remarks: Remarks) -> Contents:
     sheet, header = table.sheet, table.header
     if header.has("main_code") != header.has("sub_code"):
         lacking = "sub_code" if header.has("main_code") else "main_code"
@@ -191,8 +166,8 @@ def _contents(table: _Table, definitions: Sequence[_Table], remarks: Remarks) ->
         for role in ("code", "name"):
             if not header.has(role):
                 raise _lacking(table, role)
-    joined = [*definitions, table] if _is_joined(header, definitions) else [table]
-    bears = " ".join(text for part in joined for text in _titles(part))
+    joined = [*definitions.tables, table] if _is_joined(header, definitions) else [table]
+    bears = " ".join(text for part in joined for text in part.titles())
     title_of = _recognise(table, definitions, plain(bears), remarks)
     entries = tuple(_entries(table, definitions, title_of, remarks))
     return Contents(
@@ -204,19 +179,12 @@ def _contents(table: _Table, definitions: Sequence[_Table], remarks: Remarks) ->
     )
 
 
-def _titles(table: _Table) -> Iterator[str]:
-    """Yield what a sheet calls itself: above its header, and by its name."""
-    for row in table.header.above:
-        yield from filter(None, row.cells)
-    yield table.sheet.name
-
-
-def _is_joined(header: Header, definitions: Sequence[_Table]) -> bool:
+def _is_joined(header: Header, definitions: Definitions) -> bool:
     """Say whether a sheet of codes needs another one to say what is limited."""
-    return bool(definitions) and not header.has("value") and not header.has("text")
+    return bool(definitions.tables) and not header.has("value") and not header.has("text")
 
 
-def _lacking(table: _Table, role: str) -> ImportRefusedError:
+def _lacking(table: Table, role: str) -> ImportRefusedError:
     words = "、".join(published.ROLE_WORDS[role][:3])
     message = f"no column `{published.ROLE_WORDS[role][0]}`"
     return ImportRefusedError([table.sheet.place(table.header.row.number).problem(message, f"known names: {words}…")])
@@ -226,13 +194,12 @@ TitleOf = Callable[[str, str, str, str], str | None]
 """Kind, code, value and text of a row to the name of its rule; None where they mean none."""
 
 
-def _recognise(table: _Table, definitions: Sequence[_Table], bears: str, remarks: Remarks) -> TitleOf:
+def _recognise(table: Table, definitions: Definitions, bears: str, remarks: Remarks) -> TitleOf:
     """Return what says of each row which rule it is of. Raises ImportRefusedError where nothing does."""
     header = table.header
     stated = _stated_title(bears)
     by_columns = _title_by_columns(header)
-    is_of_kinds = any(part.header.has("kind") for part in definitions) if _is_joined(header, definitions) else False
-    if header.has("kind") or is_of_kinds:
+    if header.has("kind") or (_is_joined(header, definitions) and definitions.have_kinds):
         return _title_by_kind
     title = by_columns or stated
     if title is None:
@@ -264,7 +231,7 @@ def _title_by_columns(header: Header) -> str | None:
     return None
 
 
-def _herb_title(table: _Table, title: str) -> str:
+def _herb_title(table: Table, title: str) -> str:
     """Return the rule of a sheet of herbs, by its texts where they all say the same, else by its title."""
     texts = [table.header.cell(row, "text") for row in table.rows]
     saying = [name for name, cue in published.HERB_CUES.items() if texts and all(cue.search(text) for text in texts)]
@@ -283,29 +250,18 @@ def _title_by_kind(kind: str, code: str, value: str, text: str) -> str | None:
     return titles[0] if titles else None
 
 
-def _entries(table: _Table, definitions: Sequence[_Table], title_of: TitleOf, remarks: Remarks) -> Iterator[Entry]:
+def _entries(table: Table, definitions: Definitions, title_of: TitleOf, remarks: Remarks) -> Iterator[Entry]:
     header, sheet = table.header, table.sheet
     is_joined = _is_joined(header, definitions)
-    defined = _definitions(definitions, remarks) if is_joined else {}
-    used: set[tuple[str, str]] = set()
     for row in table.rows:
         place = sheet.place(row.number)
         kind, value, text, change, day = (header.cell(row, role) for role in DEFINED_ROLES)
         name = header.cell(row, "name") or header.cell(row, "sub_name")
         if is_joined:
-            key = _definition_key(name, kind, defined)
-            lines = defined.get(key, [])
-            meanings = {line.meaning for line in lines}
-            if len(meanings) != 1:
-                if meanings:
-                    problem = place.problem(f"other rows do not agree about what is limited for `{name}`")
-                else:
-                    nearest = did_you_mean(key[0], [known for known, _ in defined])
-                    problem = place.problem(f"no other sheet says what is limited for `{name}`", nearest)
-                remarks.not_understood.append(problem)
+            meaning = definitions.meaning(name, kind, place)
+            if meaning is None:
                 continue
-            used.add(key)
-            kind, value, text, *rest = meanings.pop()
+            kind, value, text, *rest = meaning
             change, day = (own or other for own, other in zip((change, day), rest, strict=True))
         codes = tuple(filter(None, LIST_MARKS.split(header.cell(row, "code") or header.cell(row, "sub_code"))))
         reason = _row_problem(header, row, name, codes)
@@ -321,9 +277,6 @@ def _entries(table: _Table, definitions: Sequence[_Table], title_of: TitleOf, re
             continue
         others = {role: header.cell(row, role) for role in ENTRY_ROLES}
         yield Entry(place, title, name, codes, text, value, published.CHANGES.get(change), day, **others)
-    for key in defined.keys() - used:
-        for line in defined[key]:
-            remarks.not_understood.append(line.place.problem(f"no sheet lists a code of `{key[0]}`"))
 
 
 def _row_problem(header: Header, row: SheetRow, name: str, codes: Sequence[str]) -> str:
@@ -353,42 +306,6 @@ def _class_problem(title: str, codes: Sequence[str]) -> str:
             words = published.CLASS_WORDS
             return f"`{code}` is the code of a {words[found]}, {title} is about {words[expected]}s"
     return ""
-
-
-DEFINED_ROLES = ("kind", "value", "text", "change", "published")
-
-
-class _Definition(NamedTuple):
-    place: Place
-    meaning: tuple[str, ...]
-    """What the row says in the columns of `DEFINED_ROLES`."""
-
-
-Definitions = dict[tuple[str, str], list[_Definition]]
-
-
-def _definitions(tables: Sequence[_Table], remarks: Remarks) -> Definitions:
-    """Return what each name is limited to, by name and kind."""
-    found: Definitions = {}
-    for table in tables:
-        header = table.header
-        for row in table.rows:
-            place = table.sheet.place(row.number)
-            name, kind = plain(header.cell(row, "name")), header.cell(row, "kind")
-            if not name:
-                remarks.not_understood.append(place.problem("no name"))
-                continue
-            line = _Definition(place, tuple(header.cell(row, role) for role in DEFINED_ROLES))
-            found.setdefault((name, kind), []).append(line)
-    return found
-
-
-def _definition_key(name: str, kind: str, defined: Definitions) -> tuple[str, str]:
-    """Return the key of a name's definition; the sheet of codes need not have a column 限定类型."""
-    wanted = plain(name)
-    if kind or (wanted, kind) in defined:
-        return wanted, kind
-    return next((key for key in defined if key[0] == wanted), (wanted, kind))
 
 
 def iso_day(text: str) -> str:

@@ -81,8 +81,22 @@ def test_a_name_that_is_limited_in_two_ways_is_reported(pack, sheet):
     codes = [["甲片", 1, DRUG, "限定性别对象"], ["乙片", 1, DRUG_2, "限定性别对象"]]
     plan = imported(pack, sheet({"Sheet1": [[*NAMES[:3], "限定对象"], *limits], "Sheet2": [CODES, *codes]}))
     assert [row["item_code"] for row in rows_of(pack, "drug-sex")] == [DRUG_2]
-    said = texts(plan.remarks.not_understood)
-    assert said[0] == "a.xlsx[Sheet2]:2:1: other rows do not agree about what is limited for `甲片`"
+    (said,) = texts(plan.remarks.not_understood)
+    assert said == "a.xlsx[Sheet2]:2:1: other rows do not agree about what is limited for `甲片`"
+
+
+def test_several_pairs_of_sheets_in_one_workbook(pack, sheet):
+    sheets = {
+        "性别": [[*NAMES[:3], "限定对象"], ["甲片", "", "限定性别对象", "女"]],
+        "性别编码": [CODES, ["甲片", 1, DRUG, "限定性别对象"]],
+        "等级": [NAMES, ["甲片", "", "限定机构等级", "二级"], ["丙片", "", "限定机构等级", "二级"]],
+        "等级编码": [CODES, ["甲片", 1, DRUG_2, "限定机构等级"]],
+        "疗程": level_sheet(("丁片", DRUG_3, "", "三级")),
+    }
+    plan = imported(pack, sheet(sheets))
+    assert [row["item_code"] for row in rows_of(pack, "drug-sex")] == [DRUG]
+    assert [row["item_code"] for row in rows_of(pack, "drug-facility-level")] == [DRUG_2, DRUG_3]
+    assert texts(plan.remarks.not_understood) == ["a.xlsx[等级]:3:1: no sheet lists a code of `丙片`"]
 
 
 def test_header_below_a_title_blank_rows_and_footnotes(pack, sheet):
