@@ -15,6 +15,7 @@ from ruleset import codes, diagnoses, drug_names
 from ruleset.case import Case, Diagnosis, Feed, Line, LineIdentity, Practitioner, Visit, content_of, identity
 from ruleset.clinical import gestational_weeks
 from ruleset.outcome import Missing
+from ruleset.supply import last_possible_day
 from ruleset.template import Subject, class_key, herb_key, ingredient_key, item_key, kind_key
 from ruleset.timeline import NO_LINES, ItemLines, PrescriptionKey, Timeline, item_lines, order_of
 
@@ -284,6 +285,43 @@ class Chart:
         Timed lines alone, without refunds; with `since_day` as in `lines_of`. The cost follows what is
         found, not the length of the history.
         """
+        message = self._message_named(name)
+        stored = self._stored_under(name, since_day)
+        if not stored:
+            return message
+        if self._by_content:
+            return [*self._unstated(stored, self._message_lines()), *message]
+        stored = self._not_restated(stored)
+        return [*stored, *message] if message else stored
+
+    def named_in_use(self, name: str, day: int) -> Sequence[Line]:
+        """Return those of the `named` lines that may be in use on `day` (an ordinal) or later; the caller looks closer.
+
+        The stored ones by an index of their last possible days: what has long been used up costs almost nothing.
+        """
+        since = day - RUNNING_LOOK_BACK_DAYS
+        if self._by_content:
+            return self.named(name, since)
+        group = self._stored_group(name)
+        message = self._message_named(name)
+        if group is None:
+            return message
+        stored = [line for line, last in zip(group.item.lines, group.last_days, strict=True) if last >= day]
+        return [*self._not_restated(stored), *message] if stored else message
+
+    def _stored_under(self, name: str, since_day: int | None) -> Sequence[Line]:
+        group = self._stored_group(name)
+        if group is None:
+            return NO_LINES
+        return group.item.lines if since_day is None else group.item.since(since_day)
+
+    def _stored_group(self, name: str) -> "NamedLines | None":
+        known = self.stored.by_name
+        if known is None or known[0]() is not self._rows:
+            known = self.stored.by_name = (ref(self._rows), _by_name(self.stored, self._rows))
+        return known[1].get(name)
+
+    def _message_named(self, name: str) -> Sequence[Line]:
         if self._named is None:
             by_name: dict[str, list[Line]] = {}
             for line in self._message_lines():
@@ -291,27 +329,13 @@ class Chart:
                     for one in _index_names(self.drug(line), line):
                         by_name.setdefault(one, []).append(line)
             self._named = by_name
-        message = self._named.get(name, NO_LINES)
-        stored = self._stored_under(name, since_day)
-        if not stored:
-            return message
-        if self._by_content:
-            return [*self._unstated(stored, self._message_lines()), *message]
+        return self._named.get(name, NO_LINES)
+
+    def _not_restated(self, stored: Sequence[Line]) -> Sequence[Line]:
         if self._restated is None:
             known = self.stored.by_identity
             self._restated = frozenset(key for line in self._message_lines() if (key := identity(line)) in known)
-        if self._restated:
-            stored = [line for line in stored if identity(line) not in self._restated]
-        return [*stored, *message] if message else stored
-
-    def _stored_under(self, name: str, since_day: int | None) -> Sequence[Line]:
-        known = self.stored.by_name
-        if known is None or known[0]() is not self._rows:
-            known = self.stored.by_name = (ref(self._rows), _by_name(self.stored, self._rows))
-        group = known[1].get(name)
-        if group is None:
-            return NO_LINES
-        return group.lines if since_day is None else group.since(since_day)
+        return [line for line in stored if identity(line) not in self._restated] if self._restated else stored
 
     def lines_about(self, subject: Subject, since_day: int | None = None) -> Sequence[Line]:
         """Return the lines that a subject speaks of, current and past, refunds too, in no particular order.
@@ -498,14 +522,26 @@ def _index_names(drug: Drug, line: Line) -> Iterable[str]:
     return {_REFUNDS_OF + name for name in names} if line.is_refund else names
 
 
-def _by_name(stored: Timeline, rows: RowSource) -> Mapping[str, ItemLines]:
+class NamedLines(NamedTuple):
+    """Stored lines of one substance, class or list, with the last day (ordinal) on which each may be in use."""
+
+    item: ItemLines
+    last_days: tuple[int, ...]
+
+
+def _by_name(stored: Timeline, rows: RowSource) -> Mapping[str, NamedLines]:
     """Index stored lines by substance, class and list."""
     groups: dict[str, list[Line]] = {}
     for line in stored.by_identity.values():
         if line.begin is not None:
             for name in _index_names(drug_of(line, rows), line):
                 groups.setdefault(name, []).append(line)
-    return {name: item_lines(lines) for name, lines in groups.items()}
+    last_day = {id(line): last_possible_day(line) for line in stored.by_identity.values() if line.begin is not None}
+    named: dict[str, NamedLines] = {}
+    for name, lines in groups.items():
+        item = item_lines(lines)
+        named[name] = NamedLines(item, tuple(last_day[id(line)] for line in item.lines))
+    return named
 
 
 def _is_skin_tested(line: Line) -> bool:

@@ -4,7 +4,6 @@ For rules about several drugs (interaction, duplication, combination). Days are 
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -12,14 +11,8 @@ from ruleset.case import Line
 from ruleset.chart import RUNNING_LOOK_BACK_DAYS, Chart
 from ruleset.frequency import parse
 from ruleset.outcome import Missing
-from ruleset.supply import days_stated, supply_days, use_span
+from ruleset.supply import UNSTATED_USE_MAX_DAYS, UNTIL_STOPPED, days_stated, supply_days, use_span
 from ruleset.timeline import order_of
-
-UNSTATED_USE_MAX_DAYS = 7
-"""How long a line that does not say how long it is used may still be in use: an ordinary prescription is for at most
-7 days (处方管理办法 第十九条)."""
-
-UNTIL_STOPPED = date.max.toordinal()
 
 
 class Use(NamedTuple):

@@ -4,6 +4,7 @@ Days are proleptic Gregorian ordinals; a line is used from the day it begins. Qu
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from fractions import Fraction
 from math import ceil
 
@@ -75,6 +76,24 @@ def use_span(line: Line) -> tuple[int, int] | None:
         supply = supply_days(line)
         days = 1 if isinstance(supply, Missing) or not 0 < supply <= DAYS_OF_USE_MAX_DAYS else ceil(supply)
     return first, first + days - 1
+
+
+UNSTATED_USE_MAX_DAYS = 7
+"""How long a line that does not say how long it is used may still be in use: an ordinary prescription is for at most
+7 days (处方管理办法 第十九条)."""
+UNTIL_STOPPED = date.max.toordinal()
+
+
+def last_possible_day(line: Line) -> int:
+    """Return the last day (ordinal) on which a line with a time may still be in use, whatever is not said of it.
+
+    Never before the last day that any reading of the line gives: an index may leave out what ended before.
+    """
+    span = use_span(line)
+    assert span is not None  # lines without a time are in no window
+    if line.long_term and line.end is None and days_stated(line) is None:
+        return UNTIL_STOPPED
+    return max(span[1], span[0] + UNSTATED_USE_MAX_DAYS - 1)
 
 
 def distinct_days(spans: Iterable[tuple[int, int]]) -> int:

@@ -81,7 +81,7 @@ class Timeline:
     by_content: Mapping[LineContent, tuple[LineIdentity, ...]]
     by_item: Mapping[str, ItemLines]
     by_prescription: Mapping[PrescriptionKey, Sequence[Line]]
-    by_name: "tuple[ref[Any], Mapping[str, ItemLines]] | None"
+    by_name: "tuple[ref[Any], Mapping[str, Any]] | None"
     """Lines by substance, class and list, as some source of rows knows them: `ruleset.chart` works them out at the
     first need, and again for another source. A line without an item code is found by these alone."""
     skin_tested: Sequence[Line] | None

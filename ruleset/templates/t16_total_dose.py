@@ -7,11 +7,11 @@ from typing import Literal, NamedTuple
 
 from ruleset.case import Line
 from ruleset.chart import RUNNING_LOOK_BACK_DAYS, Chart
-from ruleset.concurrent_use import UNSTATED_USE_MAX_DAYS, look_back, others_in_view, use_of
+from ruleset.concurrent_use import look_back, others_in_view, use_of
 from ruleset.facts import FACTS
 from ruleset.frequency import parse, times_per_day
 from ruleset.outcome import Judgement, Missing
-from ruleset.supply import days_stated, supply_days, use_span
+from ruleset.supply import UNSTATED_USE_MAX_DAYS, days_stated, supply_days, use_span
 from ruleset.template import FALSE, Template, subject_keys, subject_problems, subject_text
 from ruleset.templates.band import (
     DoseBand,

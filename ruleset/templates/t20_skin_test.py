@@ -71,6 +71,8 @@ class SkinTest(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE in one of the row's states."""
+        if params.state == ("阳性",) and not _may_be_positive(line, chart):
+            return FALSE
         found = _found(params, line, chart)
         if found.state == "不明":
             return (Judgement(missing=(Missing("skin_test", found.detail),)),)
@@ -97,6 +99,13 @@ class _Result(NamedTuple):
     is_positive: bool
     detail: str
     line: Line | None
+
+
+def _may_be_positive(line: Line, chart: Chart) -> bool:
+    """Say whether any skin test of the patient might be positive; where none is, nobody has to look for the last one."""
+    if line.skin_test == "positive" or chart.positive_skin_tests():
+        return True
+    return any(observation.kind == "skin_test" for observation in chart.case.patient.observations)
 
 
 def _found(params: Params, line: Line, chart: Chart) -> _Found:

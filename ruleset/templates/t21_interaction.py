@@ -67,11 +67,14 @@ class Side(NamedTuple):
             return line.item_code == self.item
         return chart.is_in(line, self.ingredient or self.drug_class)
 
-    def lines(self, chart: Chart, since_day: int) -> Sequence[Line]:
-        """Return the lines of this side."""
+    def lines(self, chart: Chart, line: Line, other: "Side") -> Sequence[Line]:
+        """Return the lines of this side that may meet a current one of the other, by use or by washout."""
+        since = concurrent_use.look_back(line)
         if self.item:
-            return chart.lines_of(self.item, since_day)
-        return chart.named(self.ingredient or self.drug_class, since_day)
+            return chart.lines_of(self.item, since)
+        assert line.begin is not None  # a line without a time is never judged
+        washout = max(self.washout_days, other.washout_days, 1)
+        return chart.named_in_use(self.ingredient or self.drug_class, line.begin.toordinal() - washout)
 
 
 def sides_of(params: Params) -> tuple[Side, Side]:
@@ -125,14 +128,13 @@ class Interaction(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """Judge the line with every line of the side that it is not."""
-        since = concurrent_use.look_back(line)
         side_a, side_b = sides_of(params)
         pairs: dict[int, tuple[Line, Line]] = {}
         if side_a.has(line, chart):
-            for other in concurrent_use.others_in_view(line, side_b.lines(chart, since), chart):
+            for other in concurrent_use.others_in_view(line, side_b.lines(chart, line, side_a), chart):
                 pairs[id(other)] = (line, other)
         if side_b.has(line, chart):
-            for other in concurrent_use.others_in_view(line, side_a.lines(chart, since), chart):
+            for other in concurrent_use.others_in_view(line, side_a.lines(chart, line, side_b), chart):
                 # Two lines that are of both sides each are one pair, told the same from either line.
                 if id(other) not in pairs or _place(other) < _place(line):
                     pairs[id(other)] = (other, line)

@@ -85,13 +85,11 @@ def _by_substance(params: Params, line: Line, chart: Chart) -> Sequence[Judgemen
     substances = chart.drug(line).ingredients
     if params.ingredient:
         substances = tuple(name for name in substances if name == params.ingredient)
-    since = concurrent_use.look_back(line)
-    candidates = [other for name in substances for other in chart.named(name, since)]
+    candidates = _in_use(substances, line, chart)
+    if params.count_same_item == "否" and line.item_code:
+        candidates = [other for other in candidates if other.item_code != line.item_code]
     judgements: list[Judgement] = []
     for other in concurrent_use.others_in_view(line, candidates, chart):
-        same_item = bool(line.item_code) and other.item_code == line.item_code
-        if same_item and params.count_same_item == "否":
-            continue
         missing = _overlap(params, line, other, chart)
         if missing is None:
             continue
@@ -103,7 +101,7 @@ def _by_substance(params: Params, line: Line, chart: Chart) -> Sequence[Judgemen
 
 
 def _by_class(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
-    candidates = chart.named(params.drug_class, concurrent_use.look_back(line))
+    candidates = _in_use((params.drug_class,), line, chart)
     sure: list[Line] = []
     unsure: list[Line] = []
     missing: list[Missing] = []
@@ -121,6 +119,12 @@ def _by_class(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         others = (*sure, *unsure)
         return (_together(others, _evidence(params, line, others, chart), tuple(missing), chart),)
     return FALSE
+
+
+def _in_use(names: Sequence[str], line: Line, chart: Chart) -> Sequence[Line]:
+    assert line.begin is not None  # a line without a time is never judged
+    day = line.begin.toordinal()
+    return [other for name in names for other in chart.named_in_use(name, day)]
 
 
 def _is_left_out(params: Params, line: Line, chart: Chart) -> bool:

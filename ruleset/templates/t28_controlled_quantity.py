@@ -9,7 +9,7 @@ from ruleset import concurrent_use
 from ruleset.case import Line
 from ruleset.chart import Chart
 from ruleset.outcome import Judgement, Missing
-from ruleset.supply import days_stated, supply_days
+from ruleset.supply import UNSTATED_USE_MAX_DAYS, UNTIL_STOPPED, days_stated, supply_days
 from ruleset.template import (
     FALSE,
     SUBJECT_COLUMNS,
@@ -177,7 +177,7 @@ def _overlaps(params: Params, line: Line, chart: Chart, missing: tuple[Missing, 
     assert line.begin is not None  # a line without a time is never judged
     since = concurrent_use.look_back(line)
     substances = chart.drug(line).ingredients
-    candidates = [other for name in substances for other in chart.named(name, since)]
+    candidates = [other for name in substances for other in chart.named_in_use(name, line.begin.toordinal())]
     if not substances:
         candidates = list(chart.lines_of(line.item_code, since))
     judgements: list[Judgement] = []
@@ -189,13 +189,13 @@ def _overlaps(params: Params, line: Line, chart: Chart, missing: tuple[Missing, 
         left = use.last - line.begin.toordinal()
         known = missing
         if left <= params.slack_days:
-            perhaps = use.first + concurrent_use.UNSTATED_USE_MAX_DAYS - 1 - line.begin.toordinal()
+            perhaps = use.first + UNSTATED_USE_MAX_DAYS - 1 - line.begin.toordinal()
             if use.is_stated or perhaps <= params.slack_days:
                 continue
             known = (*missing, Missing("days", f"“{other.name}”（{other.begin:%Y-%m-%d}）没有说明用多少天"))
         if concurrent_use.is_taken_back(other, chart):
             continue
-        is_open = use.last == concurrent_use.UNTIL_STOPPED
+        is_open = use.last == UNTIL_STOPPED
         evidence = {
             "check": params.check,
             "actual": "未停" if is_open else str(max(left, 0)),
