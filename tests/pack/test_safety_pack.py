@@ -31,7 +31,7 @@ MAY_BLOCK = {
 }
 """The issue names these and no other; each with two signatures as the way out."""
 PRESCRIPTIONS = {"antibiotic", "anticoagulant", "paediatric", "pregnancy", "renal", "herb"}
-ORDINARY_LINE_ROWS_MAX = 8
+ORDINARY_LINE_ROWS_MAX = 7
 """Rows that a drug of no special class is judged by: what every prescription pays for."""
 
 
