@@ -95,7 +95,7 @@ def pairs(work: Work) -> Iterator[Diagnostic]:
             # A list beside itself says: any two different members of it.
             alone = [name for name, is_class in first & second if not is_class]
             if alone:
-                yield work.at(row, columns[1][0], f"`{alone[0]}` is paired with itself")
+                yield work.at(row, _column(row, columns[1]), f"`{alone[0]}` is paired with itself")
                 continue
             rest = tuple(getattr(row.row.params, name, None) for name in ("window", "check"))
             turned = {(b, a, rest, _conditions(row)) for a in first for b in second}
@@ -103,10 +103,16 @@ def pairs(work: Work) -> Iterator[Diagnostic]:
                 (other for key in turned for other in seen.get(key, ()) if row.shares_a_day_with(other)), None
             )
             if earlier is not None:
-                yield work.at(row, columns[0][0], f"is the pair of line {earlier.row.line} in the other direction")
+                yield work.at(
+                    row, _column(row, columns[0]), f"is the pair of line {earlier.row.line} in the other direction"
+                )
             for a in first:
                 for b in second:
                     seen.setdefault((a, b, rest, _conditions(row)), []).append(row)
+
+
+def _column(row: LintRow, side: tuple[str, ...]) -> str:
+    return next(column for column in side if getattr(row.row.params, column))
 
 
 def _names(row: LintRow, columns: tuple[str, ...]) -> set[tuple[str, bool]]:
