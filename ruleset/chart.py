@@ -16,11 +16,12 @@ from ruleset.case import Case, Diagnosis, Feed, Line, LineIdentity, Practitioner
 from ruleset.clinical import gestational_weeks
 from ruleset.outcome import Missing
 from ruleset.supply import last_possible_day
-from ruleset.template import Subject, class_key, herb_key, ingredient_key, item_key, kind_key
+from ruleset.template import EVERY_LINE, Subject, class_key, herb_key, ingredient_key, item_key, kind_key
 from ruleset.timeline import NO_LINES, ItemLines, PrescriptionKey, Timeline, item_lines, order_of
 
 if TYPE_CHECKING:
     from ruleset.rule import Row
+    from ruleset.scope import Scope
 
 HERB_KINDS = ("herb_piece", "herb_granule", None)
 """Lines that may be herbs; None because the kind may just be unknown."""
@@ -28,6 +29,9 @@ HERB_KINDS = ("herb_piece", "herb_granule", None)
 
 class RowSource(Protocol):
     """Where rows are looked up by key: a `ruleset.snapshot.Snapshot`, or a naive table in tests."""
+
+    drugs: "dict[DrugKey, Drug]"
+    """What `drug_of` has worked out, kept as long as the rows are."""
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -40,6 +44,7 @@ class RowSource(Protocol):
         """Return the names of the packs' lists that have `key` (of an item, ingredient or class) among their members."""
 
 
+DRUGS_KEPT_MAX = 65_536
 RUNNING_LOOK_BACK_DAYS = 400
 """How far back a past line may have begun and still count as running: a year's supply and the longest washout."""
 DRUG_KINDS = ("drug", "herb_piece", "herb_granule", None)
@@ -55,20 +60,36 @@ class Drug(NamedTuple):
     classes: tuple[str, ...]
     """ATC codes of every level, the hospital's classes, and the packs' lists."""
     missing: Missing | None
+    rows: "tuple[Row, ...]" = ()
+    """Every row, each once, under the keys of its substances, classes and catalogue, and of every line."""
 
 
 NO_DRUG = Drug((), (), None)
 NO_INGREDIENTS = Missing("ingredients", "字典和报文中都没有药品成分")
 
 
+DrugKey = tuple[str | None, str, str, tuple[Any, ...], tuple[str, ...]]
+
+
 def drug_of(line: Line, rows: RowSource) -> Drug:
-    """Return the substances and classes of a line.
+    """Return the substances and classes of a line, worked out once for all lines of the same drug.
 
     Stated ones, else those of the national catalogue: the generic name without form and salt, and the ATC class
     that stands in a western drug's code. A line that is no drug has only the lists that name its item code.
     """
+    key: DrugKey = (line.item_kind, line.item_code, line.item_name, line.ingredients, line.classes)
+    drug = rows.drugs.get(key)
+    if drug is None:
+        drug = rows.drugs[key] = _drug_of(line, rows)
+        if len(rows.drugs) > DRUGS_KEPT_MAX:
+            rows.drugs.clear()
+    return drug
+
+
+def _drug_of(line: Line, rows: RowSource) -> Drug:
     ingredients, classes = substances_and_classes(line)
-    if "list" in rows.kinds:
+    kinds = rows.kinds
+    if "list" in kinds:
         members = [ingredient_key(name) for name in ingredients] + [class_key(name) for name in classes]
         if line.item_code:
             members.append(item_key(line.item_code))
@@ -77,7 +98,17 @@ def drug_of(line: Line, rows: RowSource) -> Drug:
             classes = tuple(dict.fromkeys((*classes, *lists)))
     is_drug = line.item_kind in DRUG_KINDS and (line.item_kind is not None or bool(line.ingredients))
     missing = NO_INGREDIENTS if is_drug and not ingredients and line.item_kind not in HERB_KINDS else None
-    return Drug(ingredients, classes, missing) if ingredients or classes or missing else NO_DRUG
+    keys = [*map(ingredient_key, ingredients), *map(class_key, classes)]
+    if line.item_kind is not None:
+        keys.append(kind_key(line.item_kind))
+    # By pack too: two packs may name a row alike, and both speak.
+    found = {
+        (row.rule.pack_id, row.id): row
+        for key in (*keys, EVERY_LINE)
+        if key.partition(":")[0] in kinds
+        for row in rows.rows(key)
+    }
+    return Drug(ingredients, classes, missing, tuple(found.values()))
 
 
 def substances_and_classes(line: Line) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -209,6 +240,13 @@ class Chart:
 
     def prescription(self, line: Line) -> Sequence[Line]:
         """Return all lines of the judged line's prescription; where it has none, those of the encounter without one."""
+        whole: Sequence[Line] | None = self.memo.get(("prescription", line.encounter_id, line.prescription_id))
+        if whole is None:
+            whole = self._prescription(line)
+            self.memo["prescription", line.encounter_id, line.prescription_id] = whole
+        return whole
+
+    def _prescription(self, line: Line) -> Sequence[Line]:
         if self._by_prescription is None:
             self._by_prescription = {}
             for other in self._message_lines():
@@ -262,17 +300,15 @@ class Chart:
             drug = self._drugs[id(line)] = drug_of(line, self._rows)
         return drug
 
-    def keys_of(self, line: Line) -> list[str]:
-        """Return the keys beside item code and herb name under which rows about this line may stand."""
-        kinds = self._rows.kinds
-        keys: list[str] = []
-        if "ingredient" in kinds or "class" in kinds:
-            drug = self.drug(line)
-            keys.extend(ingredient_key(name) for name in drug.ingredients)
-            keys.extend(class_key(name) for name in drug.classes)
-        if "kind" in kinds and line.item_kind is not None:
-            keys.append(kind_key(line.item_kind))
-        return keys
+    def in_scope(self, scope: "Scope", line: Line | None) -> "tuple[bool | None, tuple[Missing, ...]]":
+        """Say whether a scope holds; worked out once for a check where it does not ask about the line."""
+        if scope.asks_about_line:
+            return scope.holds(self, line)
+        key = ("scope", id(scope))
+        held: tuple[bool | None, tuple[Missing, ...]] | None = self.memo.get(key)
+        if held is None:
+            held = self.memo[key] = scope.holds(self, None)
+        return held
 
     def is_in(self, line: Line, name: str) -> bool:
         """Say whether a line is of a substance or a class (an ATC code of any level, a list) of this name."""

@@ -36,7 +36,6 @@ from ruleset.outcome import (
 from ruleset.rule import Row
 from ruleset.template import (
     EVERY_ENCOUNTER,
-    EVERY_LINE,
     EVERY_PRESCRIPTION,
     diagnosis_key,
     herb_key,
@@ -80,7 +79,7 @@ def evaluate(
     whose rx_ids are not stable; `watch` is told of every candidate row, for explanations. Never raises for what a message or a pack may contain.
     """
     chart = Chart(case, stored, snapshot, same_line_by_content=same_line_by_content)
-    work = _Work(chart, [], [], list(_gaps_of_the_message(case, chart)), set(), watch)
+    work = _Work(chart, [], [], list(_gaps_of_the_message(case, chart)), watch)
     kinds = snapshot.kinds
     judged = _judge_encounter(work, snapshot)
     leads = _leads(case.lines) if "every" in kinds and snapshot.rows(EVERY_PRESCRIPTION) else ()
@@ -127,8 +126,6 @@ class _Work(NamedTuple):
     findings: list[Finding]
     hints: list[Hint]
     gaps: list[NotEvaluated]
-    judged: set[tuple[int, str]]
-    """Lines (by identity) and rows that were met under one key; another key must not judge them again."""
     watch: "Watch | None"
 
 
@@ -165,19 +162,13 @@ def _judge_by_code(work: _Work, line: Line, snapshot: RowSource, is_item_code: C
 
 def _judge_by_kind(work: _Work, line: Line, snapshot: RowSource) -> bool:
     """Judge a line by the rows of its substances, classes, catalogue, and of every line."""
-    chart = work.chart
-    judged = False
-    for key in (*chart.keys_of(line), EVERY_LINE):
-        rows = snapshot.rows(key)
-        if rows:
-            judged = True
-            _judge(work, rows, line, once=True)
-    if not SUBSTANCE_KINDS.isdisjoint(snapshot.kinds):
-        missing = chart.drug(line).missing
-        if missing is not None:
-            detail = "没有药品成分，按成分的规则未判断"
-            work.gaps.append(NotEvaluated(NO_INGREDIENTS, detail, line, (missing,)))
-    return judged
+    drug = work.chart.drug(line)
+    if drug.rows:
+        _judge(work, drug.rows, line)
+    if drug.missing is not None and not SUBSTANCE_KINDS.isdisjoint(snapshot.kinds):
+        detail = "没有药品成分，按成分的规则未判断"
+        work.gaps.append(NotEvaluated(NO_INGREDIENTS, detail, line, (drug.missing,)))
+    return bool(drug.rows)
 
 
 def _leads(lines: Sequence[Line]) -> Sequence[Line]:
@@ -246,8 +237,8 @@ def _gaps_of_the_message(case: Case, chart: Chart) -> Iterator[NotEvaluated]:
             yield NotEvaluated(UNKNOWN_WHETHER_CURRENT, detail, line, (Missing("current"),))
 
 
-def _judge(work: _Work, rows: Sequence[Row], line: Line, *, once: bool = False) -> None:
-    """Judge one line by the rows of one key; `once`: not by those that another such key led to before."""
+def _judge(work: _Work, rows: Sequence[Row], line: Line) -> None:
+    """Judge one line by the rows that were found for it."""
     assert line.begin is not None
     day = line.begin.toordinal()
     self_pay = line.self_pay
@@ -266,22 +257,26 @@ def _judge(work: _Work, rows: Sequence[Row], line: Line, *, once: bool = False) 
             if watch is not None:
                 watch.passed_over(row, line, "exempt_payer")
             continue
-        if once:
-            met = (id(line), row.id)
-            if met in work.judged:
-                continue
-            work.judged.add(met)
         _apply(work, row, line, None)
 
 
 def _apply(work: _Work, row: Row, line: Line | None, about: Diagnosis | Operation | None) -> None:
-    """Judge one line, or the encounter, by one row in force; scope and exemption are asked only where it matters."""
+    """Judge one line, or the encounter, by one row in force, in its scope; exemptions are asked where it matters.
+
+    While somebody watches, the scope is asked last, so that an explanation shows what the row says outside it too.
+    """
     chart = work.chart
     case = chart.case
     watch = work.watch
     if watch is not None:
         watch.judging(row, line)
     try:
+        scope = row.scope
+        doubts: tuple[Missing, ...] = ()
+        if scope is not None and watch is None:
+            held, doubts = chart.in_scope(scope, line)
+            if held is False:
+                return
         if line is not None:
             judgements = row.judge(row.params, line, chart)
         else:
@@ -291,11 +286,15 @@ def _apply(work: _Work, row: Row, line: Line | None, about: Diagnosis | Operatio
             watch.judged(row, line, judgements)
         if not judgements:
             return
-        doubts: tuple[Missing, ...] = ()
-        if row.is_conditional:
-            applies, doubts = _applies(row, line, chart)
-            if not applies:
+        if scope is not None and watch is not None:
+            held, doubts = chart.in_scope(scope, line)
+            if held is False:
                 return
+        if row.exempt is not None:
+            spared, missing = row.exempt.spares(chart, line)
+            if spared:
+                return
+            doubts = tuple(dict.fromkeys((*doubts, *missing)))
         if line is None and case.encounter.payer in row.exempt_payers:
             return
         if case.encounter.payer is None and row.exempt_payers:
@@ -310,21 +309,6 @@ def _apply(work: _Work, row: Row, line: Line | None, about: Diagnosis | Operatio
     except Exception as error:  # noqa: BLE001 - rule 2: whatever a row does, the other rows are judged
         detail = f"规则执行出错（{type(error).__name__}），未判断"
         work.gaps.append(NotEvaluated(RULE_FAILED, detail, line, (), row.id))
-
-
-def _applies(row: Row, line: Line | None, chart: Chart) -> tuple[bool, tuple[Missing, ...]]:
-    """Say whether a row's scope and exemption let it speak, with the facts on which that is undecided."""
-    doubts: tuple[Missing, ...] = ()
-    if row.scope is not None:
-        held, doubts = row.scope.holds(chart, line)
-        if held is False:
-            return False, ()
-    if row.exempt is not None:
-        spared, missing = row.exempt.spares(chart, line)
-        if spared:
-            return False, ()
-        doubts = (*doubts, *missing)
-    return True, tuple(dict.fromkeys(doubts))
 
 
 def _hint(row: Row, line: Line | None, judgement: Judgement, missing: tuple[Missing, ...]) -> Hint:

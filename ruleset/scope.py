@@ -122,6 +122,8 @@ class Scope(NamedTuple):
     stated: tuple[tuple[str, Condition, Any], ...]
     """The condition's name in `Conditions`, the condition, and the value that a rule or row states."""
 
+    asks_about_line: bool
+
     def holds(self, chart: "Chart", line: Line | None) -> tuple[bool | None, tuple[Missing, ...]]:
         """Say whether every condition holds; UNKNOWN with the missing facts."""
         missing: list[Missing] = []
@@ -152,7 +154,23 @@ def scope_of(conditions: Conditions | None) -> Scope | None:
     stated = tuple(
         (name, condition, value) for name, condition in CONDITIONS.items() if (value := getattr(conditions, name))
     )
-    return Scope(stated) if stated else None
+    return Scope(stated, any(name in OF_THE_LINE for name, _, _ in stated)) if stated else None
+
+
+OF_THE_LINE = frozenset(
+    {
+        "departments",
+        "titles",
+        "practitioners",
+        "charge_kinds",
+        "min_age",
+        "below_age",
+        "discharge_medication",
+        "emergency_use",
+        "long_term_order",
+    }
+)
+"""Conditions that may differ between the lines of one message (an age is that on the line's day)."""
 
 
 def both(first: Conditions | None, second: Conditions | None) -> Conditions | None:

@@ -7,6 +7,7 @@ lookup, whatever the size of the packs.
 
 from collections.abc import Iterable, Sequence
 
+from ruleset.chart import Drug, DrugKey
 from ruleset.pack.compile import LoadedPack
 from ruleset.rule import Row
 
@@ -19,7 +20,7 @@ class Snapshot:
     Two threads that miss the same key at once both decode it; the rows are equal, and one of the two is kept.
     """
 
-    __slots__ = ("__weakref__", "_cache", "_lists", "kinds", "packs", "revision")
+    __slots__ = ("__weakref__", "_cache", "_lists", "drugs", "kinds", "packs", "revision")
 
     def __init__(self, packs: Iterable[LoadedPack]) -> None:
         self.packs = tuple(packs)
@@ -27,6 +28,7 @@ class Snapshot:
         self.kinds: frozenset[str] = frozenset().union(*(pack.kinds for pack in self.packs))
         self._cache: dict[str, Sequence[Row]] = {}
         self._lists: dict[str, Sequence[str]] = {}
+        self.drugs: dict[DrugKey, Drug] = {}
 
     def rows(self, key: str) -> Sequence[Row]:
         """Return the rows of every pack under a key, in the order of the packs."""
@@ -57,3 +59,4 @@ class Snapshot:
         """Empty the caches; for measuring cold look-ups."""
         self._cache = {}
         self._lists = {}
+        self.drugs = {}

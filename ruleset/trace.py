@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from ruleset.case import Case, Line
-from ruleset.chart import Chart, RowSource
+from ruleset.chart import Chart, Drug, DrugKey, RowSource
 from ruleset.evaluator import Skipped, evaluate
 from ruleset.outcome import Finding, Hint, Judgement, Missing, NotEvaluated, Result
 from ruleset.rule import Row
@@ -65,16 +65,27 @@ def explain(
     lines = [reader.wrap(line, f"stored[{number}]") for number, line in enumerate(stored.by_identity.values())]
     timeline = Timeline(lines, stored.position, stored.visits.values())
     notes = _Notes(reader)
+    rows = _Aside(snapshot)
     result = evaluate(
         watched,
         timeline,
-        snapshot,
+        rows,
         is_item_code=is_item_code,
         same_line_by_content=same_line_by_content,
         watch=notes,
     )
     plain = reader.unwrap(result)
-    return Trace(plain, tuple(_candidates(notes, result, reader, watched, timeline, snapshot)))
+    return Trace(plain, tuple(_candidates(notes, result, reader, watched, timeline, rows)))
+
+
+class _Aside:
+    """The rows of a snapshot, without what it keeps of drugs: a wrapped line must not be remembered there."""
+
+    def __init__(self, rows: RowSource) -> None:
+        self.drugs: dict[DrugKey, Drug] = {}
+        self.kinds = rows.kinds
+        self.rows = rows.rows
+        self.lists = rows.lists
 
 
 class _Note(msgspec.Struct):

@@ -97,6 +97,8 @@ class AllergyConflict(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE for the most severe of the allergies that the row speaks of."""
+        if _is_unasked(chart):
+            return UNASKED
         missing: list[Missing] = []
         found: list[_Known] = []
         known = [*_recorded(chart), *_tested(line, chart)]
@@ -120,10 +122,28 @@ class AllergyConflict(Template):
         if found:
             worst = max(found, key=lambda allergy: (RANK.get(allergy.severity, 0), allergy.substance, allergy.text))
             return (Judgement(evidence=_evidence(params, worst)),)
-        patient = chart.case.patient
-        if not patient.allergies and not patient.allergies_checked and not chart.is_complete("allergies"):
-            missing.append(Missing("allergies", "没有登记过敏史，也没有登记“无过敏史”。"))
+        if _is_silent(chart):
+            missing.append(NOTHING_RECORDED)
         return (Judgement(missing=tuple(dict.fromkeys(missing))),) if missing else FALSE
+
+
+NOTHING_RECORDED = Missing("allergies", "没有登记过敏史，也没有登记“无过敏史”。")
+UNASKED = (Judgement(missing=(NOTHING_RECORDED,)),)
+
+
+def _is_silent(chart: Chart) -> bool:
+    """Say whether nobody recorded an allergy, nor that there is none."""
+    patient = chart.case.patient
+    return not patient.allergies and not patient.allergies_checked and not chart.is_complete("allergies")
+
+
+def _is_unasked(chart: Chart) -> bool:
+    """Say whether nothing at all is known of allergies and skin tests: then no row can say anything else."""
+    silent: bool | None = chart.memo.get("T14 silent")
+    if silent is None:
+        tested = any(observation.kind == "skin_test" for observation in chart.case.patient.observations)
+        silent = chart.memo["T14 silent"] = _is_silent(chart) and not tested and not chart.positive_skin_tests()
+    return silent
 
 
 def _severity_fits(params: Params, allergy: _Known) -> bool | None:

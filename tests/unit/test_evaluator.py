@@ -66,6 +66,7 @@ class Rows:
     kinds = frozenset({"item"})
 
     def __init__(self, *rows, code="C1"):
+        self.drugs = {}
         self._rows = {item_key(code): rows}
 
     def rows(self, key):

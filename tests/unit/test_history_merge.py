@@ -18,6 +18,9 @@ NOON = datetime(2026, 7, 8, 12)
 class NoRows:
     kinds = frozenset()
 
+    def __init__(self):
+        self.drugs = {}
+
     def rows(self, key):
         return ()
 
