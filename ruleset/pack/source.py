@@ -256,6 +256,15 @@ def line_of_key(path: Path, key: str) -> tuple[int, int]:
     return 1, 1
 
 
+def read_table(root: Path, path: Path) -> RawTable:
+    """Read one CSV file of a pack. Raises PackError naming what is wrong with it."""
+    problems: list[Diagnostic] = []
+    table = _table(root, path, problems)
+    if table is None or problems:
+        raise PackError(problems)
+    return table
+
+
 def _table(root: Path, path: Path, problems: list[Diagnostic]) -> RawTable | None:
     full = root / path
     if full.stat().st_size > ROWS_FILE_MAX_BYTES:

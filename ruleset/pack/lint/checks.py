@@ -1,0 +1,34 @@
+"""All checks of the linter, and the function that runs them."""
+
+from ruleset.pack.check import CheckedPack
+from ruleset.pack.diagnostics import Diagnostic
+from ruleset.pack.lint import dates, prefixes, reach, repeats, rules, words
+from ruleset.pack.lint.work import NOTHING_KNOWN, Known, Work
+
+CHECKS = (
+    reach.contradictory_conditions,
+    reach.nobody_left,
+    reach.never_violated,
+    reach.impossible_keys,
+    reach.lonely_members,
+    repeats.pairs,
+    repeats.duplicates_and_contradictions,
+    repeats.covered,
+    words.vocabularies,
+    words.codes,
+    words.unknown_codes,
+    prefixes.beyond_their_list,
+    dates.succession,
+    dates.before_the_first_citation,
+    dates.never_together,
+    rules.citations,
+    rules.ways_out,
+    rules.messages,
+    rules.untested,
+)
+
+
+def lint(pack: CheckedPack, known: Known = NOTHING_KNOWN) -> list[Diagnostic]:
+    """Return every finding about a pack that compiles, sorted by place. `known` are the codes that exist elsewhere."""
+    work = Work(pack, known)
+    return sorted({diagnostic for check in CHECKS for diagnostic in check(work)})
