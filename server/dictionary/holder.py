@@ -63,10 +63,13 @@ class DictionaryHolder:
                 raise
             before = self._current.dictionary
             self.last_error = ""
-            if directory or before.directory:
+            if not directory and not before.directory:
+                return
+            if (directory, dictionary.digest) != (before.directory, before.digest):
+                # Another one: what is unmapped is counted anew. A reload for the packs' sake changes nothing here.
                 self._current = _in_force(dictionary, clock.now())
-                self._metrics.dictionary_loads.labels("loaded").inc()
-                log.info("dictionary loaded", directory=directory, digest=dictionary.digest, rows=dict(dictionary.rows))
+            self._metrics.dictionary_loads.labels("loaded").inc()
+            log.info("dictionary loaded", directory=directory, digest=dictionary.digest, rows=dict(dictionary.rows))
 
     def _counter(self, kind: str, department: str) -> Counter:
         """Return one child of the metric; finding it in a dictionary of our own is faster."""

@@ -84,7 +84,7 @@ DEPARTMENT_SHAPE = re.compile(r"[A-Z]?\d\d(?:\.?\d\d){0,2}", re.ASCII)
 """科别: A0501, 03.02."""
 
 
-class ItemRow(msgspec.Struct, frozen=True):
+class ItemRow(msgspec.Struct, frozen=True, gc=False):
     """One line of items.csv."""
 
     local_code: str = ""
@@ -101,7 +101,7 @@ class ItemRow(msgspec.Struct, frozen=True):
     specification: str = ""
 
 
-class DiagnosisRow(msgspec.Struct, frozen=True):
+class DiagnosisRow(msgspec.Struct, frozen=True, gc=False):
     """One line of diagnoses.csv."""
 
     national_code: str
@@ -109,7 +109,7 @@ class DiagnosisRow(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class OperationRow(msgspec.Struct, frozen=True):
+class OperationRow(msgspec.Struct, frozen=True, gc=False):
     """One line of operations.csv."""
 
     national_code: str
@@ -118,7 +118,7 @@ class OperationRow(msgspec.Struct, frozen=True):
     incision_class: IncisionClass | None = None
 
 
-class DepartmentRow(msgspec.Struct, frozen=True):
+class DepartmentRow(msgspec.Struct, frozen=True, gc=False):
     """One line of departments.csv."""
 
     standard_code: str
@@ -126,7 +126,7 @@ class DepartmentRow(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class PractitionerRow(msgspec.Struct, frozen=True):
+class PractitionerRow(msgspec.Struct, frozen=True, gc=False):
     """One line of practitioners.csv."""
 
     practitioner_id: str
@@ -135,7 +135,7 @@ class PractitionerRow(msgspec.Struct, frozen=True):
     department_code: str = ""
 
 
-class PrivilegeRow(msgspec.Struct, frozen=True):
+class PrivilegeRow(msgspec.Struct, frozen=True, gc=False):
     """One line of privileges.csv."""
 
     practitioner_id: str

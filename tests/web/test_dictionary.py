@@ -1,5 +1,6 @@
 """The hospital's dictionary in a running server: what it adds to checks, how it is swapped, what it is found to miss."""
 
+import itertools
 import re
 import signal
 
@@ -47,6 +48,7 @@ TABLES = {
         "YS3,特殊使用级抗菌药物,2026-07-09,",
     ),
 }
+_serial = itertools.count()
 NOT_MAPPED = {**TABLES, "items": TABLES["items"][:-1]}
 
 
@@ -104,7 +106,8 @@ def running(tmp_path_factory):
 @pytest.fixture
 def hospital(running):
     """The server on the first dictionary, with nothing counted, whatever a test before did."""
-    running.reload(**TABLES)
+    departments = (*TABLES["departments"], f"no message has this {next(_serial)},A99,")
+    running.reload(**{**TABLES, "departments": departments})
     return running
 
 
@@ -227,6 +230,11 @@ class TestUnmapped:
             "department A05 妇科门诊",
             "  diagnosis ZD9 急性上呼吸道感染: 2 checks, last TIME",
         ]
+
+    def test_a_reload_of_the_same_dictionary_goes_on_counting(self, hospital):
+        hospital.server.check(message([order(("", ""), hosplist_code="YP-7", hilist_type="101")]))
+        hospital.reload(directory=hospital.dictionary)
+        assert b"item YP-7: 1 checks" in hospital.by_command("unmapped").stdout
 
     def test_a_repeated_attempt_counts_once(self, hospital):
         document = message([order(("", ""), hosplist_code="YP-8", hilist_type="101")])
