@@ -212,3 +212,16 @@ class PackFile:
             if record.rule != LIST_RULE:
                 yield record
             offset += ROW_LENGTH.size + length
+
+    def all_keys(self) -> Iterable[tuple[str, tuple[int, ...]]]:
+        """Yield every key with the offsets under it, sorted; for explanations, never for a check."""
+        place, end = self._entries, self._entries + self._entries_bytes
+        while place < end:
+            (length,) = KEY_LENGTH.unpack_from(self._map, place)
+            place += KEY_LENGTH.size
+            key = self._map[place : place + length].decode("utf-8", "surrogatepass")
+            place += length
+            (count,) = ROW_COUNT.unpack_from(self._map, place)
+            place += ROW_COUNT.size
+            yield key, struct.unpack_from(f"<{count}Q", self._map, place)
+            place += count * SLOT.size

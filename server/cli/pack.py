@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ def add_to(commands: Any) -> None:
     explain.add_argument("pack", metavar="PATH", help="source directory or compiled file")
     explain.add_argument("--row", metavar="ID", help="explain one row")
     explain.add_argument("--item", metavar="CODE", help="explain every row of an item code")
+    explain.add_argument(
+        "--on", metavar="DATE", type=date.fromisoformat, help="count the rows in force on that day (2026-01-31)"
+    )
     explain.set_defaults(run=_explain)
     pack_coverage.add_to(verbs)
     pack_import.add_to(verbs)
@@ -98,7 +102,7 @@ def _explain(options: argparse.Namespace) -> int:
         if not found:
             print(f"no row `{options.row or options.item}` in {pack.revision}", file=sys.stderr)
         return 0 if found else 1
-    for text in explain_pack(pack):
+    for text in explain_pack(pack, options.on):
         print(text)
     return 0
 

@@ -42,6 +42,8 @@ COMMANDS = [
     ("demo",),
     ("pack",),
     ("pack", "lint"),
+    ("pack", "fmt"),
+    ("pack", "docs"),
     ("pack", "build"),
     ("pack", "test"),
     ("pack", "explain"),
@@ -194,7 +196,9 @@ class TestPack:
         return write_pack(tmp_path / "pack")
 
     def test_lint(self, capsys, source):
-        assert run(capsys, "pack", "lint", source) == (0, "tiny@1: 2 rules, 2 rows, no errors\n", "")
+        code, out, err = run(capsys, "pack", "lint", source)
+        assert (code, out) == (0, "tiny@1: 2 rules, 2 rows, no errors, 2 warnings\n")
+        assert err.count("warning: nobody tests this rule") == 2
 
     def test_lint_names_every_fault(self, capsys, source):
         (source / "rules" / "drug-child-only.toml").write_text('template = "T07"\ntitel = "x"\n', encoding="utf-8")
