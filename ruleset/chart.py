@@ -330,6 +330,13 @@ class Chart:
         stored = self._not_restated(stored)
         return [*stored, *message] if message else stored
 
+    def only_item_named(self, name: str, item_code: str) -> bool:
+        """Say whether every one of the `named` lines, current and past, is of this item."""
+        group = self._stored_group(name)
+        if group is not None and not group.item_codes <= {item_code}:
+            return False
+        return all(line.item_code == item_code for line in self._message_named(name))
+
     def named_in_use(self, name: str, day: int) -> Sequence[Line]:
         """Return those of the `named` lines that may be in use on `day` (an ordinal) or later; the caller looks closer.
 
@@ -563,6 +570,7 @@ class NamedLines(NamedTuple):
 
     item: ItemLines
     last_days: tuple[int, ...]
+    item_codes: frozenset[str]
 
 
 def _by_name(stored: Timeline, rows: RowSource) -> Mapping[str, NamedLines]:
@@ -576,7 +584,8 @@ def _by_name(stored: Timeline, rows: RowSource) -> Mapping[str, NamedLines]:
     named: dict[str, NamedLines] = {}
     for name, lines in groups.items():
         item = item_lines(lines)
-        named[name] = NamedLines(item, tuple(last_day[id(line)] for line in item.lines))
+        last_days = tuple(last_day[id(line)] for line in item.lines)
+        named[name] = NamedLines(item, last_days, frozenset(line.item_code for line in lines))
     return named
 
 

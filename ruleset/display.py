@@ -64,7 +64,8 @@ def _cause(finding: Finding) -> tuple[object, ...]:
         return (row.rule.pack_id, row.rule.id, finding.message)
     if row.basis_id:
         return (row.basis_id, *items)
-    return (row.rule.pack_id, row.rule.id, *items)
+    # One national rule is one rule, whichever pack states it.
+    return (row.rule.official_code or (row.rule.pack_id, row.rule.id), *items)
 
 
 def _entry(group: Sequence[Finding]) -> Shown:

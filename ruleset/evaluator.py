@@ -206,7 +206,7 @@ def _judge_encounter(work: _Work, snapshot: RowSource) -> bool:
         judged = True
         for row in rows:
             if row.valid_from <= day.toordinal() < row.valid_to:
-                _apply(work, row, None, about)
+                _judge_about(work, row, about)
             elif work.watch is not None:
                 work.watch.passed_over(row, None, "not_in_force")
     return judged
@@ -257,61 +257,91 @@ def _judge(work: _Work, rows: Sequence[Row], line: Line) -> None:
             if watch is not None:
                 watch.passed_over(row, line, "exempt_payer")
             continue
-        _apply(work, row, line, None)
+        try:
+            doubts: tuple[Missing, ...] = ()
+            if row.scope is not None and watch is None:
+                held, doubts = work.chart.in_scope(row.scope, line)
+                if held is False:
+                    continue
+            if watch is not None:
+                watch.judging(row, line)
+            judgements = row.judge(row.params, line, work.chart)
+            if watch is not None:
+                judgements = tuple(judgements)
+                watch.judged(row, line, judgements)
+            if judgements:
+                _answer(work, row, line, None, judgements, doubts)
+        except Exception as error:  # noqa: BLE001 - rule 2: whatever a row does, the other rows are judged
+            work.gaps.append(_failed(row, line, error))
 
 
-def _apply(work: _Work, row: Row, line: Line | None, about: Diagnosis | Operation | None) -> None:
-    """Judge one line, or the encounter, by one row in force, in its scope; exemptions are asked where it matters.
+def _judge_about(work: _Work, row: Row, about: Diagnosis | Operation | None) -> None:
+    """Judge the encounter by one row in force."""
+    chart = work.chart
+    watch = work.watch
+    if chart.case.encounter.payer in row.exempt_payers:
+        if watch is not None:
+            watch.passed_over(row, None, "exempt_payer")
+        return
+    try:
+        doubts: tuple[Missing, ...] = ()
+        if row.scope is not None and watch is None:
+            held, doubts = chart.in_scope(row.scope, None)
+            if held is False:
+                return
+        if watch is not None:
+            watch.judging(row, None)
+        judgements = row.rule.template.judge_encounter(row.params, about, chart)
+        if watch is not None:
+            watch.judged(row, None, judgements)
+        if judgements:
+            _answer(work, row, None, about, judgements, doubts)
+    except Exception as error:  # noqa: BLE001 - rule 2
+        work.gaps.append(_failed(row, None, error))
 
-    While somebody watches, the scope is asked last, so that an explanation shows what the row says outside it too.
+
+def _failed(row: Row, line: Line | None, error: Exception) -> NotEvaluated:
+    return NotEvaluated(RULE_FAILED, f"规则执行出错（{type(error).__name__}），未判断", line, (), row.id)
+
+
+def _answer(
+    work: _Work,
+    row: Row,
+    line: Line | None,
+    about: Diagnosis | Operation | None,
+    judgements: Sequence[Judgement],
+    doubts: tuple[Missing, ...],
+) -> None:
+    """Turn what a row says into findings and hints, unless an exemption spares.
+
+    `doubts` are the facts on which its scope is undecided. While somebody watches, the scope is asked only here, so
+    that an explanation shows what the row says outside its scope too.
     """
     chart = work.chart
-    case = chart.case
-    watch = work.watch
-    if watch is not None:
-        watch.judging(row, line)
-    try:
-        scope = row.scope
-        doubts: tuple[Missing, ...] = ()
-        if scope is not None and watch is None:
-            held, doubts = chart.in_scope(scope, line)
-            if held is False:
-                return
-        if line is not None:
-            judgements = row.judge(row.params, line, chart)
+    payer = chart.case.encounter.payer
+    if row.scope is not None and work.watch is not None:
+        held, doubts = chart.in_scope(row.scope, line)
+        if held is False:
+            return
+    if row.exempt is not None:
+        spared, missing = row.exempt.spares(chart, line)
+        if spared:
+            return
+        doubts = tuple(dict.fromkeys((*doubts, *missing)))
+    if payer is None and row.exempt_payers:
+        doubts = (*doubts, Missing("payer"))
+    for judgement in judgements:
+        # A row that is unknown of itself says so first; what else is unknown comes on top of a violation.
+        missing = judgement.missing or doubts
+        if missing:
+            work.hints.append(_hint(row, line, judgement, missing))
         else:
-            judgements = row.rule.template.judge_encounter(row.params, about, chart)
-        if watch is not None:
-            judgements = tuple(judgements)
-            watch.judged(row, line, judgements)
-        if not judgements:
-            return
-        if scope is not None and watch is not None:
-            held, doubts = chart.in_scope(scope, line)
-            if held is False:
-                return
-        if row.exempt is not None:
-            spared, missing = row.exempt.spares(chart, line)
-            if spared:
-                return
-            doubts = tuple(dict.fromkeys((*doubts, *missing)))
-        if line is None and case.encounter.payer in row.exempt_payers:
-            return
-        if case.encounter.payer is None and row.exempt_payers:
-            doubts = (*doubts, Missing("payer"))
-        for judgement in judgements:
-            # A row that is unknown of itself says so first; what else is unknown comes on top of a violation.
-            missing = judgement.missing or doubts
-            if missing:
-                work.hints.append(_hint(row, line, judgement, missing))
-            else:
-                work.findings.append(_finding(row, line, about, judgement, chart))
-    except Exception as error:  # noqa: BLE001 - rule 2: whatever a row does, the other rows are judged
-        detail = f"规则执行出错（{type(error).__name__}），未判断"
-        work.gaps.append(NotEvaluated(RULE_FAILED, detail, line, (), row.id))
+            work.findings.append(_finding(row, line, about, judgement, chart))
 
 
 def _hint(row: Row, line: Line | None, judgement: Judgement, missing: tuple[Missing, ...]) -> Hint:
+    if line is not None and not judgement.also_violating and not judgement.related:
+        return Hint(row, line, (), missing)
     lines = sorted((*((line,) if line is not None else ()), *judgement.also_violating), key=_line_order)
     related = sorted(judgement.related, key=order_of)
     if not lines:

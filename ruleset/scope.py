@@ -232,8 +232,11 @@ def _significant(division: str) -> str:
 
 
 def _department(codes: Sequence[str], chart: "Chart", line: Line | None) -> bool | None:
-    code = (line.department_code if line is not None else "") or chart.case.encounter.department_code
-    return code in codes if code else None
+    encounter = chart.case.encounter
+    source = line if line is not None and line.department_code else encounter
+    if any(unknown.fact == "department" for unknown in source.unknown_facts):
+        return None  # a local code that nobody has mapped
+    return source.department_code in codes if source.department_code else None
 
 
 def _practitioner(ids: Sequence[str], chart: "Chart", line: Line | None) -> bool | None:
@@ -278,9 +281,8 @@ def _diagnoses(prefixes: Sequence[str], chart: "Chart", _line: Line | None) -> b
     confirmed, suspected = diagnoses.find(known, prefixes)
     if confirmed:
         return True
-    if suspected or not any(diagnosis.code for diagnosis in known):
-        return None
-    return False
+    # A diagnosis without a code may be any; so may all, where there is none.
+    return None if suspected or not known or not all(diagnosis.code for diagnosis in known) else False
 
 
 def _program(codes: Sequence[str], encounter: Encounter) -> bool | None:

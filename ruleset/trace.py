@@ -139,10 +139,10 @@ def _candidates(
 def _is_of(answer: Finding | Hint, note: _Note) -> bool:
     if answer.row is not note.row and answer.row.id != note.row.id:
         return False
-    if isinstance(answer, Finding):
-        return not answer.violating if note.line is None else any(line is note.line for line in answer.violating)
-    named = (answer.line, *answer.related) if answer.line is not None else ()
-    return not named if note.line is None else any(line is note.line for line in named)
+    if note.line is None:
+        return True  # a row about the encounter is about nothing else, whichever lines it names
+    named = answer.violating if isinstance(answer, Finding) else (answer.line, *answer.related)
+    return any(line is note.line for line in named)
 
 
 def _came(note: _Note, answers: Sequence[Finding | Hint]) -> Came:

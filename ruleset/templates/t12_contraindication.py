@@ -44,7 +44,7 @@ class Contraindication(Template):
     """TRUE when a confirmed diagnosis or the test result is what the row names; one result per line.
 
     UNKNOWN, where none is: a diagnosis that is only suspected, in the encounter or in the counted past (`diagnoses`);
-    an encounter without any coded diagnosis, unless the site's feed of diagnoses is complete (`diagnoses`); a test that
+    an encounter without any diagnosis, or with one that has no code, unless the site's feed of diagnoses is complete (`diagnoses`); a test that
     is missing, too old, undated or not comparable (`observations`) - a missing one is FALSE where the site's feed of
     observations is complete. What is not recorded of past encounters did not happen: a diagnosis that the encounter
     does not have makes no row UNKNOWN. Encounters that begin after the order do not count.
@@ -118,8 +118,12 @@ def _by_diagnosis(params: Params, line: Line, chart: Chart, missing: list[Missin
             return f"{day}的诊断“{name}”"
     if unsure:
         missing.append(Missing("diagnoses", f"诊断{'、'.join(sorted(set(unsure)))}为疑似，尚未确定。"))
-    elif not any(one.code for one in known) and not chart.is_complete("diagnoses"):
-        missing.append(Missing("diagnoses", "本次就诊没有带编码的诊断。"))
+    elif not chart.is_complete("diagnoses"):
+        uncoded = sorted({_name(one) for one in known if not one.code})
+        if uncoded:
+            missing.append(Missing("diagnoses", f"诊断{'、'.join(f'“{name}”' for name in uncoded)}没有可用的编码。"))
+        elif not known:
+            missing.append(Missing("diagnoses", "本次就诊没有带编码的诊断。"))
     return None
 
 

@@ -85,8 +85,11 @@ def _by_substance(params: Params, line: Line, chart: Chart) -> Sequence[Judgemen
     substances = chart.drug(line).ingredients
     if params.ingredient:
         substances = tuple(name for name in substances if name == params.ingredient)
+    apart = params.count_same_item == "否" and bool(line.item_code)
+    if apart and all(chart.only_item_named(name, line.item_code) for name in substances):
+        return FALSE
     candidates = _in_use(substances, line, chart)
-    if params.count_same_item == "否" and line.item_code:
+    if apart:
         candidates = [other for other in candidates if other.item_code != line.item_code]
     judgements: list[Judgement] = []
     for other in concurrent_use.others_in_view(line, candidates, chart):

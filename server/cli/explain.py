@@ -14,13 +14,16 @@ from ruleset.pack.file import PackFileError
 from ruleset.snapshot import Snapshot
 from ruleset.timeline import EMPTY, Timeline
 from ruleset.trace import Came, Candidate, Trace, explain
-from server.cli.check import ACTIONS, format_of
+from server.cli.check import ACTIONS
+from server.cli.messages import read_captured
 from server.cli.pack_files import opened
-from server.entrance.national import read_message
-from server.entrance.own import read_own
-from server.entrance.text import EntranceError, read_json
+from server.dictionary.enrichment import enrich
+from server.dictionary.history import EnrichedHistories
+from server.dictionary.lookup import load_dictionary
+from server.dictionary.reading import DictionaryError
+from server.entrance.text import EntranceError
 from server.entrance.wording import missing_text
-from server.profile import Profile, ProfileError, Profiles
+from server.profile import ProfileError, Profiles
 from server.store import DATABASE, Store, StoreError
 
 PACKS = Path(__file__).parents[2] / "ruleset" / "packs"
@@ -56,6 +59,7 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--profile", default="", metavar="NAME", help="site profile")
     parser.add_argument("--profiles", default="", metavar="DIR", help="directory of further site profiles")
+    parser.add_argument("--dictionaries", default="", metavar="DIR", help="directory of the hospital's dictionaries")
     parser.add_argument("--data", metavar="DIR", help="take the patient's stored history from this data directory")
     parser.add_argument("--line", metavar="ORDER_ID", help="only the candidates of this line")
     parser.add_argument("--row", metavar="ID", help="only this row")
@@ -68,9 +72,20 @@ def run(options: argparse.Namespace) -> int:
     try:
         document = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
         packs = [opened(path) for path in options.pack or [str(PACKS / name) for name in DEFAULT_PACKS]]
-        case, profile = _read(document, options)
-        stored = _history(options.data, case)
-    except (EntranceError, ProfileError, PackError, PackFileError, StoreError, OSError) as error:
+        profiles = Profiles(options.profiles, options.profile or "default")
+        stated, profile = read_captured(document, profiles, options.profile)
+        dictionary = load_dictionary(options.dictionaries)
+        case = enrich(stated, dictionary).case
+        stored = EnrichedHistories(dictionary).of(case.patient.id, _history(options.data, stated))
+    except (
+        EntranceError,
+        ProfileError,
+        PackError,
+        PackFileError,
+        DictionaryError,
+        StoreError,
+        OSError,
+    ) as error:
         print(f"precheck: {error}", file=sys.stderr)
         return 1
     trace = explain(
@@ -83,17 +98,6 @@ def run(options: argparse.Namespace) -> int:
     for text in _lines(trace, case, options):
         print(text)
     return 0
-
-
-def _read(document: bytes, options: argparse.Namespace) -> tuple[Case, Profile]:
-    profiles = Profiles(options.profiles, options.profile or "default")
-    value, _ = read_json(document, None)
-    form = format_of(document)
-    if form == "precheck":
-        profile = profiles.select(options.profile, "")
-        return read_own(value, profile), profile
-    message = read_message(value, "3102" if form == "3102" else "3101", profiles, options.profile)
-    return message.case, message.profile
 
 
 def _history(data: str | None, case: Case) -> Timeline:

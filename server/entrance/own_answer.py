@@ -63,6 +63,7 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
                 "text": gap.detail,
                 "line": _line(gap.line) if gap.line is not None else None,
                 "missing": [item.fact for item in gap.missing],
+                "missing_text": missing_text(gap.missing, case, gap.line),
                 "row_id": gap.rule_id,
             }
             for gap in result.not_evaluated
