@@ -197,7 +197,7 @@ def _rows(
         if found:
             problems.extend(found)
             continue
-        row_id = raw.cells.get("row_id") or _row_id(rule_id, template, params, start)
+        row_id = raw.cells.get("row_id") or row_id_of(rule_id, template, params, start)
         plain = tuple(None if value is msgspec.UNSET else value for value in cells.values())
         problems.extend(Diagnostic(table.path, raw.line, 1, problem) for problem in template.problems(params))
         keys = tuple(dict.fromkeys(template.keys(params)))
@@ -306,7 +306,7 @@ def _type_name(type_: Any) -> str:
     return " or ".join(names.get(getattr(part, "__name__", ""), str(part)) for part in parts if part is not type(None))
 
 
-def _row_id(rule_id: str, template: Template, params: msgspec.Struct, start: int) -> str:
+def row_id_of(rule_id: str, template: Template, params: msgspec.Struct, start: int) -> str:
     """Make a row's id from its rule, its key columns and the day it comes into force: stable however rows are sorted.
 
     A key column that the row leaves empty is no part of it.

@@ -10,7 +10,7 @@ from typing import Any, get_origin
 
 import msgspec
 
-from ruleset.pack.check import FIRST_DAY, _row_id
+from ruleset.pack.check import FIRST_DAY, row_id_of
 from ruleset.pack.source import RawRow, RawTable, RuleSource
 from ruleset.templates import TEMPLATES
 from server.importer.rows import LIST_SEPARATOR
@@ -105,7 +105,7 @@ def row_id(rule_id: str, rule: RuleSource, cells: Mapping[str, str]) -> str:
         # The pack's checks say what is wrong with the row; here its items name it well enough.
         return f"{rule_id}:{'+'.join(codes_of(cells))}"
     since = cells.get(VALID_FROM)
-    return _row_id(rule_id, template, params, date.fromisoformat(since).toordinal() if since else FIRST_DAY)
+    return row_id_of(rule_id, template, params, date.fromisoformat(since).toordinal() if since else FIRST_DAY)
 
 
 @cache

@@ -89,12 +89,12 @@ def test_commands_exist(path):
     for line in "\n".join(code).splitlines():
         for target in re.findall(r"^(?:\$ )?make ([a-z-]+)", line):
             assert target in targets, line
-        command = re.match(r"^(?:\$ )?(?:\.venv/bin/)?precheck ((?:[a-z]+ ?)+)(?= |$)", line)
+        command = re.match(r"^(?:\$ )?(?:\.venv/bin/)?precheck ((?:[a-z]+(?:-[a-z]+)* ?)+)(?= |$)", line)
         if command and not line.startswith("precheck serving"):
             words = command[1].split()
-            depth = 2 if words[0] == "pack" else 1
+            depth = 2 if words[0] in ("pack", "dictionary") else 1
             assert_is_command(words[:depth])
-            for option in re.findall(r"(?<= )(--?[a-z]+)", line):
+            for option in re.findall(r"(?<= )(--?[a-z][a-z-]*)", line):
                 assert option in options_of(words[:depth]), line
 
 

@@ -113,18 +113,20 @@ class Hint(_message.Message):
     def __init__(self, rule: _Optional[str] = ..., title: _Optional[str] = ..., line: _Optional[_Union[AnsweredLine, _Mapping]] = ..., missing: _Optional[_Iterable[str]] = ..., text: _Optional[str] = ..., citation: _Optional[str] = ..., row_id: _Optional[str] = ..., template: _Optional[str] = ...) -> None: ...
 
 class NotEvaluated(_message.Message):
-    __slots__ = ("reason", "text", "line", "missing", "row_id")
+    __slots__ = ("reason", "text", "line", "missing", "row_id", "missing_text")
     REASON_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     ROW_ID_FIELD_NUMBER: _ClassVar[int]
+    MISSING_TEXT_FIELD_NUMBER: _ClassVar[int]
     reason: str
     text: str
     line: AnsweredLine
     missing: _containers.RepeatedScalarFieldContainer[str]
     row_id: str
-    def __init__(self, reason: _Optional[str] = ..., text: _Optional[str] = ..., line: _Optional[_Union[AnsweredLine, _Mapping]] = ..., missing: _Optional[_Iterable[str]] = ..., row_id: _Optional[str] = ...) -> None: ...
+    missing_text: str
+    def __init__(self, reason: _Optional[str] = ..., text: _Optional[str] = ..., line: _Optional[_Union[AnsweredLine, _Mapping]] = ..., missing: _Optional[_Iterable[str]] = ..., row_id: _Optional[str] = ..., missing_text: _Optional[str] = ...) -> None: ...
 
 class Display(_message.Message):
     __slots__ = ("findings", "missing")
