@@ -21,7 +21,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from ruleset.case import Case, Diagnosis, Line, Operation
-from ruleset.chart import HERB_KINDS, Chart, RowSource
+from ruleset.chart import Chart
+from ruleset.drug import HERB_KINDS, RowSource
 from ruleset.outcome import (
     VERDICT_OF_ACTION,
     Completeness,

@@ -7,7 +7,7 @@ lookup, whatever the size of the packs.
 
 from collections.abc import Iterable, Sequence
 
-from ruleset.chart import Drug, DrugKey
+from ruleset.drug import Drug, DrugKey
 from ruleset.pack.compile import LoadedPack
 from ruleset.rule import Row
 

@@ -10,7 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from ruleset.case import Case, Line
-from ruleset.chart import Chart, Drug, DrugKey, RowSource
+from ruleset.chart import Chart
+from ruleset.drug import Drug, DrugKey, RowSource
 from ruleset.evaluator import Skipped, evaluate
 from ruleset.outcome import Finding, Hint, Judgement, Missing, NotEvaluated, Result
 from ruleset.rule import Row

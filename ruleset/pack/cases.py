@@ -23,8 +23,8 @@ from typing import Any, Literal
 import msgspec
 
 from ruleset.case import Case, Site
-from ruleset.chart import RowSource
 from ruleset.document import DocumentError, read_document
+from ruleset.drug import RowSource
 from ruleset.evaluator import evaluate
 from ruleset.outcome import Result
 from ruleset.pack.source import ActionName

@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Literal
 
 from ruleset.case import Line
-from ruleset.chart import DRUG_KINDS, Chart
+from ruleset.chart import Chart
+from ruleset.drug import DRUG_KINDS
 from ruleset.outcome import Judgement, Missing
 from ruleset.template import FALSE, SUBJECT_COLUMNS, Subject, Template, subject_keys, subject_problems
 from ruleset.units import dose_of, read_unit

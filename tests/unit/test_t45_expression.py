@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from ruleset.case import Case, Line, Patient
-from ruleset.chart import Chart, RowSource
+from ruleset.chart import Chart
+from ruleset.drug import RowSource
 from ruleset.expression import (
     DECLARED,
     EXPRESSION_MAX_CALLS,

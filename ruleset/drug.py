@@ -1,0 +1,146 @@
+"""What a line is of: its substances, its classes, the lists that have it, and the rows that speak of it.
+
+Worked out once for all lines of the same drug, for as long as the rows are in force (`RowSource.drugs`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from ruleset import codes, drug_names
+from ruleset.case import Line
+from ruleset.outcome import Missing
+from ruleset.supply import last_possible_day
+from ruleset.template import EVERY_LINE, class_key, ingredient_key, item_key, kind_key
+from ruleset.timeline import ItemLines, Timeline, item_lines
+
+if TYPE_CHECKING:
+    from ruleset.rule import Row
+
+HERB_KINDS = ("herb_piece", "herb_granule", None)
+"""Lines that may be herbs; None because the kind may just be unknown."""
+DRUG_KINDS = ("drug", "herb_piece", "herb_granule", None)
+DRUGS_KEPT_MAX = 65_536
+
+
+class RowSource(Protocol):
+    """Where rows are looked up by key: a `ruleset.snapshot.Snapshot`, or a naive table in tests."""
+
+    drugs: "dict[DrugKey, Drug]"
+    """What `drug_of` has worked out, kept as long as the rows are."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of keys that any row is indexed under: what stands before the colon of a key."""
+
+    def rows(self, key: str) -> "Sequence[Row]":
+        """Return the rows of every pack that are indexed under `key`, whatever their dates."""
+
+    def lists(self, key: str) -> Sequence[str]:
+        """Return the names of the packs' lists that have `key` (of an item, ingredient or class) among their members."""
+
+
+class Drug(NamedTuple):
+    """What a line is of. `missing` says why substances or classes are not known."""
+
+    ingredients: tuple[str, ...]
+    classes: tuple[str, ...]
+    """ATC codes of every level, the hospital's classes, and the packs' lists."""
+    missing: Missing | None
+    rows: "tuple[Row, ...]" = ()
+    """Every row, each once, under the keys of its substances, classes and catalogue, and of every line."""
+
+
+NO_DRUG = Drug((), (), None)
+NO_INGREDIENTS = Missing("ingredients", "字典和报文中都没有药品成分")
+
+
+DrugKey = tuple[str | None, str, str, tuple[Any, ...], tuple[str, ...]]
+
+
+def drug_of(line: Line, rows: RowSource) -> Drug:
+    """Return the substances and classes of a line, worked out once for all lines of the same drug.
+
+    Stated ones, else those of the national catalogue: the generic name without form and salt, and the ATC class
+    that stands in a western drug's code. A line that is no drug has only the lists that name its item code.
+    """
+    key: DrugKey = (line.item_kind, line.item_code, line.item_name, line.ingredients, line.classes)
+    drug = rows.drugs.get(key)
+    if drug is None:
+        drug = rows.drugs[key] = _drug_of(line, rows)
+        if len(rows.drugs) > DRUGS_KEPT_MAX:
+            rows.drugs.clear()
+    return drug
+
+
+def _drug_of(line: Line, rows: RowSource) -> Drug:
+    ingredients, classes = substances_and_classes(line)
+    kinds = rows.kinds
+    if "list" in kinds:
+        members = [ingredient_key(name) for name in ingredients] + [class_key(name) for name in classes]
+        if line.item_code:
+            members.append(item_key(line.item_code))
+        lists = [name for member in members for name in rows.lists(member)]
+        if lists:
+            classes = tuple(dict.fromkeys((*classes, *lists)))
+    is_drug = line.item_kind in DRUG_KINDS and (line.item_kind is not None or bool(line.ingredients))
+    missing = NO_INGREDIENTS if is_drug and not ingredients and line.item_kind not in HERB_KINDS else None
+    keys = [*map(ingredient_key, ingredients), *map(class_key, classes)]
+    if line.item_kind is not None:
+        keys.append(kind_key(line.item_kind))
+    # By pack too: two packs may name a row alike, and both speak.
+    found = {
+        (row.rule.pack_id, row.id): row
+        for key in (*keys, EVERY_LINE)
+        if key.partition(":")[0] in kinds
+        for row in rows.rows(key)
+    }
+    return Drug(ingredients, classes, missing, tuple(found.values()))
+
+
+def substances_and_classes(line: Line) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what the line itself and the national catalogue say of its substances and classes."""
+    if line.item_kind not in DRUG_KINDS or (line.item_kind is None and not line.ingredients):
+        return (), ()
+    atc = codes.atc_of(line.item_code)
+    ingredients = tuple(ingredient.name for ingredient in line.ingredients)
+    if not ingredients and atc:
+        name = drug_names.generic_name(line.item_name)
+        ingredients = (name,) if name else ()
+    classes: dict[str, None] = {}
+    for stated in (*line.classes, atc):
+        classes.update(dict.fromkeys(codes.class_prefixes(stated) or ((stated,) if stated else ())))
+    return ingredients, tuple(classes)
+
+
+REFUNDS_OF = "\0"
+"""Before a name: the refunds of it, which few rules ask for."""
+
+
+def index_names(drug: Drug, line: Line) -> Iterable[str]:
+    """Return under which names a line is indexed: its substances, classes and lists; a refund apart from them."""
+    names = {*drug.ingredients, *drug.classes}
+    return {REFUNDS_OF + name for name in names} if line.is_refund else names
+
+
+class NamedLines(NamedTuple):
+    """Stored lines of one substance, class or list, with the last day (ordinal) on which each may be in use."""
+
+    item: ItemLines
+    last_days: tuple[int, ...]
+    item_codes: frozenset[str]
+
+
+def by_name(stored: Timeline, rows: RowSource) -> Mapping[str, NamedLines]:
+    """Index stored lines by substance, class and list."""
+    groups: dict[str, list[Line]] = {}
+    for line in stored.by_identity.values():
+        if line.begin is not None:
+            for name in index_names(drug_of(line, rows), line):
+                groups.setdefault(name, []).append(line)
+    last_day = {id(line): last_possible_day(line) for line in stored.by_identity.values() if line.begin is not None}
+    named: dict[str, NamedLines] = {}
+    for name, lines in groups.items():
+        item = item_lines(lines)
+        last_days = tuple(last_day[id(line)] for line in item.lines)
+        named[name] = NamedLines(item, last_days, frozenset(line.item_code for line in lines))
+    return named
