@@ -17,7 +17,7 @@ from ruleset.pack.explain import explain_pack, explain_row
 from ruleset.pack.file import PackFileError
 from ruleset.pack.source import read_source
 from ruleset.snapshot import Snapshot
-from server.cli import pack_coverage, pack_fmt, pack_import, pack_lint, station
+from server.cli import pack_coverage, pack_docs, pack_fmt, pack_import, pack_lint, station
 from server.cli.pack_files import opened
 
 
@@ -27,6 +27,7 @@ def add_to(commands: Any) -> None:
     verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     pack_lint.add_to(verbs)
     pack_fmt.add_to(verbs)
+    pack_docs.add_to(verbs)
     build = verbs.add_parser("build", help="compile a pack into one file")
     build.add_argument("source", metavar="DIRECTORY")
     build.add_argument("-o", "--output", metavar="FILE", help="default: ID-REVISION.pack in the current directory")
