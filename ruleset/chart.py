@@ -53,6 +53,7 @@ class Chart:
         "_visits",
         "case",
         "memo",
+        "scopes",
         "stored",
     )
 
@@ -72,6 +73,8 @@ class Chart:
         self._restated: frozenset[LineIdentity] | None = None
         self.memo: dict[Any, Any] = {}
         """What a template works out once for a whole check, under a key that begins with its id."""
+        self.scopes: dict[int, tuple[bool | None, tuple[Missing, ...]]] = {}
+        """What `in_scope` has worked out, by the identity of the scope (which its row keeps alive)."""
         by_item: dict[str, list[Line]] = {}
         for lines in (case.lines, case.history):
             for line in lines:
@@ -208,10 +211,9 @@ class Chart:
         """Say whether a scope holds; worked out once for a check where it does not ask about the line."""
         if scope.asks_about_line:
             return scope.holds(self, line)
-        key = ("scope", id(scope))
-        held: tuple[bool | None, tuple[Missing, ...]] | None = self.memo.get(key)
+        held = self.scopes.get(id(scope))
         if held is None:
-            held = self.memo[key] = scope.holds(self, None)
+            held = self.scopes[id(scope)] = scope.holds(self, None)
         return held
 
     def is_in(self, line: Line, name: str) -> bool:

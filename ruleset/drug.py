@@ -48,6 +48,8 @@ class Drug(NamedTuple):
     missing: Missing | None
     rows: "tuple[Row, ...]" = ()
     """Every row, each once, under the keys of its substances, classes and catalogue, and of every line."""
+    names: tuple[str, ...] = ()
+    """Its substances and classes, each name once."""
 
 
 NO_DRUG = Drug((), (), None)
@@ -94,7 +96,8 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
         if key.partition(":")[0] in kinds
         for row in rows.rows(key)
     }
-    return Drug(ingredients, classes, missing, tuple(found.values()))
+    names = tuple(dict.fromkeys((*ingredients, *classes)))
+    return Drug(ingredients, classes, missing, tuple(found.values()), names)
 
 
 def substances_and_classes(line: Line) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -118,8 +121,7 @@ REFUNDS_OF = "\0"
 
 def index_names(drug: Drug, line: Line) -> Iterable[str]:
     """Return under which names a line is indexed: its substances, classes and lists; a refund apart from them."""
-    names = {*drug.ingredients, *drug.classes}
-    return {REFUNDS_OF + name for name in names} if line.is_refund else names
+    return [REFUNDS_OF + name for name in drug.names] if line.is_refund else drug.names
 
 
 class NamedLines(NamedTuple):

@@ -243,7 +243,9 @@ def _judge(work: _Work, rows: Sequence[Row], line: Line) -> None:
     assert line.begin is not None
     day = line.begin.toordinal()
     self_pay = line.self_pay
-    payer = work.chart.case.encounter.payer
+    chart = work.chart
+    scopes = chart.scopes
+    payer = chart.case.encounter.payer
     watch = work.watch
     for row in rows:
         if not row.valid_from <= day < row.valid_to:
@@ -260,13 +262,15 @@ def _judge(work: _Work, rows: Sequence[Row], line: Line) -> None:
             continue
         try:
             doubts: tuple[Missing, ...] = ()
-            if row.scope is not None and watch is None:
-                held, doubts = work.chart.in_scope(row.scope, line)
+            scope = row.scope
+            if scope is not None and watch is None:
+                known = scopes.get(id(scope))
+                held, doubts = known if known is not None else chart.in_scope(scope, line)
                 if held is False:
                     continue
             if watch is not None:
                 watch.judging(row, line)
-            judgements = row.judge(row.params, line, work.chart)
+            judgements = row.judge(row.params, line, chart)
             if watch is not None:
                 judgements = tuple(judgements)
                 watch.judged(row, line, judgements)

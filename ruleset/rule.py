@@ -114,6 +114,8 @@ class Rule:
         "official_code",
         "override",
         "pack_id",
+        "ready_exempt",
+        "ready_scope",
         "remedies",
         "review_code",
         "scope",
@@ -160,6 +162,8 @@ class Rule:
         self.constants = constants
         self.scope = scope
         self.exempt = exempt
+        self.ready_scope = scope_of(scope)
+        self.ready_exempt = scope_of(exempt)
         self.override = override
         self.review_code = review_code
 
@@ -241,8 +245,9 @@ class Row:
         self.review_code = common.review_code or rule.review_code
         self.remedies = common.remedies or rule.remedies
         self.is_raw = (common.curation or rule.curation) == "raw"
-        self.scope = scope_of(both(rule.scope, common.scope))
-        self.exempt = scope_of(both(rule.exempt, common.exempt))
+        # Rows that state nothing of their own share their rule's, so that it is asked once for all of them.
+        self.scope = rule.ready_scope if common.scope is None else scope_of(both(rule.scope, common.scope))
+        self.exempt = rule.ready_exempt if common.exempt is None else scope_of(both(rule.exempt, common.exempt))
         self.is_conditional = self.scope is not None or self.exempt is not None
         self.valid_from = valid_from
         self.valid_to = valid_to

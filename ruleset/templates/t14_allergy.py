@@ -97,8 +97,9 @@ class AllergyConflict(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE for the most severe of the allergies that the row speaks of."""
-        if _is_unasked(chart):
-            return UNASKED
+        simple = _without_any(chart)
+        if simple is not None:
+            return simple
         missing: list[Missing] = []
         found: list[_Known] = []
         known = [*_recorded(chart), *_tested(line, chart)]
@@ -137,13 +138,13 @@ def _is_silent(chart: Chart) -> bool:
     return not patient.allergies and not patient.allergies_checked and not chart.is_complete("allergies")
 
 
-def _is_unasked(chart: Chart) -> bool:
-    """Say whether nothing at all is known of allergies and skin tests: then no row can say anything else."""
-    silent: bool | None = chart.memo.get("T14 silent")
-    if silent is None:
-        tested = any(observation.kind == "skin_test" for observation in chart.case.patient.observations)
-        silent = chart.memo["T14 silent"] = _is_silent(chart) and not tested and not chart.positive_skin_tests()
-    return silent
+def _without_any(chart: Chart) -> Sequence[Judgement] | None:
+    """Return what every row says where no allergy and no positive skin test is known; None where there is one."""
+    if "T14 without any" not in chart.memo:
+        known = _recorded(chart) or chart.positive_skin_tests()
+        chart.memo["T14 without any"] = None if known else (UNASKED if _is_silent(chart) else FALSE)
+    answer: Sequence[Judgement] | None = chart.memo["T14 without any"]
+    return answer
 
 
 def _severity_fits(params: Params, allergy: _Known) -> bool | None:
