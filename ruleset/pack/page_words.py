@@ -1,8 +1,8 @@
 """What the pages of a pack call things: fields, values and conditions as a Chinese reader knows them."""
 
 import csv
+import re
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,8 @@ with (Path(__file__).parent / "page_templates" / "fields.csv").open(encoding="ut
     _FIELDS: Mapping[str, str] = {row["name"]: row["label"] for row in csv.DictReader(_file)}
 """What columns of rows and fields of cases are called."""
 
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d(?::\d\d)?)")
+
 _VALUES: Mapping[str, str] = {
     **{mode: str(word) for mode, word in MODE_OF.items()},
     **{level: str(word) for level, word in LEVEL_OF.items()},
@@ -101,6 +103,18 @@ _VALUES: Mapping[str, str] = {
     "REVIEW": ACTIONS["REVIEW"],
     "BLOCK": ACTIONS["BLOCK"],
     "raw": "未签署",
+    "normal": "正常",
+    "mild": "轻度",
+    "moderate": "中度",
+    "severe": "重度",
+    "treatment": "治疗",
+    "prophylaxis": "预防",
+    "consultation": "会诊",
+    "antibiotic_unrestricted": "非限制使用级抗菌药物",
+    "antibiotic_restricted": "限制使用级抗菌药物",
+    "antibiotic_special": "特殊使用级抗菌药物",
+    "cancer_pain": "癌痛",
+    "chronic_pain": "慢性疼痛",
 }
 """Words of the fact model in whatever field they stand; every other value is shown as it is."""
 
@@ -129,5 +143,5 @@ def value_text(value: Any) -> str:
         return " ".join((*plain, *rest))
     if isinstance(value, (list, tuple)):
         return "、".join(map(value_text, value))
-    text = value.isoformat(" ") if isinstance(value, datetime) else str(value)
+    text = MOMENT.sub(r"\1 \2", str(value))
     return _VALUES.get(text, text)

@@ -43,7 +43,7 @@ GROUPS: Sequence[tuple[str, str]] = (
 )
 """The groups of the table of templates, each by its last template."""
 CASE_COLUMNS = ("order_id", "item_name", "item_code", "dose", "frequency", "route", "quantity", "days", "begin")
-"""Columns of a case's lines that come first, where any line states them; whatever else is stated follows."""
+"""Columns of a case's lines, where any line states them; whatever else is stated stands in one more: it fits on paper."""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -332,11 +332,12 @@ def _lines(test: TestCase) -> tuple[list[str], list[list[str]]]:
     stated = dict.fromkeys(name for line in lines for name in line)
     joined = {"dose_unit": "dose", "strength_unit": "strength"}
     columns = [name for name in CASE_COLUMNS if name in stated]
-    columns += [name for name in stated if name not in CASE_COLUMNS and name not in joined]
+    others = [name for name in stated if name not in CASE_COLUMNS and name not in joined]
     table = []
     for line in lines:
         cells = {name: words.value_text(value) for name, value in line.items()}
         for unit, amount in joined.items():
             cells[amount] = f"{cells.get(amount, '')} {cells.get(unit, '')}".strip()
-        table.append([cells.get(name, "") for name in columns])
-    return [words.field_word(name) for name in columns], table
+        rest = "；".join(f"{words.field_word(name)} {cells[name]}" for name in others if cells.get(name))
+        table.append([*(cells.get(name, "") for name in columns), *([rest] if others else [])])
+    return [*map(words.field_word, columns), *(["其他"] if others else [])], table
