@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import breakdown, evaluator, opening, whole_call
+from bench import both_packs, breakdown, evaluator, opening, whole_call
 from bench.whole_call import WrongAnswerError
 from bench.workload import Ward
 from ruleset.pack.compile import LoadedPack
@@ -51,6 +51,8 @@ def _run(folder: Path, facts: dict[str, Any], *, quick: bool) -> None:
     facts["opening"], text = opening.run(file, compile_s, quick=quick)
     print(text)
     facts["evaluator"], text = evaluator.run(ward, Snapshot([pack]), quick=quick)
+    print(text)
+    facts["both_packs"], text = both_packs.run(folder, ward, pack, quick=quick)
     print(text)
 
 

@@ -4,6 +4,7 @@ Lines come from three places: the current ones, past ones in the message, and co
 message wins: a stored line that the message states too is left out. A chart lives for one check.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -255,7 +256,7 @@ class Chart:
         message = self._message_named(name)
         if group is None:
             return message
-        stored = [line for line, last in zip(group.item.lines, group.last_days, strict=True) if last >= day]
+        stored = group.by_last_day[bisect_left(group.last_days, day) :]
         return [*self._not_restated(stored), *message] if stored else message
 
     def _stored_under(self, name: str, since_day: int | None) -> Sequence[Line]:

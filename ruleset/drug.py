@@ -129,6 +129,8 @@ class NamedLines(NamedTuple):
 
     item: ItemLines
     last_days: tuple[int, ...]
+    """Ascending; `by_last_day` are the lines in this order."""
+    by_last_day: tuple[Line, ...]
     item_codes: frozenset[str]
 
 
@@ -143,6 +145,7 @@ def by_name(stored: Timeline, rows: RowSource) -> Mapping[str, NamedLines]:
     named: dict[str, NamedLines] = {}
     for name, lines in groups.items():
         item = item_lines(lines)
-        last_days = tuple(last_day[id(line)] for line in item.lines)
-        named[name] = NamedLines(item, last_days, frozenset(line.item_code for line in lines))
+        ordered = sorted(item.lines, key=lambda line: last_day[id(line)])
+        last_days = tuple(last_day[id(line)] for line in ordered)
+        named[name] = NamedLines(item, last_days, tuple(ordered), frozenset(line.item_code for line in lines))
     return named
