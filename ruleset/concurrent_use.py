@@ -11,6 +11,7 @@ from ruleset.case import Line
 from ruleset.chart import RUNNING_LOOK_BACK_DAYS, Chart
 from ruleset.frequency import parse
 from ruleset.outcome import Missing
+from ruleset.sums import not_taken_back
 from ruleset.supply import UNSTATED_USE_MAX_DAYS, UNTIL_STOPPED, days_stated, supply_days, use_span
 from ruleset.timeline import order_of
 
@@ -80,7 +81,7 @@ def others_in_view(line: Line, candidates: Iterable[Line], chart: Chart) -> Sequ
     """Return the candidates that may count against a current line, each once.
 
     The other current lines, and past ones that are not later than it; no refund, and none without a time. Whether a
-    past one `is_taken_back` is asked last, of the few that matter.
+    line `stands` is asked last, of the few that matter.
     """
     assert line.begin is not None  # a line without a time is never judged
     found: dict[int, Line] = {}
@@ -93,11 +94,21 @@ def others_in_view(line: Line, candidates: Iterable[Line], chart: Chart) -> Sequ
     return tuple(found.values())
 
 
-def is_taken_back(line: Line, chart: Chart) -> bool:
-    """Say whether a past line was returned: it is not current, and the quantities of its item in its encounter, refunds included, are 0 or less."""
-    if not line.item_code or chart.is_current(line):
-        return False
-    return line.item_code in returned_items(chart.lines_in_encounter(line.item_code, line.encounter_id))
+def stands(line: Line, chart: Chart) -> bool:
+    """Say whether a line was not taken back: whether the refunds of its item in its encounter, after it, left some of it.
+
+    A refund takes back the latest charges before it (`not_taken_back`): an item that is ordered again after it was
+    returned is used by its second line alone. A line without an item code stands.
+    """
+    if not line.item_code:
+        return True
+    key = ("returned", line.item_code, line.encounter_id)
+    returned: frozenset[int] | None = chart.memo.get(key)
+    if returned is None:
+        lines = chart.lines_in_encounter(line.item_code, line.encounter_id)
+        left = not_taken_back(lines) if any(other.is_refund for other in lines) else lines
+        returned = chart.memo[key] = frozenset(map(id, lines)).difference(map(id, left))
+    return id(line) not in returned
 
 
 def returned_items(lines: Sequence[Line]) -> frozenset[str]:

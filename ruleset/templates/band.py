@@ -16,7 +16,6 @@ from ruleset.chart import Chart
 from ruleset.clinical import body_surface_m2
 from ruleset.frequency import times_per_day
 from ruleset.outcome import Missing
-from ruleset.sums import not_taken_back
 from ruleset.templates.item_row import ItemRow
 from ruleset.units import dose_of, read_unit
 
@@ -172,16 +171,3 @@ def person(chart: Chart, line: Line) -> str:
     if patient.weight_kg is not None:
         parts.append(f"{number(patient.weight_kg)} kg")
     return "，".join(parts) or "年龄、体重不明"
-
-
-def stands(line: Line, chart: Chart) -> bool:
-    """Say whether a line was not taken back: whether a refund of its item in its encounter, after it, left some of it."""
-    if not line.item_code:
-        return True
-    key = ("returned", line.item_code, line.encounter_id)
-    returned: frozenset[int] | None = chart.memo.get(key)
-    if returned is None:
-        lines = chart.lines_in_encounter(line.item_code, line.encounter_id)
-        left = not_taken_back(lines) if any(other.is_refund for other in lines) else lines
-        returned = chart.memo[key] = frozenset(map(id, lines)).difference(map(id, left))
-    return id(line) not in returned

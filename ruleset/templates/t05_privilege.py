@@ -6,7 +6,7 @@ from typing import Literal
 
 from ruleset.case import Line, Practitioner
 from ruleset.chart import Chart
-from ruleset.concurrent_use import is_taken_back
+from ruleset.concurrent_use import stands
 from ruleset.outcome import Judgement, Missing
 from ruleset.supply import DAYS_OF_USE_MAX_DAYS
 from ruleset.template import FALSE, Template, subject_keys, subject_problems
@@ -56,9 +56,10 @@ class Privilege(Template):
     The doctor is the line's, else the encounter's. UNKNOWN where nobody is named (`practitioner_id`), and where the
     hospital's dictionary has no such doctor (`privileges`); what the dictionary lists of a doctor is all they hold.
     A privilege is in force on both of its days; an empty day is without limit. An emergency that is not claimed is none.
+    A refund takes back the latest charges before it of its item in its encounter.
 
     The use of a line ends at `end` (unless that is ten years on or before its beginning), else `days` times 24 hours after its beginning, else at its beginning. It ends
-    within the hours when from the first claiming line (a drug, not a refund, its item not taken back in full, of the
+    within the hours when from the first claiming line (a drug, not a refund, not taken back, of the
     same encounter, the judged one at the latest) to that end there are at most `emergency_hours`. Where one of the two begins on a date without a time of
     day, the answer is given only if every time of that day gives it, else UNKNOWN (`begin`). A consultation that is
     not attested is UNKNOWN (`attestations`) unless the site vouches for that feed.
@@ -142,7 +143,7 @@ def _emergency(params: Params, line: Line, chart: Chart, evidence: dict[str, str
             and other.encounter_id == line.encounter_id
             and order_of(other) <= order_of(line)
             and chart.is_about(other, params)
-            and not is_taken_back(other, chart)
+            and stands(other, chart)
         ),
         key=order_of,
     )

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from ruleset.case import Line
 from ruleset.chart import RUNNING_LOOK_BACK_DAYS, Chart
-from ruleset.concurrent_use import look_back, others_in_view, use_of
+from ruleset.concurrent_use import look_back, others_in_view, stands, use_of
 from ruleset.facts import FACTS
 from ruleset.frequency import parse, times_per_day
 from ruleset.outcome import Judgement, Missing
@@ -22,7 +22,6 @@ from ruleset.templates.band import (
     exceeded,
     in_band,
     number,
-    stands,
 )
 from ruleset.units import dose_of
 
@@ -43,7 +42,7 @@ class TotalDose(Template):
     """TRUE when the judged line and the other lines of the row's subject together exceed the lowest limit.
 
     Counted are the lines that begin not later than the judged one (other current lines of the same time too), are no
-    refunds and were not returned as a whole; with `routes`, those of these routes. Self-paid lines count. A line that
+    refunds, and of which refunds of the item in the encounter left some (each takes back the latest charges before it); with `routes`, those of these routes. Self-paid lines count. A line that
     began more than 400 days before the judged one (with `course_days`: before the first of those days) does not, unless 终身
     or the whole encounter is asked.
 

@@ -6,11 +6,10 @@ from typing import Literal, NamedTuple
 
 from ruleset.case import Line, Observation
 from ruleset.chart import Chart
-from ruleset.concurrent_use import look_back, others_in_view, use_of
+from ruleset.concurrent_use import look_back, others_in_view, stands, use_of
 from ruleset.outcome import Judgement, Missing
 from ruleset.results import is_named, sign_of, text_of
 from ruleset.template import FALSE, Template, subject_keys, subject_problems, subject_text
-from ruleset.templates.band import stands
 from ruleset.templates.item_row import ItemRow
 
 Violating = Literal["阳性", "未出结果", "过期", "未做"]

@@ -89,8 +89,10 @@ class Interaction(Template):
     """TRUE once for each pair of lines, one of A and one of B, whose use meets.
 
     They meet when they share a day of use, or when the second begins within the washout of the first. Both lines violate where both are current; a past line is related. Past lines are those of the last 400 days, of any
-    encounter, that are not later than the judged one, were not taken back by a refund, and are still in use by their
+    encounter, that are not later than the judged one and are still in use by their
     stated days, their end, their supply, or (a long-term order of the current encounter without an end) until stopped.
+    The other line, past or current, is in use only if refunds of its item in its encounter left some of it: each takes
+    back the latest charges before it.
     A pair that was running before and is ordered again is judged again: whether a doctor has answered it already is the
     override's business (`remember`).
 
@@ -160,7 +162,7 @@ def _pair(params: Params, line: Line, drug_a: Line, drug_b: Line, chart: Chart) 
     washout = params.washout_days_a if first is drug_a else params.washout_days_b
     meeting = concurrent_use.meeting_of(drug_a, drug_b, chart, washout)
     other = drug_b if drug_a is line else drug_a
-    if meeting is None or concurrent_use.is_taken_back(other, chart):
+    if meeting is None or not concurrent_use.stands(other, chart):
         return None
     evidence = {
         "drug_a": drug_a.name,

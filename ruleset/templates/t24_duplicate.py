@@ -40,7 +40,8 @@ class Duplicate(Template):
     """Compares the judged line with what the patient takes at the same time: prescription, stay, unexpired supply.
 
     Looked at are the other current lines and past ones of the last 400 days, of any encounter and institution, that are
-    not later than the judged one and were not taken back by a refund; in use by stated days, end, supply, or (a
+    not later than the judged one, of which refunds of the item in the encounter left some (each takes back the latest
+    charges before it); in use by stated days, end, supply, or (a
     long-term order of the current encounter without an end) until stopped. A line that was stopped at or before the
     moment at which the other begins does not overlap it. Medicine to take home (出院带药) is not a duplicate of what the
     same stay gives, nor the other way round.
@@ -147,7 +148,7 @@ def _overlap(params: Params, line: Line, other: Line, chart: Chart) -> tuple[Mis
     if first.end is not None and first.begin != second.begin and first.end <= second.begin:
         return None
     meeting = concurrent_use.meeting_of(line, other, chart)
-    if meeting is None or concurrent_use.is_taken_back(other, chart):
+    if meeting is None or not concurrent_use.stands(other, chart):
         return None
     began_earlier = concurrent_use.use_of(first, chart).first < second.begin.toordinal()
     if began_earlier and not meeting.missing and 1 - meeting.gap_days <= params.bridging_days:

@@ -54,8 +54,8 @@ class ControlledQuantity(Template):
     day without one) add up in the order of time, those not later than the judged one. Days are the days stated, else
     the supply (quantity x pack size over dose x times a day); doses are the quantity in units of the form over one dose. 盒数 adds up the quantities of all lines of the subject on the prescription.
     重叠 looks at past and other current lines of a substance in common, of any encounter and institution in the last
-    400 days, not later than the judged one and not of its prescription, that were not taken back by a refund; each is a
-    result with that line as the related one. Refunds are never judged, and within a prescription they reduce no sum but
+    400 days, not later than the judged one and not of its prescription, of which refunds of the item in the encounter left some
+    (each takes back the latest charges before it); each is a result with that line as the related one. Refunds are never judged, and within a prescription they reduce no sum but
     remove an item that they take back wholly. Self-pay lines count.
 
     UNKNOWN: `form` where the row names words and the line has neither form nor name; `days`, `dose`, `frequency`,
@@ -193,7 +193,7 @@ def _overlaps(params: Params, line: Line, chart: Chart, missing: tuple[Missing, 
             if use.is_stated or perhaps <= params.slack_days:
                 continue
             known = (*missing, Missing("days", f"“{other.name}”（{other.begin:%Y-%m-%d}）没有说明用多少天"))
-        if concurrent_use.is_taken_back(other, chart):
+        if not concurrent_use.stands(other, chart):
             continue
         is_open = use.last == UNTIL_STOPPED
         evidence = {

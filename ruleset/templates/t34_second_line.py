@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ruleset.case import Line
 from ruleset.chart import Chart
-from ruleset.concurrent_use import is_taken_back
+from ruleset.concurrent_use import stands
 from ruleset.outcome import Judgement, Missing
 from ruleset.supply import distinct_days, use_span
 from ruleset.template import FALSE, Template, item_key, subject_keys, subject_problems
@@ -33,7 +33,8 @@ class SecondLine(Template):
 
     FALSE when it was, or when a person attested that it is not tolerated (`first_line_intolerance`) for the line or the
     encounter. Else UNKNOWN (`first_line_treatment`): a history that may be incomplete proves nothing. Days of use are those
-    of lines of any encounter that begin on an earlier day, paid for or not, and whose item was not taken back in full in its encounter: by `days`, else begin to
+    of lines of any encounter that begin on an earlier day, paid for or not, and of which refunds of the item in the encounter left some
+    (each takes back the latest charges before it): by `days`, else begin to
     end, else the supply, else the day of the order; days of all of them together, each once. Those lines are related.
 
     A text is a reminder: UNKNOWN for the encounter's first line of its item that the text speaks to, FALSE for later ones
@@ -113,7 +114,7 @@ def _first_line_use(params: Params, line: Line, chart: Chart) -> tuple[int, tupl
         for other in (*chart.lines_of(name, since), *chart.named(name, since)):
             if other.begin is None or other.is_refund or not since <= other.begin.toordinal() < today:
                 continue
-            if id(other) not in found and not is_taken_back(other, chart):
+            if id(other) not in found and stands(other, chart):
                 found[id(other)] = other
     spans: list[tuple[int, int]] = []
     for other in found.values():

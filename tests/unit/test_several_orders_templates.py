@@ -8,7 +8,7 @@ import pytest
 
 from ruleset.case import Case, Encounter, Ingredient, Line
 from ruleset.chart import Chart
-from ruleset.concurrent_use import UNTIL_STOPPED, is_taken_back, meeting_of, returned_items, use_of
+from ruleset.concurrent_use import UNTIL_STOPPED, meeting_of, returned_items, stands, use_of
 from ruleset.templates import TEMPLATES
 from ruleset.timeline import EMPTY, Timeline
 
@@ -155,5 +155,15 @@ def test_what_refunds_take_back_wholly_is_returned():
     assert returned_items([given, back]) == {"甲"}
     assert returned_items([given, part]) == frozenset()
     assert returned_items([given, back, unknown]) == frozenset()
-    assert is_taken_back(given, chart_of(stored=Timeline([given, back])))
-    assert not is_taken_back(given, chart_of(given, stored=Timeline([back])))
+    assert not stands(given, chart_of(stored=Timeline([given, back])))
+    assert stands(given, chart_of(stored=Timeline([given, part])))
+
+
+def test_line_that_was_returned_counted_again_once_its_item_was_reordered():
+    """All quantities of the item were added up, so the new order hid that the first one had gone back."""
+    first = line("甲", order_id="h1", quantity=Decimal(2))
+    back = line("甲", day=2, order_id="h2", quantity=Decimal(-2))
+    again = line("甲", day=3, order_id="3", quantity=Decimal(2))
+    chart = chart_of(again, stored=Timeline([first, back]))
+    assert not stands(first, chart)
+    assert stands(again, chart)
