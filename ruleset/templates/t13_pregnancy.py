@@ -8,6 +8,7 @@ from ruleset.chart import FERTILE_YEARS, PREGNANCY_CODES, Chart, age_in_years
 from ruleset.clinical import gestational_weeks, trimester
 from ruleset.diagnoses import find
 from ruleset.outcome import Judgement, Missing
+from ruleset.sums import plain
 from ruleset.template import FALSE, Template, subject_keys, subject_problems
 from ruleset.templates.item_row import ItemRow
 
@@ -81,7 +82,7 @@ class Pregnancy(Template):
                 period = TRIMESTERS[trimester(weeks)]
                 if params.trimesters and period not in params.trimesters:
                     return FALSE
-                found += f"，孕{weeks:f}周（{period}）"
+                found += f"，孕{plain(weeks)}周（{period}）"
             elif params.trimesters:
                 return (Judgement(missing=(weeks,)),)
         return (Judgement(evidence={"status": params.status, "grade": params.grade, "found": found}),)
