@@ -26,8 +26,10 @@ DOCS = ROOT / "docs"
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from ruleset import case, document, expression  # noqa: E402 - the checkout's own code, wherever this is run from
+from ruleset import case, document, expression, rule, scope  # noqa: E402 - the checkout's own code, wherever this is run from
 from ruleset.facts import FACTS  # noqa: E402
+from ruleset.pack import lint, page_words  # noqa: E402
+from ruleset.template import SUBJECT_COLUMNS  # noqa: E402
 from ruleset.templates import TEMPLATES  # noqa: E402
 from server import limits, profile, settings  # noqa: E402
 from server.cli import main as command_line  # noqa: E402
@@ -276,6 +278,74 @@ def expressions_part() -> str:
     return facts_table + "\n" + table(("function", "type", "meaning"), functions)
 
 
+def column_text(field: msgspec.structs.FieldInfo) -> str:
+    """Return a column of a row file: its name and type, in brackets where it may be left out."""
+    text = f"`{field.name}` {cell_type_text(field.type)}"
+    return text if field.required else f"[{text}]"
+
+
+def cell_type_text(type_: Any) -> str:
+    """Return the type of a cell as somebody at a spreadsheet thinks of it."""
+    origin, arguments = typing.get_origin(type_), typing.get_args(type_)
+    if origin is typing.Literal:
+        return "/".join(choice for choice in arguments if choice)
+    if origin is tuple:
+        return f"list of {cell_type_text(arguments[0])}"
+    if arguments:
+        texts = (cell_type_text(argument) for argument in arguments if argument is not type(None))
+        return "/".join(text for text in texts if text)
+    return {"str": "text", "int": "integer", "Decimal": "number"}[type_.__name__]
+
+
+def pack_templates_part() -> str:
+    """The table of templates for somebody who writes rows."""
+    rows = []
+    for template in TEMPLATES.values():
+        fields = msgspec.structs.fields(template.columns)
+        subject = all(name in template.columns.__struct_fields__ for name in SUBJECT_COLUMNS)
+        names = {*SUBJECT_COLUMNS, "item_name"} if subject else set()
+        columns = [column_text(field) for field in fields if field.name not in names]
+        evidence = ", ".join(f"`{name}`" for name in template.evidence)
+        needs = ", ".join(f"`{name}`" for name in template.needs)
+        rows.append((template.id, template.title, ", ".join(["*subject*"] * subject + columns), evidence, needs))
+    return table(("template", "title", "columns", "placeholders", "facts it may miss"), rows)
+
+
+def pack_common_columns_part() -> str:
+    """The columns that any row file may have, beside scope and exemptions."""
+    texts = attribute_texts(Path(rule.__file__), "RowCommon")
+    rows = []
+    for field in msgspec.structs.fields(rule.RowCommon):
+        if field.name not in ("scope", "exempt"):
+            meaning = one_line(texts.get(field.name, "")) or "As of the rule, which it replaces for this row."
+            rows.append((f"`{field.name}`", cell_type_text(field.type), meaning))
+    return table(("column", "values", "meaning"), rows)
+
+
+def pack_conditions_part() -> str:
+    """The conditions of a scope or an exemption."""
+    texts = attribute_texts(Path(scope.__file__), "Conditions")
+    rows = [
+        (
+            f"`{field.name}`",
+            page_words.CONDITIONS[field.name],
+            cell_type_text(field.type),
+            ", ".join(f"`{fact}`" for fact in scope.CONDITIONS[field.name].facts),
+            one_line(texts.get(field.name, "")),
+        )
+        for field in msgspec.structs.fields(scope.Conditions)
+    ]
+    return table(("condition", "", "values", "unknown without", "meaning"), rows)
+
+
+def pack_checks_part() -> str:
+    """The checks of the linter, from their docstrings."""
+    rows = [
+        (f"`{check.__module__.rpartition('.')[2]}.{check.__name__}`", one_line(check.__doc__)) for check in lint.CHECKS
+    ]
+    return table(("check", "finds"), rows)
+
+
 def fields_part() -> str:
     """The field table of the national message."""
     parts: list[str] = []
@@ -477,6 +547,10 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "other-limits": other_limits_part,
     "facts": facts_part,
     "templates": templates_part,
+    "pack-templates": pack_templates_part,
+    "pack-common-columns": pack_common_columns_part,
+    "pack-conditions": pack_conditions_part,
+    "pack-checks": pack_checks_part,
     "expressions": expressions_part,
     "national-fields": fields_part,
     "metrics": metrics_part,
