@@ -188,11 +188,17 @@ class RowCommon(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     within_list: str = ""
     """A list of the pack beyond which the row's class or prefixes must not reach; the linter compares them."""
     action: Literal["HINT", "WARN", "WARN_REASON", "REVIEW", "BLOCK"] | None = None
+    """In place of the rule's, at every moment; above the rule's only with a signature."""
     mode: Literal["active", "off"] = "active"
+    """off: the row is kept and not compiled."""
     curation: Curation | None = None
+    """In place of the rule's: raw makes the row a hint."""
     signed_by: str = ""
+    """Who vouches for the row."""
     review_code: ReviewCode = ""
+    """In place of the rule's."""
     remedies: tuple[str, ...] = ()
+    """Ways out, the best first, in place of the rule's."""
     scope: Conditions | None = None
     exempt: Conditions | None = None
 

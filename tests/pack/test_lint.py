@@ -190,6 +190,10 @@ MISTAKES = {
         ("T06", "drug_class,sex\n抗凝药,女\n", "", {"抗凝药": "ingredient,name\n华法林钠片,\n"}),
         ("lists/抗凝药.csv", 2, 1, "ingredients are named `华法林`", ""),
     ),
+    "a list in a list": (
+        ("T06", "drug_class,sex\n止血药,女\n", "", {**WARFARIN, "止血药": "drug_class,name\n抗凝药,\n"}),
+        ("lists/止血药.csv", 2, 1, "`抗凝药` is a list: a list has none in it", ""),
+    ),
     "a class that reaches beyond its list": (
         (
             "T06",

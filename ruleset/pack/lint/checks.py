@@ -15,7 +15,7 @@ CHECKS = (
     repeats.duplicates_and_contradictions,
     repeats.covered,
     words.vocabularies,
-    words.codes,
+    words.members,
     words.unknown_codes,
     prefixes.beyond_their_list,
     dates.succession,

@@ -26,7 +26,7 @@ def succession(work: Work) -> Iterator[Diagnostic]:
 
 
 def before_the_first_citation(work: Work) -> Iterator[Diagnostic]:
-    """Rows in force only on days of which no citation of their rule speaks."""
+    """Rows in force on days before the first of which a citation of their rule speaks."""
     for row in work.rows:
         first = row.rule.citations[0].valid_from
         if first is not None and row.row.valid_from < first.toordinal():

@@ -13,7 +13,7 @@ TESTED_KINDS: tuple[CaseKind, ...] = ("violating", "compliant", "unknown", "exem
 
 
 def citations(work: Work) -> Iterator[Diagnostic]:
-    """Citations that name no document, rows of an authority without a day of publication, signatures without a name."""
+    """Citations that name no document, revisions without a day of publication, signatures without a name."""
     for rule_id, rule in work.own_rules.items():
         if any(not citation.document.strip() for citation in rule.citations):
             yield work.at_rule(rule_id, "document", "`document` is empty: nobody can look the citation up")
@@ -28,7 +28,7 @@ def citations(work: Work) -> Iterator[Diagnostic]:
 
 
 def ways_out(work: Work) -> Iterator[Diagnostic]:
-    """Rules that block or warn and leave a doctor alone."""
+    """Rules without remedies, and rules that block without saying how to go on or whose signers cannot sign."""
     for rule_id, rule in work.own_rules.items():
         blocks = Action.BLOCK.name in (rule.action, *rule.action_at.values())
         override = rule.override
@@ -44,7 +44,7 @@ def ways_out(work: Work) -> Iterator[Diagnostic]:
 
 
 def messages(work: Work) -> Iterator[Diagnostic]:
-    """Messages that say nothing, or more than fits."""
+    """Messages that say nothing, or more than the 500 characters of the national answer."""
     for rule_id, rule in work.own_rules.items():
         if not rule.message.strip():
             yield work.at_rule(rule_id, "message", "`message` is empty")

@@ -145,14 +145,18 @@ def _near(value: str, words: tuple[str, ...]) -> str:
     return did_you_mean(value, words) or did_you_mean(value.lower(), words)
 
 
-def codes(work: Work) -> Iterator[Diagnostic]:
-    """Ingredients of lists that are written with their salt or form, and list names that are not there."""
+def members(work: Work) -> Iterator[Diagnostic]:
+    """Members of lists that no line is: ingredients written with their salt or form, and the names of other lists."""
     for named in work.lists.values():
         for line, key in named.members:
             kind, _, name = key.partition(":")
             problem = _ingredient(name) if kind == "ingredient" else None
             if problem:
                 yield Diagnostic(named.path, line, 1, f"`ingredient` `{name}` {problem}")
+            if kind == "class" and name in work.lists:
+                yield Diagnostic(
+                    named.path, line, 1, f"`{name}` is a list: a list has none in it, so write its members"
+                )
 
 
 def unknown_codes(work: Work) -> Iterator[Diagnostic]:
