@@ -12,6 +12,7 @@ from ruleset.pack.format import column_order, formatted
 from ruleset.pack.source import COMMON_COLUMNS, read_source
 from ruleset.templates import TEMPLATES
 from server.cli.main import main
+from tests.pack.conftest import CHECKOUT
 
 ROWS = "rows/drug-sex.csv"
 
@@ -83,6 +84,14 @@ def test_a_table_that_cannot_be_read_is_left_alone(small_pack, capsys):
     assert main(["pack", "fmt", str(small_pack)]) == 1
     assert path.read_bytes() == b"item_code,sex\nX1\n"
     assert f"{ROWS}:2:1: 1 cells where the header has 2" in capsys.readouterr().err
+
+
+def test_our_own_packs_have_that_form():
+    packs = [path for path in (CHECKOUT / "ruleset" / "packs").iterdir() if (path / "pack.toml").is_file()]
+    assert packs
+    assert [
+        f"{path.name}/{file.path}" for path in packs for file in formatted(read_source(path)) if not file.is_canonical
+    ] == []
 
 
 def test_formatting_the_starter_pack_changes_nothing_that_it_says(starter_copy):
