@@ -8,6 +8,7 @@ as Python keeps none of them.
 import argparse
 import ast
 import importlib
+import inspect
 import re
 import sys
 import tempfile
@@ -29,8 +30,9 @@ if str(ROOT) not in sys.path:
 from ruleset import case, document, expression, rule, scope  # noqa: E402 - the checkout's own code, wherever this is run from
 from ruleset.facts import FACTS  # noqa: E402
 from ruleset.pack import lint, page_words  # noqa: E402
-from ruleset.template import SUBJECT_COLUMNS  # noqa: E402
+from ruleset.template import SUBJECT_COLUMNS, Subject  # noqa: E402
 from ruleset.templates import TEMPLATES  # noqa: E402
+from ruleset.templates.item_row import ItemRow  # noqa: E402
 from server import limits, profile, settings  # noqa: E402
 from server.cli import main as command_line  # noqa: E402
 from server.dictionary import tables  # noqa: E402
@@ -230,26 +232,56 @@ def facts_part() -> str:
     return table(("fact", "national field", "said to a doctor", "meaning", "needed by"), rows)
 
 
+def paragraphs(text: str | None) -> str:
+    """Return a docstring as paragraphs of Markdown, each on one line."""
+    parts = inspect.cleandoc(text or "").split("\n\n")
+    return "\n\n".join(" ".join(part.split()) for part in parts) + "\n"
+
+
+def subject_part() -> str:
+    """The columns that say which items a row speaks of."""
+    return f"{paragraphs(Subject.__doc__)}\n{columns_table(msgspec.structs.fields(Subject))}"
+
+
+def columns_table(columns: Iterable[msgspec.structs.FieldInfo]) -> str:
+    """Return the table of a template's columns."""
+    cells = [(f"`{field.name}`", type_text(field.type), default_text(field) or "empty") for field in columns]
+    return table(("column", "type", "default"), cells)
+
+
 def templates_part() -> str:
-    """The table of templates, and each one's columns."""
+    """The table of templates, and each one's columns. The columns of a subject are said once, in `subject_part`."""
     rows = []
     details: list[str] = []
+    shared = {field.name for field in msgspec.structs.fields(Subject)}
     for template in TEMPLATES.values():
         module = sys.modules[type(template).__module__]
-        columns = msgspec.structs.fields(template.columns)
-        names = ", ".join(f"`{field.name}`" for field in columns)
-        rows.append((template.id, template.title, names, ", ".join(f"`{need}`" for need in template.needs)))
-        evidence = ", ".join(f"`{{{name}}}`" for name in ("item", "date", *template.evidence))
+        has_subject = issubclass(template.columns, Subject)
+        columns = [
+            field for field in msgspec.structs.fields(template.columns) if not (has_subject and field.name in shared)
+        ]
+        needs = ", ".join(f"`{need}`" for need in template.needs)
+        title = f"{template.id} {template.title}"
+        anchor = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
         _, _, summary = one_line(module.__doc__).partition(": ")
-        details.append(f"### {template.id} {template.title}\n\n{summary[:1].upper()}{summary[1:]}\n")
-        details.append(f"{one_line(type(template).__doc__)}\n")
-        details.append(f"{one_line(type(template).judge.__doc__)} {one_line(type(template).keys.__doc__)}\n")
-        bases = [base for base in reversed(template.columns.__mro__) if base.__module__.startswith("ruleset.")]
-        described = " ".join(dict.fromkeys(one_line(base.__doc__) for base in bases if base.__doc__))
-        details.append(f"{described} A message may mention {evidence}.\n")
-        cells = [(f"`{field.name}`", type_text(field.type), default_text(field) or "empty") for field in columns]
-        details.append(table(("column", "type", "default"), cells))
-    return table(("id", "title", "columns of a row", "facts it needs"), rows) + "\n" + "\n".join(details)
+        rows.append((f"[{template.id}](#{anchor})", template.title, summary.removesuffix("."), needs))
+        details.append(f"### {title}\n\n{summary[:1].upper()}{summary[1:]}\n")
+        details.append(paragraphs(type(template).__doc__))
+        details.append(f"**Columns.** {columns_text(template.columns)}")
+        if has_subject:
+            details.append("Beside these the columns of [the items](#which-items-a-row-speaks-of).\n")
+        details.append(columns_table(columns))
+        evidence = ", ".join(f"`{{{name}}}`" for name in ("item", "date", *template.evidence))
+        found = one_line(type(template).keys.__doc__)
+        details.append(f"{found} Needs {needs}. A message may mention {evidence}.\n")
+    return table(("id", "title", "what it is about", "facts it needs"), rows) + "\n" + "\n".join(details)
+
+
+def columns_text(struct: type[msgspec.Struct]) -> str:
+    """Return what the docstrings of a template's columns say, those of shared columns last."""
+    shared = set(Subject.__mro__) | {ItemRow}
+    own = [base for base in struct.__mro__ if base.__module__.startswith("ruleset.") and base not in shared]
+    return "\n".join(dict.fromkeys(paragraphs(base.__doc__) for base in own if base.__doc__))
 
 
 def expressions_part() -> str:
@@ -547,6 +579,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "other-limits": other_limits_part,
     "facts": facts_part,
     "templates": templates_part,
+    "subject": subject_part,
     "pack-templates": pack_templates_part,
     "pack-common-columns": pack_common_columns_part,
     "pack-conditions": pack_conditions_part,

@@ -22,7 +22,13 @@ class Params(msgspec.Struct, frozen=True):
 
 
 class HerbPayment(Template):
-    """Looks at one prescription of herb pieces; each herb is a result of its own."""
+    """Looks at one prescription of herb pieces; each herb is a result of its own.
+
+    never: TRUE. alone: TRUE when every herb piece of the prescription, current and past and without refunds, has an
+    `alone` row that is in force on the judged line's day; FALSE as soon as one has none. UNKNOWN (`item_kind`) where the
+    line, or for alone another one of the prescription, is of an unknown catalogue; (`item_code`) where, for alone,
+    another one has no code.
+    """
 
     id = "T10"
     title = "中药饮片不予支付"

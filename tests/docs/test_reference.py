@@ -180,6 +180,15 @@ def test_facts_and_templates():
     assert_named("reference/templates.md", {name for t in TEMPLATES.values() for name in t.needs})
 
 
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=list(TEMPLATES))
+def test_every_column_of_a_template_is_described(template):
+    text = page("reference/templates.md")
+    section = text.partition(f"### {template.id} {template.title}\n")[2].partition("\n### ")[0]
+    if "(#which-items-a-row-speaks-of)" in section:
+        section += text.partition("## Which items a row speaks of\n")[2].partition("\n## ")[0]
+    assert not [name for name in template.columns.__struct_fields__ if f"| `{name}` |" not in section]
+
+
 def test_profile_quirks_and_code_lists():
     how_to = "howto/write-a-site-profile.md"
     assert_named(how_to, [f"quirks.{name}" for name in profile.Quirks.__struct_fields__])
