@@ -359,6 +359,19 @@ def test_rows_that_say_the_same_in_two_scopes_are_no_duplicates(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("template", "rows"),
+    [
+        ("T32", "row_id,item_code,item_name,max_qty,window\na,S1,甲,2,自然日\nb,S1,甲,10,自然月\n"),
+        ("T07", "row_id,item_code,item_name,min_age,max_age\na,X1,甲,18岁,\nb,X1,甲,,60岁\n"),
+        ("T07", "row_id,item_code,item_name,min_age,below_age,kind\na,X1,甲,,12岁,禁用\nb,X1,甲,12岁,18岁,禁用\n"),
+    ],
+    ids=["other windows", "other ends of a range", "other ages"],
+)
+def test_rows_that_add_to_each_other_do_not_contradict(template, rows, tmp_path):
+    assert not findings(pack_of(tmp_path, template, rows))
+
+
+@pytest.mark.parametrize(
     ("rows", "known", "message"),
     [
         (SEX, Known(items=frozenset({"X2"})), "no item `X1`"),

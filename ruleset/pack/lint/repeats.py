@@ -14,6 +14,26 @@ from ruleset.template import SUBJECT_COLUMNS, Subject, class_key, item_key, kind
 KIND_OF_CODE: Mapping[str, str] = {"X": "drug", "Z": "drug", "T": "herb_piece", "C": "consumable"}
 """The catalogue of a national item code by its first character; a service has digits only."""
 
+ASPECT_COLUMNS = frozenset(
+    {
+        "window",
+        "period",
+        "period_days",
+        "per",
+        "unit",
+        "kind",
+        "state",
+        "check",
+        "condition",
+        "requires",
+        "operations",
+        "diagnoses",
+        "test_names",
+        "alternative",
+    }
+)
+"""Columns that say which aspect of its key a row is about: rows that differ in one limit different things."""
+
 
 def _on_common_days(rows: list[LintRow]) -> Iterator[tuple[LintRow, LintRow]]:
     """Yield each row with the first one before it that is in force on one of its days."""
@@ -54,14 +74,28 @@ def duplicates_and_contradictions(work: Work) -> Iterator[Diagnostic]:
             for earlier, row in _on_common_days(group):
                 if _are_of_different_ages(earlier, row):
                     continue
-                differing = _differing(earlier, row, frozenset(row.row.params.__struct_fields__) - PEOPLE_COLUMNS)
+                differing = _contradicting(earlier, row)
                 if differing:
                     names = ", ".join(f"`{name}`" for name in differing)
                     text = f"contradicts line {earlier.row.line}: of one key and scope on the same days, other {names}"
                     yield work.at(row, differing[0], text, "end one of them with `valid_to`, or give them scopes")
-                elif _answer(earlier) != _answer(row):
+                elif statement(earlier) == statement(row) and _answer(earlier) != _answer(row):
                     text = f"contradicts line {earlier.row.line}: says the same on the same days with another action"
                     yield work.at(row, "action", text)
+
+
+def _contradicting(one: LintRow, other: LintRow) -> list[str]:
+    """Return the columns in which two rows of one key state different things.
+
+    Rows that count over other windows, or look at another kind of thing, add to each other; so do rows of which one
+    leaves empty what the other states.
+    """
+    names = one.row.params.__struct_fields__
+    values = {name: (getattr(one.row.params, name), getattr(other.row.params, name)) for name in names}
+    differing = [name for name, (a, b) in values.items() if a != b and name not in PEOPLE_COLUMNS]
+    if any(name in ASPECT_COLUMNS for name in differing):
+        return []
+    return [name for name in differing if not any(value in ("", (), None) for value in values[name])]
 
 
 def _are_of_different_ages(one: LintRow, other: LintRow) -> bool:
