@@ -12,6 +12,7 @@ from ruleset.pack.check import check_pack
 from ruleset.pack.diagnostics import PackError
 from ruleset.pack.lint import Known, lint
 from ruleset.pack.source import read_source
+from ruleset.results import plain
 from server.cli.messages import read_captured
 from server.dictionary.lookup import Dictionary, load_dictionary
 from server.dictionary.reading import DictionaryError
@@ -99,5 +100,8 @@ def known_codes(dictionary: Dictionary, cases: Sequence[Case]) -> Known:
     departments = {coded.code for coded in (dictionary.departments or {}).values()}
     departments |= {line.department_code for line in lines}
     departments |= {encounter.department_code for encounter in encounters}
-    sets = (item_codes, ingredients, classes, diagnoses, operations, departments)
+    results = [observation for case in cases for observation in case.patient.observations]
+    observations = {plain(word) for result in results for word in (result.code, result.name)}
+    charge_kinds = {line.charge_kind for line in lines}
+    sets = (item_codes, ingredients, classes, diagnoses, operations, departments, observations, charge_kinds)
     return Known(*(frozenset(codes - {""}) for codes in sets))

@@ -379,8 +379,18 @@ def test_rows_that_add_to_each_other_do_not_contradict(template, rows, tmp_path)
         ("drug_class,sex\nN02A,女\n", Known(classes=frozenset({"N02BE"})), "no class `N02A`"),
         ("diagnoses,sex\nN40,男\n", Known(diagnoses=frozenset({"N41.000"})), "no diagnosis `N40`"),
         ("operations,sex\n68.3,女\n", Known(operations=frozenset({"68.4100"})), "no operation `68.3`"),
+        (
+            "item_code,item_name,sex,scope_departments\nX1,甲,女,A05\n",
+            Known(departments=frozenset({"A03"})),
+            "no department `A05`",
+        ),
+        (
+            "item_code,item_name,sex,scope_charge_kinds\nX1,甲,女,09\n",
+            Known(charge_kinds=frozenset({"01"})),
+            "no charge kind `09`",
+        ),
     ],
-    ids=["item", "ingredient", "class", "diagnosis", "operation"],
+    ids=["item", "ingredient", "class", "diagnosis", "operation", "department", "charge kind"],
 )
 def test_a_code_that_dictionary_and_messages_lack_is_a_warning(rows, known, message, tmp_path):
     found = findings(pack_of(tmp_path, "T06", rows), known)
@@ -399,6 +409,13 @@ def test_a_code_that_dictionary_and_messages_lack_is_a_warning(rows, known, mess
 )
 def test_what_the_dictionary_has_is_known(rows, known, tmp_path):
     assert not findings(pack_of(tmp_path, "T06", rows), known)
+
+
+@pytest.mark.parametrize(("seen", "expected"), [("血钾", []), ("血钠", ["no result named `血钾`, `K`"])])
+def test_a_result_that_no_message_carries_is_a_warning(seen, expected, tmp_path):
+    rows = "ingredient,condition,grade,test_names,comparison,test_value,test_unit\n氯化钾,高钾血症,绝对,血钾|K,>,5.5,mmol/L\n"
+    found = findings(pack_of(tmp_path, "T12", rows), Known(observations=frozenset({seen})))
+    assert [finding.message.partition(" in the messages")[0] for finding in found] == expected
 
 
 def test_our_own_packs_have_no_finding():

@@ -10,6 +10,7 @@ from ruleset.pack.lint.work import (
     DIAGNOSIS_COLUMNS,
     INGREDIENT_COLUMNS,
     ITEM_COLUMNS,
+    OBSERVATION_COLUMNS,
     OPERATION_COLUMNS,
     Known,
     LintRow,
@@ -17,6 +18,7 @@ from ruleset.pack.lint.work import (
     stated_conditions,
 )
 from ruleset.pack.source import EXEMPT_PREFIX, SCOPE_PREFIX
+from ruleset.results import plain
 from ruleset.routes import ROUTES
 from ruleset.template import diagnosis_key, operation_key
 from ruleset.templates.t05_privilege import PRIVILEGE_TEXT
@@ -172,6 +174,7 @@ def unknown_codes(work: Work) -> Iterator[Diagnostic]:
             "department",
             None,
         ),
+        (frozenset({"scope_charge_kinds", "exempt_charge_kinds"}), work.known.charge_kinds, "charge kind", None),
     )
     for columns, known, what, prefix_key in kinds:
         if not known:
@@ -184,6 +187,8 @@ def unknown_codes(work: Work) -> Iterator[Diagnostic]:
                         yield _warning(work, row, column, f"no {what} `{value}` in the dictionary or the messages")
     if work.known.classes:
         yield from _unknown_classes(work, work.known)
+    if work.known.observations:
+        yield from _unknown_observations(work, work.known)
 
 
 def _beginnings(known: frozenset[str], key: Callable[[str], str]) -> frozenset[str]:
@@ -198,6 +203,15 @@ def _unknown_classes(work: Work, known: Known) -> Iterator[Diagnostic]:
             for value in row.stated[column]:
                 if value not in work.lists and value not in beginnings:
                     yield _warning(work, row, column, f"no class `{value}` in the dictionary or the messages")
+
+
+def _unknown_observations(work: Work, known: Known) -> Iterator[Diagnostic]:
+    """Yield rows of whose names for a result not one has been seen: any of them would do."""
+    for row in work.rows:
+        for column in sorted(OBSERVATION_COLUMNS & row.stated.keys()):
+            if known.observations.isdisjoint(map(plain, row.stated[column])):
+                names = ", ".join(f"`{name}`" for name in row.stated[column])
+                yield _warning(work, row, column, f"no result named {names} in the messages")
 
 
 def _warning(work: Work, row: LintRow, column: str, text: str) -> Diagnostic:

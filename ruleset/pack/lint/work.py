@@ -58,6 +58,7 @@ DIAGNOSIS_COLUMNS = frozenset(
         "exempt_diagnoses",
     }
 )
+OBSERVATION_COLUMNS = frozenset({"test_names", "evidence_names", "monitored_codes"})
 OPERATION_COLUMNS = frozenset({"operations", "operation", "companion_operations", "operation_prefixes"})
 
 
@@ -70,6 +71,9 @@ class Known(msgspec.Struct, frozen=True):
     diagnoses: frozenset[str] = frozenset()
     operations: frozenset[str] = frozenset()
     departments: frozenset[str] = frozenset()
+    observations: frozenset[str] = frozenset()
+    """Codes and names of results, as `ruleset.results.plain` gives them."""
+    charge_kinds: frozenset[str] = frozenset()
 
 
 NOTHING_KNOWN = Known()
