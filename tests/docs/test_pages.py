@@ -67,7 +67,12 @@ def test_dates_come_from_somewhere(path):
     for folder in ("ruleset", "server", "proto", "docs/samples"):
         for source in (ROOT / folder).rglob("*.*"):
             if source.suffix in {".toml", ".csv", ".py", ".json", ".proto"}:
-                known |= set(re.findall(r"\d{4}-\d\d-\d\d", text_of(source)))
+                text = text_of(source)
+                known |= set(re.findall(r"\d{4}-\d\d-\d\d", text))
+                known |= {
+                    f"{year}-{int(month):02}-{int(day):02}"
+                    for year, month, day in re.findall(r"(\d{4})年(\d{1,2})月(\d{1,2})日", text)
+                }
     assert set(re.findall(r"\b\d{4}-\d\d-\d\d\b", text_of(path))) <= known
 
 
