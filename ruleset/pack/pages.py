@@ -132,7 +132,8 @@ def _coverage(packs: Sequence[LoadedPack]) -> dict[str, Any] | None:
                 "name": one.rule.name,
                 "state": "没有行或用例" if one.is_silent else words.COVERED_BY[one.rule.decided_by],
                 "templates": "、".join(one.templates),
-                "rows": one.rows + one.demonstration_rows,
+                "rows": one.rows,
+                "demonstration_rows": one.demonstration_rows,
                 "tests": one.tests,
                 "silent": one.is_silent,
             }

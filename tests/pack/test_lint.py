@@ -278,7 +278,11 @@ MISTAKES = {
     ),
     "a block without a way out": (
         ("T06", SEX, 'action_at = { charging = "BLOCK" }\n'),
-        ("rules/r.toml", 5, "action", "`[override]` does not say how to go on", "signatures"),
+        ("rules/r.toml", 5, "action", "the rule asks for BLOCK, and `[override]` does not say how", "signatures"),
+    ),
+    "a reason that nobody can give": (
+        ("T06", SEX, 'action_at = { charging = "WARN_REASON" }\n'),
+        ("rules/r.toml", 5, "action", "the rule asks for WARN_REASON, and `[override]` does not say how", "reasons"),
     ),
     "more signatures than signers": (
         ("T06", SEX, '[override]\nsignatures = 2\nsigners = ["药师"]\n'),

@@ -28,13 +28,13 @@ def citations(work: Work) -> Iterator[Diagnostic]:
 
 
 def ways_out(work: Work) -> Iterator[Diagnostic]:
-    """Rules without remedies, and rules that block without saying how to go on or whose signers cannot sign."""
+    """Rules without remedies; from WARN_REASON on, rules that do not say how to go on or whose signers cannot sign."""
     for rule_id, rule in work.own_rules.items():
-        blocks = Action.BLOCK.name in (rule.action, *rule.action_at.values())
+        highest = max(Action[name] for name in (rule.action, *rule.action_at.values()))
         override = rule.override
         says_how = override.reasons or override.reason_characters_min or override.signatures > 1 or not override.allowed
-        if blocks and not says_how:
-            text = "the rule blocks, and `[override]` does not say how to go on"
+        if highest >= Action.WARN_REASON and not says_how:
+            text = f"the rule asks for {highest.name}, and `[override]` does not say how to go on"
             yield work.at_rule(rule_id, "action", text, "give `signatures`, `reasons`, or `allowed = false`")
         if override.allowed and override.signatures > len(override.signers) > 0:
             text = f"`signatures` is {override.signatures}, but {len(override.signers)} of `signers` may sign"
