@@ -97,6 +97,7 @@ class NoRows:
 
     def __init__(self, members):
         self.members = members
+        self.drugs = {}
 
     def rows(self, key):
         return ()
