@@ -204,7 +204,14 @@ def test_the_numbers_of_the_pack_are_todays(starter_pack):
 def test_the_changelog_names_every_template():
     from ruleset.templates import TEMPLATES
 
-    assert ", ".join(TEMPLATES) in text_of(ROOT / "CHANGELOG.md")
+    assert ", ".join(TEMPLATES) in " ".join(text_of(ROOT / "CHANGELOG.md").split())
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_coverage_in_the_readme_is_todays(name, capsys):
+    assert command_line.main(["pack", "coverage"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert f"precheck pack coverage\n{last}\n" in text_of(ROOT / name).replace("$ .venv/bin/", "")
 
 
 def test_the_map_of_the_tree_names_every_module():
