@@ -58,7 +58,8 @@ class InfusionGroup(Template):
     says 注射 (then `route` too): for 配伍 where the other drug stands in the same prescription and either line has no
     group, for 药品数 where so many lines without a group might share a bag, for 溶媒 and 浓度 always; and where the
     group of an infusion has no solvent. UNKNOWN (`ingredients`) where a solvent's substances, or those of a line that
-    may be the solvent, are not known; (`volume`) where a solvent states none; (`dose`, `strength`) see `dose_of`.
+    may be the solvent, are not known; (`volume`) where a solvent states none; (`dose`, `strength`)
+    where a dose cannot be converted (`ruleset.units.dose_of`).
     """
 
     id = "T22"
