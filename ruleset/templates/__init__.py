@@ -2,7 +2,8 @@
 
 There is no T44 (指标与进销存): shares of costs, infection and readmission rates, stock against sales are figures of a month or
 a year over all patients, and the record that is audited after settlement. No moment of one patient's care decides
-them, so they have no judge here; `ruleset/national/rules.csv` lists the 13 national rules of this kind with the reason.
+them, so they have no judge here; `ruleset/national/rules.csv` lists the ten national rules of this kind with the reason, and
+three that rest on records that exist only after discharge or upload.
 """
 
 from ruleset.template import Template
