@@ -11,7 +11,7 @@ from ruleset.outcome import Judgement, Missing
 from ruleset.template import FALSE, SUBJECT_COLUMNS, Subject, Template, subject_keys, subject_problems
 from ruleset.units import dose_of, read_unit
 
-INFUSION_ROUTES = ("静脉滴注", "静脉泵入", "静脉输注")
+INFUSION_ROUTES = ("静脉滴注", "静脉泵入")
 """Routes by which a drug without a solvent of its own is given in a bag."""
 INJECTION_WORD = "注射"
 """In a dosage form or a generic name it says that the drug may be infused (注射液, 注射用)."""
