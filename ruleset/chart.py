@@ -7,7 +7,7 @@ message wins: a stored line that the message states too is left out. A chart liv
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, time
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -164,6 +164,19 @@ class Chart:
         stored = self.stored.by_prescription.get(key)
         # The message may state a stored line under another prescription, so all of its lines are asked.
         return [*self._unstated(stored, self._message_lines()), *message] if stored else message
+
+    def as_of(self, line: Line) -> datetime:
+        """Return the moment up to which clinical facts count for a line: what is known when the HIS asks is known.
+
+        That is the line's begin, or the end of its day where it states a date alone, and not before the time of the
+        message. Charges are summed by their own order (`earlier`).
+        """
+        begin = line.begin
+        assert begin is not None  # a line without a time is never judged
+        if line.begin_is_date:
+            begin = datetime.combine(begin, time.max)
+        asked = self.case.time
+        return begin if asked is None or asked < begin else asked
 
     def is_current(self, line: Line) -> bool:
         """Say whether a line is being written now."""

@@ -6,7 +6,7 @@ the `Missing` then says so. Codes are LOINC (https://loinc.org), names are those
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import ROUND_DOWN, Decimal
 from functools import lru_cache
 from typing import Literal
@@ -96,12 +96,20 @@ class Clearance(msgspec.Struct, frozen=True):
 
 
 def latest(
-    observations: Sequence[Observation], analyte: Analyte, at: datetime, *, within_days: int
+    observations: Sequence[Observation],
+    analyte: Analyte,
+    at: datetime,
+    *,
+    within_days: int,
+    known_by: datetime | None = None,
 ) -> Observation | Missing:
-    """Return the last final result of an analyte by `at` that is at most `within_days` old.
+    """Return the last final result of an analyte by `known_by` (`at` where not given).
+
+    It is at most `within_days` calendar days older than `at`.
 
     Missing says of the last one why it was not used: older, or without a time.
     """
+    known_by = known_by or at
     last: Observation | None = None
     untimed = False
     for observation in observations:
@@ -109,11 +117,11 @@ def latest(
             continue
         if observation.time is None:
             untimed = True
-        elif observation.time <= at and (last is None or _rank(observation) > _rank(last)):
+        elif observation.time <= known_by and (last is None or _rank(observation) > _rank(last)):
             last = observation
     if last is None or last.time is None:
         return Missing(analyte.fact, f"{analyte.label}没有检验时间。" if untimed else "")
-    if last.time < at - timedelta(days=within_days):
+    if at.toordinal() - last.time.toordinal() > within_days:
         return Missing(analyte.fact, f"最近一次{analyte.label}是{last.time.date()}的，已超过{within_days}天。")
     return last
 
@@ -152,11 +160,13 @@ def _plain_name(name: str) -> str:
     return _PARENTHESES.sub("", name).replace(" ", "").lower().removesuffix("测定").removesuffix("检测")
 
 
-def creatinine_clearance(patient: Patient, at: datetime, *, within_days: int) -> Clearance | Missing:
+def creatinine_clearance(
+    patient: Patient, at: datetime, *, within_days: int, known_by: datetime | None = None
+) -> Clearance | Missing:
     """Return the creatinine clearance of an adult: a supplied clearance, else eGFR, else by Cockcroft-Gault.
 
     Cockcroft DW, Gault MH, Nephron 1976;16:31: (140 - age) x weight / (72 x SCr in mg/dL), x 0.85 for women, with
-    the actual weight. Results older than `within_days` are not used.
+    the actual weight. Which results are used, `latest` says.
     """
     if patient.birth_date is None:
         return Missing("birth_date")
@@ -164,15 +174,17 @@ def creatinine_clearance(patient: Patient, at: datetime, *, within_days: int) ->
     if age < ADULT_AGE_YEARS:
         return Missing("renal_function", "18岁以下不能用成人公式估算肌酐清除率。")
     for analyte in (CLEARANCE, FILTRATION):
-        supplied = _supplied(patient, analyte, at, within_days)
+        supplied = _supplied(patient, analyte, at, within_days, known_by)
         if supplied is not None:
             return supplied
-    return _cockcroft_gault(patient, age, at, within_days)
+    return _cockcroft_gault(patient, age, at, within_days, known_by)
 
 
-def _supplied(patient: Patient, analyte: Analyte, at: datetime, within_days: int) -> Clearance | None:
+def _supplied(
+    patient: Patient, analyte: Analyte, at: datetime, within_days: int, known_by: datetime | None
+) -> Clearance | None:
     """Return a clearance that was reported as such; None where there is none in mL/min."""
-    result = latest(patient.observations, analyte, at, within_days=within_days)
+    result = latest(patient.observations, analyte, at, within_days=within_days, known_by=known_by)
     if isinstance(result, Missing) or result.value is None or result.value < 0 or result.time is None:
         return None
     value = convert(result.value, result.unit, "mL/min")
@@ -182,8 +194,10 @@ def _supplied(patient: Patient, analyte: Analyte, at: datetime, within_days: int
     return Clearance(value.quantize(_TENTH), f"{result.time.date()}报告的{analyte.label}{per_surface}")
 
 
-def _cockcroft_gault(patient: Patient, age: int, at: datetime, within_days: int) -> Clearance | Missing:
-    result = latest(patient.observations, CREATININE, at, within_days=within_days)
+def _cockcroft_gault(
+    patient: Patient, age: int, at: datetime, within_days: int, known_by: datetime | None
+) -> Clearance | Missing:
+    result = latest(patient.observations, CREATININE, at, within_days=within_days, known_by=known_by)
     if isinstance(result, Missing):
         return result
     creatinine = _milligrams_per_decilitre(result)
@@ -220,24 +234,28 @@ def _milligrams_per_decilitre(creatinine: Observation) -> Decimal | Missing:
     return by_moles / _CREATININE_UMOL_L_PER_MG_DL
 
 
-def renal_function(patient: Patient, at: datetime, *, within_days: int) -> RenalFunction | Missing:
+def renal_function(
+    patient: Patient, at: datetime, *, within_days: int, known_by: datetime | None = None
+) -> RenalFunction | Missing:
     """Return the degree of renal impairment: as stated, else by the creatinine clearance."""
     if patient.renal_function is not None:
         return patient.renal_function
-    clearance = creatinine_clearance(patient, at, within_days=within_days)
+    clearance = creatinine_clearance(patient, at, within_days=within_days, known_by=known_by)
     if isinstance(clearance, Missing):
         return clearance
     return next(grade for least, grade in _RENAL_GRADES if clearance.value >= least)
 
 
-def hepatic_function(patient: Patient, at: datetime, *, within_days: int) -> HepaticFunction | Missing:
+def hepatic_function(
+    patient: Patient, at: datetime, *, within_days: int, known_by: datetime | None = None
+) -> HepaticFunction | Missing:
     """Return the Child-Pugh class: as stated, else by a reported score (5 to 15 points) or class (A, B, C).
 
     It is not reckoned from bilirubin, albumin and INR: ascites and encephalopathy are no laboratory values.
     """
     if patient.hepatic_function is not None:
         return patient.hepatic_function
-    result = latest(patient.observations, CHILD_PUGH, at, within_days=within_days)
+    result = latest(patient.observations, CHILD_PUGH, at, within_days=within_days, known_by=known_by)
     if isinstance(result, Missing):
         return result
     for least, most, grade in _CHILD_PUGH_POINTS:

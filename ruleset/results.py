@@ -63,14 +63,14 @@ def text_of(observation: Observation) -> str:
 
 
 def newest(
-    observations: Sequence[Observation], at: datetime, *, within_days: int | None, label: str
+    observations: Sequence[Observation], at: datetime, *, known_by: datetime, within_days: int | None, label: str
 ) -> Observation | Missing:
-    """Return the last of some results by `at`; of equally old ones the one that sorts last, whatever their order.
+    """Return the last of some results by `known_by`; of equally old ones the one that sorts last, whatever their order.
 
-    With `within_days`, one of at most so many calendar days before `at`; a result without a time is then not used,
-    and without `within_days` only where no other has one. Missing (`observations`) says why the last was not used.
+    With `within_days`, one of at most so many calendar days before `at`, or later; a result without a time is then not
+    used, and without `within_days` only where no other has one. Missing (`observations`) says why the last was not used.
     """
-    dated = [one for one in observations if one.time is not None and one.time <= at]
+    dated = [one for one in observations if one.time is not None and one.time <= known_by]
     undated = [one for one in observations if one.time is None]
     last = max(dated, key=_order, default=None)
     if last is None:

@@ -30,8 +30,9 @@ class Params(ItemRow, frozen=True, kw_only=True):
     `also_diagnoses`: and one with one of these. With `history_months` the diagnoses of other encounters count for both that
     ended (or, without an end, began) on the day so many calendar months before the order's, or later. `sex`. `min_age`,
     `below_age`: from the first age on, up to but not including the second (28天, 6月, 18岁). `min_level`: the institution's
-    level or above. `evidence_names`: codes or names of observations; the newest final one by the order's time, at most
-    `evidence_within_days` calendar days old where that is stated, is `evidence_comparison` `evidence_value` in
+    level or above. `evidence_names`: codes or names of observations; the newest final one known (by the order's begin, by
+    the end of its day where it states a date alone, or by the message's time, whichever is last), where
+    `evidence_within_days` is stated at most so many calendar days before the order's, is `evidence_comparison` `evidence_value` in
     `evidence_unit`, or one of `evidence_words`; with neither, that there is one is enough.
 
     Several rows of one `row_ref`, each with its own `alternative`, are alternatives: one that holds is enough. They need
@@ -268,7 +269,9 @@ def _has_evidence(params: Params, line: Line, chart: Chart) -> bool | Missing:
         if observation.status == "final" and results.is_named(observation, params.evidence_names)
     ]
     label = f"“{params.evidence_names[0]}”"
-    newest = results.newest(found, line.begin, within_days=params.evidence_within_days, label=label)
+    newest = results.newest(
+        found, line.begin, known_by=chart.as_of(line), within_days=params.evidence_within_days, label=label
+    )
     if isinstance(newest, Missing):
         undated = any(observation.time is None for observation in found)
         return newest if undated or not chart.is_complete("observations") else False

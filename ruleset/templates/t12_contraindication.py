@@ -22,8 +22,8 @@ class Params(ItemRow, frozen=True, kw_only=True):
     makes the difference). `diagnoses`: ICD prefixes; `except_diagnoses`: prefixes within them that do not count.
     `history_months`: diagnoses of past encounters count too, where fewer than so many whole months lie between the end
     of the encounter (else its beginning) and the order; empty: the current encounter alone.
-    `test_names`: codes or names of one test, of which the last final result by the order's time, at most `within_days`
-    calendar days old, is compared: by number (`comparison`, `test_value`, `test_unit`) or by word (`test_words`; 阳性
+    `test_names`: codes or names of one test, of which the last final result known is compared, if it is at most
+    `within_days` calendar days older than the order: by number (`comparison`, `test_value`, `test_unit`) or by word (`test_words`; 阳性
     and 阴性 stand for their spellings).
     """
 
@@ -47,7 +47,8 @@ class Contraindication(Template):
     an encounter without any diagnosis, or with one that has no code, unless the site's feed of diagnoses is complete (`diagnoses`); a test that
     is missing, too old, undated or not comparable (`observations`) - a missing one is FALSE where the site's feed of
     observations is complete. What is not recorded of past encounters did not happen: a diagnosis that the encounter
-    does not have makes no row UNKNOWN. Encounters that begin after the order do not count.
+    does not have makes no row UNKNOWN. Known is what is dated by the order's begin, by the end of its day where it states
+    a date alone, or by the message's time, whichever is last: later results and encounters that begin later do not count.
     """
 
     id = "T12"
@@ -153,7 +154,13 @@ def _by_test(params: Params, line: Line, chart: Chart, missing: list[Missing]) -
     ]
     if not results and chart.is_complete("observations"):
         return None
-    last = newest(results, line.begin, within_days=params.within_days, label=f"“{params.test_names[-1]}”")
+    last = newest(
+        results,
+        line.begin,
+        known_by=chart.as_of(line),
+        within_days=params.within_days,
+        label=f"“{params.test_names[-1]}”",
+    )
     if isinstance(last, Missing):
         missing.append(last)
         return None

@@ -49,7 +49,7 @@ class Params(Band, frozen=True, kw_only=True):
     including the second; or `dialysis` 是, patients on dialysis, whatever their clearance. 肝: `child_pugh`, the classes.
     `demand` 禁用: not at all. 减量: at most `max_daily_dose` in `unit` a day, the line's dose x times a day (at least one
     dose). 间隔: at least `min_interval_hours` between two doses, as the line's frequency says. A figure equal to the
-    limit is within it. `within_days`: how many days old a result may be.
+    limit is within it. `within_days`: how many calendar days older than the order a result may be.
     """
 
     organ: Literal["肾", "肝"]
@@ -83,8 +83,9 @@ class OrganFunction(Template):
     """TRUE when the patient's organ is so impaired and the line does not do what the row demands; one result per line.
 
     肾: a patient on dialysis (the stated degree, or the flag `dialysis`) clears 0 mL/min. Else the clearance of an adult:
-    a reported one, else a reported eGFR, else by Cockcroft-Gault from serum creatinine, each the last one by the
-    order's time and at most `within_days` old; else, where the degree is stated, the range of the degree (normal from
+    a reported one, else a reported eGFR, else by Cockcroft-Gault from serum creatinine, each the last final one
+    known - by the order's begin, by the end of its day where it states a date alone, or by the message's time, whichever
+    is last - and at most `within_days` old; else, where the degree is stated, the range of the degree (normal from
     90, mild 60, moderate 30, severe below 30 mL/min): UNKNOWN where the row's range holds only a part of it.
     肝: the stated class, else a Child-Pugh result of at most `within_days`; normal is in no class.
     Any FALSE settles the row: the organ works well enough, the band is another, the dose or interval is right. Else
@@ -163,7 +164,7 @@ def _impaired(params: Params, line: Line, chart: Chart) -> str | Truth:
     assert line.begin is not None  # a line without a time is never judged
     patient = chart.case.patient
     if params.organ == "肝":
-        grade = hepatic_function(patient, line.begin, within_days=params.within_days)
+        grade = hepatic_function(patient, line.begin, within_days=params.within_days, known_by=chart.as_of(line))
         if isinstance(grade, Missing):
             return (grade,)
         return f"肝功能Child-Pugh {CHILD_PUGH[grade]}级" if CHILD_PUGH[grade] in params.child_pugh else False
@@ -172,7 +173,7 @@ def _impaired(params: Params, line: Line, chart: Chart) -> str | Truth:
         return "正在透析" if on_dialysis else False
     if on_dialysis:
         return "正在透析" if not params.min_clearance else False
-    clearance = creatinine_clearance(patient, line.begin, within_days=params.within_days)
+    clearance = creatinine_clearance(patient, line.begin, within_days=params.within_days, known_by=chart.as_of(line))
     if isinstance(clearance, Missing):
         return _by_degree(params, patient, clearance)
     if _is_within(params, clearance.value):

@@ -62,12 +62,13 @@ class Params(ItemRow, frozen=True, kw_only=True):
 class PriorEvidence(Template):
     """TRUE when the evidence is there and says something else than the row wants, or is not there for certain.
 
-    A test: the last one that is named so, by the order's time and within the days, decides (an earlier one of another
+    What is dated by the order's begin, by the end of its day where it states a date alone, or by the message's time,
+    whichever is last, is known. A test: the last one known that is named so, within the days, decides (an earlier one of another
     result does not count). None: TRUE where the site's feed of observations is complete, else UNKNOWN (`observations`,
     with the date of a result that is too old). A result without a time counts only where the row sets no days; one
     without the value, unit or words to compare is UNKNOWN (`observations`).
-    会诊, 知情同意, 特殊审批: the attestations of the encounter, by the order's time where they state one; 会诊 and 知情同意
-    also by a final observation of the encounter or without one. None: TRUE where the site's feed of attestations is
+    会诊, 知情同意, 特殊审批: the attestations of the encounter, known by then where they state a time; 会诊 and 知情同意
+    also by a final observation of the encounter or without one, known by then. None: TRUE where the site's feed of attestations is
     complete, else UNKNOWN (`attestations`). One result per line; other lines do not count.
     """
 
@@ -98,7 +99,13 @@ class PriorEvidence(Template):
             detail = f"没有{params.evidence_name}的记录，也不知道是否做过。"
             return (Judgement(missing=(Missing("attestations", detail),)),)
         results = [one for one in chart.case.patient.observations if _counts(params, one)]
-        last = newest(results, line.begin, within_days=params.within_days, label=params.evidence_name)
+        last = newest(
+            results,
+            line.begin,
+            known_by=chart.as_of(line),
+            within_days=params.within_days,
+            label=params.evidence_name,
+        )
         if isinstance(last, Missing):
             undated = any(one.time is None for one in results)
             if chart.is_complete("observations") and not undated:
@@ -142,16 +149,16 @@ def _counts(params: Params, observation: Observation) -> bool:
 
 def _is_vouched(params: Params, line: Line, chart: Chart) -> bool:
     encounter = chart.case.encounter
-    assert line.begin is not None  # a line without a time is never judged
+    known_by = chart.as_of(line)
     for attestation in encounter.attestations:
-        if attestation.kind == ATTESTATION_OF[params.evidence] and _is_for(attestation, line, line.begin):
+        if attestation.kind == ATTESTATION_OF[params.evidence] and _is_for(attestation, line, known_by):
             return True
     kind = OBSERVATION_OF.get(params.evidence)
     return any(
         one.kind == kind
         and one.status == "final"
         and one.encounter_id in ("", encounter.id)
-        and (one.time is None or one.time <= line.begin)
+        and (one.time is None or one.time <= known_by)
         for one in chart.case.patient.observations
     )
 

@@ -8,6 +8,7 @@ from typing import Literal
 from ruleset import diagnoses
 from ruleset.case import Line, Operation
 from ruleset.chart import Chart
+from ruleset.drug import INGREDIENTS_UNKNOWN, kind_of
 from ruleset.frequency import parse
 from ruleset.outcome import Judgement, Missing
 from ruleset.supply import days_stated
@@ -29,7 +30,8 @@ class Params(Subject, frozen=True, kw_only=True):
     included). 预防疗程: prophylaxis ends at most `max_hours` hours after the end of the operation (`counted_from` 术毕) or
     after the incision (切皮). 预防品种: what is given to prevent is one of `recommended` (item codes, substances, classes,
     lists); with none recommended, the operation needs no prophylaxis. 送检: treatment is preceded by a culture, on
-    the day of the order or at most `within_days` days before it: an observation of kind culture, or a line of the
+    the day of the order or at most `within_days` days before it, and by the moment that is known (the order's begin, the
+    end of its day where it states a date alone, or the message's time, whichever is last): an observation of kind culture, or a line of the
     encounter with one of the item codes `culture_items`.
 
     `operations`: prefixes of operation codes; empty: any. `incision_classes`: empty: any.
@@ -261,9 +263,8 @@ def _duration(params: Params, line: Line, operation: Operation) -> Sequence[Judg
 def _choice(params: Params, line: Line, operation: Operation, chart: Chart) -> Sequence[Judgement]:
     if line.item_code in params.recommended or any(chart.is_in(line, name) for name in params.recommended):
         return FALSE
-    drug = chart.drug(line)
-    if params.recommended and drug.missing is not None:
-        return _unknown(params, drug.missing, operation=operation)
+    if params.recommended and not chart.drug(line).ingredients and kind_of(line) == "drug":
+        return _unknown(params, INGREDIENTS_UNKNOWN, operation=operation)
     recommended = "、".join(params.recommended)
     problem = f"不在推荐品种（{recommended}）之内" if recommended else "该手术一般不需预防使用抗菌药物"
     return (Judgement(evidence=_evidence(params, problem, operation, recommended)),)
@@ -275,6 +276,7 @@ def _culture(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
     if line.purpose == "prophylaxis":
         return FALSE
     day = line.begin.toordinal()
+    known_by = chart.as_of(line)
     cultures = [observation.time for observation in chart.case.patient.observations if observation.kind == "culture"]
     cultures += [
         other.begin
@@ -283,7 +285,7 @@ def _culture(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         if not other.is_refund
     ]
     untimed = None in cultures
-    before = [time for time in cultures if time is not None and (line.begin_is_date or time <= line.begin)]
+    before = [time for time in cultures if time is not None and time <= known_by]
     if any(0 <= day - time.toordinal() <= params.within_days for time in before):
         return FALSE
     missing: list[Missing] = []
