@@ -3,11 +3,11 @@
 Worked out once for all lines of the same drug, for as long as the rows are in force (`RowSource.drugs`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ruleset import codes, drug_names
-from ruleset.case import Line
+from ruleset.case import ItemKind, Line
 from ruleset.outcome import Missing
 from ruleset.supply import last_possible_day
 from ruleset.template import EVERY_LINE, class_key, ingredient_key, item_key, kind_key
@@ -45,15 +45,17 @@ class Drug(NamedTuple):
     ingredients: tuple[str, ...]
     classes: tuple[str, ...]
     """ATC codes of every level, the hospital's classes, and the packs' lists."""
-    missing: Missing | None
+    missing: tuple[Missing, ...]
+    """What would have to be known for every row about it to be found: its catalogue, its substances, its classes."""
     rows: "tuple[Row, ...]" = ()
     """Every row, each once, under the keys of its substances, classes and catalogue, and of every line."""
     names: tuple[str, ...] = ()
     """Its substances and classes, each name once."""
 
 
-NO_DRUG = Drug((), (), None)
-NO_INGREDIENTS = Missing("ingredients", "字典和报文中都没有药品成分")
+INGREDIENTS_UNKNOWN = Missing("ingredients", "字典和报文中都没有药品成分")
+CLASSES_UNKNOWN = Missing("classes", "字典、报文和编码中都没有药理分类")
+KIND_UNKNOWN = Missing("item_kind", "目录类别不明，编码也看不出是不是药品")
 
 
 DrugKey = tuple[str | None, str, str, tuple[Any, ...], tuple[str, ...]]
@@ -77,6 +79,7 @@ def drug_of(line: Line, rows: RowSource) -> Drug:
 def _drug_of(line: Line, rows: RowSource) -> Drug:
     ingredients, classes = substances_and_classes(line)
     kinds = rows.kinds
+    missing = tuple(_missing(line, ingredients, classes, kinds))
     if "list" in kinds:
         members = [ingredient_key(name) for name in ingredients] + [class_key(name) for name in classes]
         if line.item_code:
@@ -84,11 +87,10 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
         lists = [name for member in members for name in rows.lists(member)]
         if lists:
             classes = tuple(dict.fromkeys((*classes, *lists)))
-    is_drug = line.item_kind in DRUG_KINDS and (line.item_kind is not None or bool(line.ingredients))
-    missing = NO_INGREDIENTS if is_drug and not ingredients and line.item_kind not in HERB_KINDS else None
     keys = [*map(ingredient_key, ingredients), *map(class_key, classes)]
-    if line.item_kind is not None:
-        keys.append(kind_key(line.item_kind))
+    kind = kind_of(line)
+    if kind is not None:
+        keys.append(kind_key(kind))
     # By pack too: two packs may name a row alike, and both speak.
     found = {
         (row.rule.pack_id, row.id): row
@@ -100,11 +102,32 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
     return Drug(ingredients, classes, missing, tuple(found.values()), names)
 
 
+def kind_of(line: Line) -> ItemKind | None:
+    """Return the catalogue that a line belongs to: as stated, else a drug where its code is one of a western drug."""
+    if line.item_kind is None and codes.atc_of(line.item_code):
+        return "drug"
+    return line.item_kind
+
+
+def _missing(
+    line: Line, ingredients: tuple[str, ...], classes: tuple[str, ...], kinds: frozenset[str]
+) -> Iterator[Missing]:
+    """Yield what is not known of a line that rows may ask for. Lists are no knowledge of a class: they name members."""
+    kind = kind_of(line)
+    if kind is None and not kinds.isdisjoint(("ingredient", "class", "kind")):
+        yield KIND_UNKNOWN
+    elif kind == "drug":
+        if not ingredients and "ingredient" in kinds:
+            yield INGREDIENTS_UNKNOWN
+        if not classes and "class" in kinds:
+            yield CLASSES_UNKNOWN
+
+
 def substances_and_classes(line: Line) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what the line itself and the national catalogue say of its substances and classes."""
-    if line.item_kind not in DRUG_KINDS or (line.item_kind is None and not line.ingredients):
-        return (), ()
     atc = codes.atc_of(line.item_code)
+    if line.item_kind not in DRUG_KINDS or (line.item_kind is None and not line.ingredients and not atc):
+        return (), ()
     ingredients = tuple(ingredient.name for ingredient in line.ingredients)
     if not ingredients and atc:
         name = drug_names.generic_name(line.item_name)

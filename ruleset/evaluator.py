@@ -50,7 +50,7 @@ CENT = Decimal("0.01")
 NO_CURRENT_LINE = "no_current_line"
 NO_ITEM_CODE = "no_item_code"
 NOT_A_NATIONAL_CODE = "not_a_national_code"
-NO_INGREDIENTS = "no_ingredients"
+UNKNOWN_DRUG = "unknown_drug"
 NO_TIME = "no_time"
 NO_ORDER_TIME = "no_order_time"
 UNKNOWN_WHETHER_CURRENT = "unknown_whether_current"
@@ -60,7 +60,6 @@ RULE_FAILED = "rule_failed"
 
 KINDS_BESIDE_CODES = frozenset({"ingredient", "class", "kind", "every"})
 """Kinds of keys, beside item code and herb name, under which a line finds its rows."""
-SUBSTANCE_KINDS = frozenset({"ingredient", "class"})
 ENCOUNTER_KINDS = frozenset({"every", "diagnosis", "operation"})
 
 
@@ -99,7 +98,7 @@ def evaluate(
                 judged = True
                 _judge(work, rows, line)
         if more_keys:
-            judged |= _judge_by_kind(work, line, snapshot)
+            judged |= _judge_by_kind(work, line)
         if any(line is lead for lead in leads):
             judged = True
             _judge(work, snapshot.rows(EVERY_PRESCRIPTION), line)
@@ -161,14 +160,13 @@ def _judge_by_code(work: _Work, line: Line, snapshot: RowSource, is_item_code: C
     return False
 
 
-def _judge_by_kind(work: _Work, line: Line, snapshot: RowSource) -> bool:
+def _judge_by_kind(work: _Work, line: Line) -> bool:
     """Judge a line by the rows of its substances, classes, catalogue, and of every line."""
     drug = work.chart.drug(line)
     if drug.rows:
         _judge(work, drug.rows, line)
-    if drug.missing is not None and not SUBSTANCE_KINDS.isdisjoint(snapshot.kinds):
-        detail = "没有药品成分，按成分的规则未判断"
-        work.gaps.append(NotEvaluated(NO_INGREDIENTS, detail, line, (drug.missing,)))
+    if drug.missing:
+        work.gaps.append(NotEvaluated(UNKNOWN_DRUG, "药品信息不全，按成分、分类或目录的规则未判断", line, drug.missing))
     return bool(drug.rows)
 
 
@@ -413,7 +411,8 @@ def _finding_order(finding: Finding) -> tuple[Any, ...]:
 
 def _hint_order(hint: Hint) -> tuple[Any, ...]:
     line = _line_order(hint.line) if hint.line is not None else ()
-    return (line, hint.row.rule.official_code, hint.row.id, [_line_order(x) for x in hint.related])
+    missing = [(item.fact, item.detail) for item in hint.missing]
+    return (line, hint.row.rule.official_code, hint.row.id, [_line_order(x) for x in hint.related], missing)
 
 
 def _gap_order(gap: NotEvaluated) -> tuple[Any, ...]:

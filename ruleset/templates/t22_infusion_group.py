@@ -6,7 +6,7 @@ from typing import Literal
 
 from ruleset.case import Line
 from ruleset.chart import Chart
-from ruleset.drug import DRUG_KINDS
+from ruleset.drug import DRUG_KINDS, kind_of
 from ruleset.outcome import Judgement, Missing
 from ruleset.template import FALSE, SUBJECT_COLUMNS, Subject, Template, subject_keys, subject_problems
 from ruleset.units import dose_of, read_unit
@@ -197,7 +197,9 @@ def _solvents(params: Params, line: Line, group: Sequence[Line], chart: Chart) -
 
 def _no_solvent(params: Params, line: Line, group: Sequence[Line], chart: Chart) -> Sequence[Judgement]:
     """Answer for a group in which nothing is known as a solvent."""
-    unknown = [other for other in group if other is not line and chart.drug(other).missing is not None]
+    unknown = [
+        other for other in group if other is not line and kind_of(other) == "drug" and not chart.drug(other).ingredients
+    ]
     if unknown:
         missing = [Missing("ingredients", f"不知道“{other.name}”的成分") for other in unknown]
         return (_answer(params, line, "", (), chart, missing),)

@@ -1,0 +1,82 @@
+"""What a line is of; what is not known of it is said, never passed over."""
+
+from datetime import datetime
+
+import pytest
+
+from ruleset.case import Case, Encounter, Ingredient, Line, Patient
+from ruleset.drug import drug_of, kind_of
+from ruleset.evaluator import UNKNOWN_DRUG, evaluate
+from ruleset.outcome import Completeness
+from ruleset.timeline import EMPTY
+
+FENTANYL = "XN02ABF027V002010101389"
+NOON = datetime(2026, 7, 6, 12)
+
+
+class Rows:
+    def __init__(self, *kinds, lists=None):
+        self.kinds = frozenset(kinds)
+        self.drugs = {}
+        self._lists = lists or {}
+
+    def rows(self, key):
+        return ()
+
+    def lists(self, key):
+        return self._lists.get(key, ())
+
+
+def line(**fields):
+    return Line(**{"order_id": "1", "item_code": "H-1", "begin": NOON, **fields})
+
+
+def missing(rows, **fields):
+    return [one.fact for one in drug_of(line(**fields), rows).missing]
+
+
+ALL = ("ingredient", "class", "kind")
+
+
+def test_a_western_code_of_unknown_catalogue_is_a_drug():
+    stated = line(item_code=FENTANYL, item_name="芬太尼透皮贴剂")
+    assert kind_of(stated) == "drug"
+    drug = drug_of(stated, Rows(*ALL))
+    assert drug.ingredients == ("芬太尼",)
+    assert "N02AB" in drug.classes
+    assert not drug.missing
+
+
+@pytest.mark.parametrize(
+    ("fields", "facts"),
+    [
+        ({}, ["item_kind"]),
+        ({"item_kind": "drug"}, ["ingredients", "classes"]),
+        ({"item_kind": "drug", "ingredients": (Ingredient("布洛芬"),)}, ["classes"]),
+        ({"item_kind": "drug", "classes": ("M01AE01",)}, ["ingredients"]),
+        ({"item_kind": "service"}, []),
+        ({"item_kind": "herb_piece"}, []),
+    ],
+)
+def test_what_rows_could_ask_for_and_nobody_says_is_missing(fields, facts):
+    assert missing(Rows(*ALL), **fields) == facts
+
+
+def test_nothing_is_missing_that_no_row_asks_for():
+    assert missing(Rows("item")) == []
+    assert missing(Rows("ingredient"), item_kind="drug", ingredients=(Ingredient("布洛芬"),)) == []
+
+
+def test_a_list_that_names_the_substance_is_no_knowledge_of_its_class():
+    rows = Rows("class", "list", lists={"ingredient:布洛芬": ("非甾体抗炎药",)})
+    drug = drug_of(line(item_kind="drug", ingredients=(Ingredient("布洛芬"),)), rows)
+    assert drug.classes == ("非甾体抗炎药",)
+    assert [one.fact for one in drug.missing] == ["classes"]
+
+
+def test_an_unknown_catalogue_is_not_silent():
+    """A line of unknown kind, without a national code, was PASS and COMPLETE beside rules about classes."""
+    case = Case(patient=Patient(id="P"), encounter=Encounter(id="E"), lines=(line(),))
+    result = evaluate(case, EMPTY, Rows(*ALL))
+    assert result.completeness is not Completeness.COMPLETE
+    assert [gap.reason for gap in result.not_evaluated] == [UNKNOWN_DRUG]
