@@ -145,7 +145,7 @@ def _overlap(params: Params, line: Line, other: Line, chart: Chart) -> tuple[Mis
         return None
     first, second = sorted((line, other), key=order_of)
     assert second.begin is not None  # lines without a time are left out
-    if first.end is not None and first.begin != second.begin and first.end <= second.begin:
+    if first.end is not None and first.begin != second.begin and first.begin <= first.end <= second.begin:
         return None
     meeting = concurrent_use.meeting_of(line, other, chart)
     if meeting is None or not concurrent_use.stands(other, chart):

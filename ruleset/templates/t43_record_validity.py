@@ -270,7 +270,8 @@ def _dates(name: str, line: Line | None, chart: Chart) -> Sequence[Stated]:
         found.extend((operation.begin or operation.performed, False) for operation in case.encounter.operations)
     elif line is not None:
         begins = name == "开始"
-        found.append((line.begin if begins else line.end, line.begin_is_date and begins))
+        begin = line.begin if line.begin_stated else None
+        found.append((begin if begins else line.end, line.begin_is_date and begins))
     return [(moment, of_day) for moment, of_day in found if moment is not None]
 
 
