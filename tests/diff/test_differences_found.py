@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from ruleset.evaluator import evaluate
+from ruleset.pack.diagnostics import PackError
 from ruleset.timeline import Timeline
 from tests.diff.harness import answer_of, case_of, engine_answer, snapshot_of, write_pack_source
 from tests.diff.oracle import Hint, judge, read_rows
@@ -136,10 +137,10 @@ def test_operation_belongs_to_its_group_only_while_its_row_is_in_force(answers):
 
 
 def test_item_is_not_exclusive_with_itself_on_one_line(answers):
+    """In a list that holds it; a row that names the code twice is refused."""
     row = {"main_code": "A", "main_name": "主", "sub_code": "A", "sub_name": "次", "window": "单日"}
-    engine, oracle = answers({"template": "T35", "rows": [row]}, claim(line(item_code="A")))
-    assert engine == oracle
-    assert not engine.findings
+    with pytest.raises(PackError, match="paired with itself"):
+        answers({"template": "T35", "rows": [row]}, claim(line(item_code="A")))
 
 
 def test_inpatient_is_not_on_the_internet(answers):
@@ -180,3 +181,23 @@ def test_two_equal_charges_under_new_rx_ids_are_recognised_both(tmp_path):
     answer = answer_of(evaluate(case, Timeline(committed), snapshot, same_line_by_content=True))
     assert answer == judge(two, read_rows(source))
     assert not answer.findings
+
+
+def test_time_that_a_line_borrows_from_the_message_is_no_stated_date(answers):
+    """日期先后 compares stated dates: a line without a begin of its own has none."""
+    row = {"check": "日期先后", "earlier": "开始", "later": "入院"}
+    late = claim(line(item_code="A", begin=None), begin=DAY + timedelta(hours=3))
+    engine, oracle = answers({"template": "T43", "rows": [row]}, {**late, "time": DAY + timedelta(hours=5)})
+    assert engine == oracle
+    assert not engine.findings
+
+
+def test_end_before_the_begin_stops_no_use(answers):
+    """An end that cannot be says nothing: a line of three days is still in use on the second."""
+    drug = {"item_kind": "drug", "ingredients": [{"name": "甲素"}]}
+    first = line(item_code="A", days=3, end=DAY - timedelta(hours=1), **drug)
+    second = line(item_code="B", begin=DAY + timedelta(days=1), days=3, **drug)
+    rule = {"template": "T24", "kind": "safety", "rows": [{"item_kind": "drug", "same": "成分"}]}
+    engine, oracle = answers(rule, claim(first, second))
+    assert engine == oracle
+    assert [finding.violating for finding in engine.findings] == [("c1", "c2")]

@@ -1,0 +1,335 @@
+"""T12, T13, T14, T19, T20: what the patient has, is, or was tested for. See `oracle_world.py`."""
+
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from tests.diff.oracle_tests import NEGATIVE, POSITIVE, comparison_of, is_named, plain, results_named
+from tests.diff.oracle_world import (
+    FALSE,
+    LOOK_BACK_DAYS,
+    TRUE,
+    Facts,
+    LineDict,
+    Opinion,
+    Row,
+    World,
+    atc_levels,
+    completed,
+    has_prefix,
+    is_drug,
+    is_refund,
+    is_suspected,
+    unknown,
+)
+
+SEVERITIES = ("轻度", "中度", "重度")
+SEVERITY_OF = {"mild": 0, "moderate": 1, "severe": 2}
+VOUCHED = {"会诊": "consultation", "知情同意": "informed_consent", "特殊审批": "special_approval"}
+OBSERVED = {"会诊": "consultation", "知情同意": "consent"}
+
+
+def contraindication(row: Row, line: LineDict, world: World) -> list[Opinion]:
+    """T12."""
+    if not world.speaks_of(row, line):
+        return FALSE
+    missing: set[str] = set()
+    own = world.encounter.get("diagnoses") or ()
+    if row.texts("diagnoses"):
+        counted = [*own, *(one for visit in counted_visits(row, line, world) for one in visit.get("diagnoses") or ())]
+        found = [
+            one
+            for one in counted
+            if has_prefix(one.get("code") or "", row.texts("diagnoses"))
+            and not has_prefix(one.get("code") or "", row.texts("except_diagnoses"))
+        ]
+        if any(not is_suspected(one) for one in found):
+            return [TRUE()]
+        is_coded = bool(own) and all(one.get("code") for one in own)
+        if found or (not is_coded and not world.is_complete("diagnoses")):
+            missing.add("diagnoses")
+    if row.texts("test_names"):
+        held = test_result(row, line, world, "test_value", "test_unit", "test_words")
+        if held is True:
+            return [TRUE()]
+        if held is None:
+            missing.add("observations")
+    return unknown(*missing) if missing else FALSE
+
+
+def counted_visits(row: Row, line: LineDict, world: World) -> list[Facts]:
+    """Visits of which fewer than so many whole months lie before the order."""
+    months = row.whole("history_months")
+    if months is None:
+        return []
+    day = line["begin"].date()
+    counted = []
+    for visit in world.visits():
+        last = visit.get("end") or visit.get("begin")
+        if last is None or (visit.get("begin") or last) > line["begin"]:
+            continue
+        if completed(last.date(), day, "months") < months:
+            counted.append(visit)
+    return counted
+
+
+def test_result(row: Row, line: LineDict, world: World, value: str, unit: str, words: str) -> bool | None:
+    """Whether the last result is what the row names; False too where a complete feed has none."""
+    results = results_named(world, row.texts("test_names"), line["begin"], row.whole("within_days", 90))
+    if results is None:
+        return None
+    if not results:
+        is_there = bool(results_named(world, row.texts("test_names"), datetime.max, None))  # at another time
+        return False if world.is_complete("observations") and not is_there else None
+    return comparison_of(results[-1], row.text("comparison"), row.number(value), row.text(unit), row.texts(words))
+
+
+def pregnancy(row: Row, line: LineDict, world: World) -> list[Opinion]:
+    """T13."""
+    if not world.speaks_of(row, line):
+        return FALSE
+    state = row.text("status")
+    status = world.patient.get("pregnancy_status")
+    if status is not None:
+        holds = status == {"妊娠": "pregnant", "哺乳": "lactating", "备孕": "planning"}[state]
+    else:
+        holds = world.unstated_state(state, line)
+    if holds is None:
+        return unknown("pregnancy_status") if row.text("grade") == "禁用" else FALSE
+    if not holds:
+        return FALSE
+    if row.texts("trimesters"):
+        weeks = weeks_at(line["begin"], world)
+        if weeks is None:
+            return unknown("gestation")
+        trimester = "早期" if weeks < 14 else "中期" if weeks < 28 else "晚期"
+        return [TRUE()] if trimester in row.texts("trimesters") else FALSE
+    return [TRUE()]
+
+
+def weeks_at(at: datetime, world: World) -> Fraction | None:
+    """Weeks since the last menstruation, else as stated on the message's day; None outside 0 to 44."""
+    patient, day = world.patient, at.date()
+    if patient.get("pregnancy_start") is not None:
+        weeks = Fraction((day - patient["pregnancy_start"]).days, 7)
+    elif patient.get("gestational_weeks") is not None and world.claim.get("time"):
+        weeks = Fraction(patient["gestational_weeks"]) + Fraction((day - world.claim["time"].date()).days, 7)
+    else:
+        return None
+    return weeks if 0 <= weeks <= 44 else None
+
+
+# T14.
+
+
+def allergy(row: Row, line: LineDict, world: World) -> list[Opinion]:
+    """T14: the worst allergy that the row speaks of."""
+    if not world.speaks_of(row, line):
+        return FALSE
+    missing = False
+    related: list[list[LineDict]] = []
+    worst = -2
+    known = allergies_of(line, world)
+    for substance, code, severity in known:
+        relation = relation_of(row, line, substance, code, world)
+        if relation is None:
+            missing = True
+        if not relation:
+            continue
+        rank = SEVERITY_OF.get(severity, -1) if severity else -1
+        if row.text("min_severity"):
+            if rank < 0:
+                missing = True
+                continue
+            if rank < SEVERITIES.index(row.text("min_severity")):
+                continue
+        if row.text("below_severity") and rank >= SEVERITIES.index(row.text("below_severity")):
+            continue
+        if rank > worst:
+            worst, related = rank, []
+        if rank == worst:
+            related.append([])
+    if related:
+        return [TRUE(related=min(related, key=len))]
+    checked = world.patient.get("allergies_checked") or world.is_complete("allergies")
+    if not world.patient.get("allergies") and not checked:
+        missing = True
+    return unknown("allergies") if missing else FALSE
+
+
+def allergies_of(line: LineDict, world: World) -> list[tuple[str, str, str | None]]:
+    """Substance, code and severity of each active allergy; a skin test has no severity."""
+    found: list[tuple[str, str, str | None]] = [
+        (plain_allergen(one.get("substance") or ""), one.get("code") or "", one.get("severity"))
+        for one in world.patient.get("allergies") or ()
+        if one.get("status", "active") == "active"
+    ]
+    for one in world.patient.get("observations") or ():
+        positive = plain(one.get("text") or "") in {plain(word) for word in POSITIVE}
+        if one.get("kind") == "skin_test" and positive and one.get("status", "final") == "final":
+            found.append((plain_allergen(one.get("name") or ""), one.get("code") or "", None))
+    for other in world.all_lines:
+        if other.get("skin_test") != "positive" or is_refund(other) or other.get("begin") is None or not is_drug(other):
+            continue
+        if other["begin"] <= line["begin"] <= other["begin"] + timedelta(days=LOOK_BACK_DAYS):
+            found.extend((name, "", None) for name in world.substances(other))
+    return found
+
+
+def plain_allergen(name: str) -> str:
+    for ending in ("皮试", "过敏史", "过敏"):
+        name = name.removesuffix(ending)
+    return "".join(name.split())
+
+
+def relation_of(row: Row, line: LineDict, substance: str, code: str, world: World) -> bool | None:
+    """Whether the allergy stands in the row's relation to the drug; None where nobody understands its words."""
+    names = {name for name in (substance, code) if name}
+    own = bool(names & {*world.substances(line), line.get("item_code") or ""})
+    if row.text("relation") == "同物质":
+        return own or (None if not is_understood(substance, code, world) else False)
+    if own:
+        return False
+    allergens = row.texts("allergens") or [row.text("drug_class")]
+    groups = {level for name in names for level in atc_levels(name)} | {
+        listing for listing, members in world.lists.items() for _, member in members if member in names
+    }
+    if (groups | names) & set(allergens):
+        return True
+    return None if not is_understood(substance, code, world) else False
+
+
+def is_understood(substance: str, code: str, world: World) -> bool:
+    """Whether some row or list knows the name, or it is a code."""
+    if code or any(substance == member for members in world.lists.values() for _, member in members):
+        return True
+    if len(atc_levels(substance)) > 1:
+        return True
+    cells = ("ingredient", "ingredient_a", "ingredient_b", "other_ingredient", "drug_class", "class_a", "class_b")
+    return any(substance == row.text(name) for row in world.rows for name in cells if substance)
+
+
+# T19 and T20.
+
+
+def prior_evidence(row: Row, line: LineDict, world: World) -> list[Opinion]:
+    """T19."""
+    if not world.speaks_of(row, line):
+        return FALSE
+    kind = row.text("evidence")
+    if kind in VOUCHED:
+        return vouched(row, line, world)
+    within = row.whole("within_days")
+    enough = bool(row.text("ordered_is_enough"))
+    names = row.texts("test_names")
+    if not names:  # any culture
+        cultures = {**world.claim, "patient": {**world.patient, "observations": cultures_of(world)}}
+        world, names = World(cultures, world.rows, world.lists), ["any"]
+    results = results_named(world, names, line["begin"], within, ("final", "ordered") if enough else ("final",))
+    if results is None:
+        return unknown("observations")
+    if not results:
+        return [TRUE()] if world.is_complete("observations") else unknown("observations")
+    if enough and not (row.text("comparison") or row.texts("words")):
+        return FALSE
+    last = results[-1]
+    if last.get("status", "final") == "ordered":
+        return FALSE
+    held = comparison_of(last, row.text("comparison"), row.number("value"), row.text("unit"), row.texts("words"))
+    return unknown("observations") if held is None else FALSE if held else [TRUE()]
+
+
+def cultures_of(world: World) -> list[Facts]:
+    every = world.patient.get("observations") or ()
+    return [{**one, "name": "any"} for one in every if one.get("kind") == "culture"]
+
+
+def vouched(row: Row, line: LineDict, world: World) -> list[Opinion]:
+    for one in world.encounter.get("attestations") or ():
+        is_of_line = not one.get("order_ids") or line.get("order_id") in one["order_ids"]
+        in_time = one.get("time") is None or is_within(row, one["time"], line["begin"])
+        if one["kind"] == VOUCHED[row.text("evidence")] and is_of_line and in_time:
+            return FALSE
+    for one in world.patient.get("observations") or ():
+        if one.get("kind") != OBSERVED.get(row.text("evidence"), "") or one.get("status", "final") != "final":
+            continue
+        if (one.get("encounter_id") or world.encounter["id"]) != world.encounter["id"]:
+            continue
+        if is_within(row, one["time"], line["begin"]) if one.get("time") else row.whole("within_days") is None:
+            return FALSE
+    return [TRUE()] if world.is_complete("attestations") else unknown("attestations")
+
+
+def is_within(row: Row, time: datetime, at: datetime) -> bool:
+    days = row.whole("within_days")
+    return time <= at and (days is None or (at.date() - time.date()).days <= days)
+
+
+def skin_test(row: Row, line: LineDict, world: World) -> list[Opinion]:
+    """T20: the state at the order's time."""
+    if not world.speaks_of(row, line):
+        return FALSE
+    state, related = state_of(row, line, world)
+    if state == "unreadable":
+        return unknown("skin_test")
+    if state not in row.texts("state"):
+        return FALSE
+    if state in ("阳性", "未出结果") or world.is_complete("observations"):
+        return [TRUE(related=related)]
+    return unknown("skin_test")
+
+
+def state_of(row: Row, line: LineDict, world: World) -> tuple[str, list[LineDict]]:
+    own, at = line.get("skin_test"), line["begin"]
+    if own in ("positive", "negative", "exempt"):
+        return {"positive": "阳性", "negative": "阴性", "exempt": "免试"}[own], []
+    subject = row.text("item_name") or row.text("ingredient") or row.text("drug_class") or row.text("item_code")
+    names = row.texts("test_names") or [subject, f"{subject}皮试"]
+    past = [one for one in world.earlier_of(row, line) if not world.is_current(one)]
+    tests = [
+        one
+        for one in world.patient.get("observations") or ()
+        if one.get("kind") == "skin_test" and is_named(one, names) and (one.get("time") is None or one["time"] <= at)
+    ]
+    results: list[tuple[datetime, bool, LineDict | None]] = []
+    unreadable = False
+    is_ordered = own == "ordered" or any(one.get("status", "final") == "ordered" for one in tests)
+    for one in tests:
+        if one.get("status", "final") != "final":
+            continue
+        text = plain(one.get("text") or "")
+        signs = [text in {plain(word) for word in words} for words in (POSITIVE, NEGATIVE)]
+        if one.get("time") is None or not any(signs):
+            unreadable = True
+        else:
+            results.append((one["time"], signs[0], None))
+    for other in past:
+        is_result = other.get("skin_test") in ("positive", "negative") and not is_refund(other)
+        if is_result and (at.date() - other["begin"].date()).days <= LOOK_BACK_DAYS:
+            results.append((other["begin"], other["skin_test"] == "positive", other))
+    last = max(results, key=lambda one: one[:2], default=None)
+    if last is not None and last[1]:
+        tied = [one[2] for one in results if one[:2] == last[:2]]
+        return "阳性", [] if None in tied else [
+            max((one for one in tied if one is not None), key=lambda one: one["tag"])
+        ]
+    if unreadable:
+        return "unreadable", []
+    hours = row.whole("validity_hours") or 0
+    valid = last is not None and at - last[0] <= timedelta(hours=hours)
+    if valid:
+        return "阴性", []
+    days = row.whole("exempt_used_within_days")
+    if days is not None:
+        for other in past:
+            is_near = other["begin"] < at and (at.date() - other["begin"].date()).days <= days
+            if is_near and not is_refund(other) and not world.is_taken_back(other):
+                return "免试", []
+    if is_ordered:
+        return "未出结果", []
+    if last is not None:
+        return "过期", [last[2]] if last[2] is not None else []
+    return "未做", []
+
+
+OF_LINES = {"T12": contraindication, "T13": pregnancy, "T14": allergy, "T19": prior_evidence, "T20": skin_test}
+OF_ENCOUNTERS: dict = {}

@@ -1,0 +1,459 @@
+"""T25 to T28: what one prescription holds. See `oracle_world.py`."""
+
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from tests.diff.oracle_together import use_of
+from tests.diff.oracle_world import (
+    FALSE,
+    HERBS,
+    LOOK_BACK_DAYS,
+    TRUE,
+    UNTOLD_DAYS,
+    Facts,
+    LineDict,
+    Opinion,
+    Row,
+    World,
+    converted,
+    forms_per_dose,
+    frequency_of,
+    has_prefix,
+    is_drug,
+    is_refund,
+    item_of,
+    place,
+    same_prescription,
+    states_days,
+    states_end,
+    supply_of,
+    unknown,
+)
+
+
+def prescription(line: LineDict, world: World) -> list[LineDict]:
+    """The lines of a prescription, without refunds and what they take back wholly."""
+    every = [one for one in [line, *world.others(line)] if same_prescription(line, one)]
+    return [one for one in every if not is_refund(one) and not world.is_returned(one, every)]
+
+
+def order(line: LineDict) -> tuple[bool, Any]:
+    """The order of the lines of a prescription; those without a time last."""
+    return (line.get("begin") is None, place(line) if line.get("begin") is not None else line["position"])
+
+
+# T25.
+
+
+def form(row: Row, line: LineDict, world: World) -> list[Opinion]:
+    """T25, asked of one line for its prescription."""
+    lines = prescription(line, world)
+    drugs, herbs, perhaps = [], [], []
+    for one in lines:
+        kind = one.get("item_kind")
+        if kind in HERBS:
+            herbs.append(one)
+        elif kind in ("drug", None):
+            (drugs if kind else perhaps).append(one)
+    if not (drugs or herbs or perhaps):
+        return FALSE
+    check = row.text("check")
+    if check in ("诊断缺失", "新生儿体重"):
+        if not (drugs or herbs):
+            return FALSE
+        return about_patient(row, line, lines, world)
+    drugs, perhaps = ([one for one in some if not is_uncounted(row, one, world)] for some in (drugs, perhaps))
+    answers = {False: breaks(row, drugs, herbs, world), True: breaks(row, [*drugs, *perhaps], herbs, world)}
+    answers[True] = answers[True] or breaks(row, drugs, [*herbs, *perhaps], world)
+    if not answers[True]:
+        return FALSE
+    missing = set() if answers[False] else {"item_kind"}
+    if not line.get("prescription_id"):
+        missing |= {"prescription_id"}
+    return all_of(row, line, lines, missing, world)
+
+
+def is_uncounted(row: Row, line: LineDict, world: World) -> bool:
+    return any(world.is_named(line, name) for name in row.texts("not_counted"))
+
+
+def breaks(row: Row, drugs: list[LineDict], herbs: list[LineDict], world: World) -> bool:
+    if row.text("check") == "种类数":
+        return len({item_of(one) for one in drugs}) > (row.whole("max_kinds") or 0)
+    if row.text("check") == "饮片单列":
+        return bool(drugs and herbs)
+    apart = [world.is_drug_of(one, row.text("separate_class")) for one in drugs]
+    return True in apart and False in apart
+
+
+def all_of(row: Row, line: LineDict, lines: list[LineDict], missing: set[str], world: World) -> list[Opinion]:
+    _ = row
+    now = sorted((one for one in lines if world.is_current(one)), key=order)
+    past = [one for one in lines if not world.is_current(one)]
+    return [Opinion(missing, [] if missing else past, violating=now[:1] if missing else now)]
+
+
+def about_patient(row: Row, line: LineDict, lines: list[LineDict], world: World) -> list[Opinion]:
+    if row.text("check") == "诊断缺失":
+        if any(one.get("code") for one in world.encounter.get("diagnoses") or ()):
+            return FALSE
+        missing = set() if world.is_complete("diagnoses") else {"diagnoses"}
+        return all_of(row, line, lines, missing, world)
+    birth = world.patient.get("birth_date")
+    if world.patient.get("weight_kg"):
+        return FALSE
+    if birth is None or birth > line["begin"].date():
+        return unknown("birth_date")
+    if (line["begin"].date() - birth).days > (row.whole("max_age_days", 28) or 0):
+        return FALSE
+    missing = set() if world.is_complete("observations") else {"weight_kg"}
+    return all_of(row, line, lines, missing, world)
+
+
+# T26.
+
+KINDS = {"饮片": "herb_piece", "颗粒": "herb_granule"}
+
+
+def herb_amount(row: Row, line: LineDict, world: World) -> list[Opinion]:
+    """T26, asked of one line for its prescription."""
+    kinds = [KINDS[name] for name in row.texts("kinds")] or list(HERBS)
+    lines, missing_route = [], False
+    for one in prescription(line, world):
+        if one.get("item_kind") not in (*kinds, None):
+            continue
+        if row.texts("routes"):
+            if one.get("route") and one["route"] not in row.texts("routes"):
+                continue
+            missing_route |= not one.get("route")
+        lines.append(one)
+    names = [row.text("herb"), *row.texts("aliases")] if row.text("herb") else []
+    found = []
+    if row.text("check") in ("单味剂量", "上传量"):
+        groups = {herb_id(one, world): [] for one in lines}
+        for one in lines:
+            groups[herb_id(one, world)].append(one)
+        if names:
+            groups = {"": [one for one in lines if herb_id(one, world) in names]}
+        sets = list(groups.values())
+    else:
+        sets = [lines]
+    for some in sets:
+        if some:
+            found.extend(judged_herbs(row, some, world))
+    return found
+
+
+def herb_id(line: LineDict, world: World) -> str:
+    return world.herb_name(line) or line.get("item_name") or line.get("local_name") or line.get("item_code") or ""
+
+
+def judged_herbs(row: Row, lines: list[LineDict], world: World) -> list[Opinion]:
+    now = [one for one in lines if world.is_current(one)]
+    if not now:
+        return FALSE
+    sure = [one for one in lines if one.get("item_kind") and (one.get("route") or not row.texts("routes"))]
+    answers = [exceeds(row, some, world) for some in (sure, lines)]
+    if answers[0] is True:
+        violating = [one for one in sure if world.is_current(one)]
+        if violating:
+            return [Opinion(related=[one for one in sure if not world.is_current(one)], violating=violating)]
+    doubt = {"item_kind" for one in lines if not one.get("item_kind")}
+    doubt |= {"route" for one in lines if row.texts("routes") and not one.get("route")}
+    lead = [min(now, key=order)]
+    if answers[1] is True:
+        return [Opinion(doubt, violating=lead)]
+    doubt = doubt - {"item_kind"}
+    lacking = answers[1] if isinstance(answers[1], set) else answers[0] if isinstance(answers[0], set) else None
+    return [Opinion(set(lacking) | doubt, violating=lead)] if lacking else FALSE
+
+
+def grams(line: LineDict) -> Fraction | set[str]:
+    if line.get("dose") is None:
+        return {"dose"}
+    found = converted(Fraction(line["dose"]), line.get("dose_unit") or "", "g")
+    return {"dose_unit"} if found is None else found
+
+
+def exceeds(row: Row, lines: list[LineDict], world: World) -> bool | set[str]:
+    """Whether the lines break the limit; else what is missing to know."""
+    check = row.text("check")
+    if not lines:
+        return False
+    if check == "味数":
+        return len({herb_id(one, world) for one in lines}) > (row.whole("max_herbs") or 0)
+    if check == "剂数":
+        known = [one["herb_doses"] for one in lines if one.get("herb_doses")]
+        if known and max(known) > (row.whole("max_doses") or 0):
+            return True
+        return {"herb_doses"} if len(known) < len(lines) else False
+    weights = [grams(one) for one in lines]
+    known_sum = sum((one for one in weights if isinstance(one, Fraction)), Fraction(0))
+    missing = {fact for one in weights if isinstance(one, set) for fact in one}
+    if check == "上传量":
+        return charged_too_much(lines)
+    most = row.number("max_total_g") if check == "每剂总量" else row.number("max_g")
+    if most is not None and known_sum > most:
+        return True
+    if missing:
+        return missing
+    least = row.number("min_g")
+    return least is not None and known_sum < least
+
+
+def charged_too_much(lines: list[LineDict]) -> bool | set[str]:
+    charged, allowed, missing = Fraction(0), Fraction(0), set()
+    for one in lines:
+        weight = grams(one)
+        if isinstance(weight, set):
+            missing |= weight
+        if not one.get("herb_doses"):
+            missing.add("herb_doses")
+        if one.get("quantity") is None:
+            missing.add("quantity")
+        else:
+            unit = (
+                converted(Fraction(one["strength"]), one.get("strength_unit") or "", "g")
+                if one.get("strength")
+                else None
+            )
+            if unit is None:
+                missing.add("strength")
+            elif not isinstance(weight, set) and one.get("herb_doses"):
+                charged += Fraction(one["quantity"]) * unit
+                allowed += weight * one["herb_doses"]
+    return missing or charged > allowed
+
+
+# T28.
+
+
+def controlled(row: Row, line: LineDict, world: World) -> list[Opinion]:
+    """T28."""
+    if not world.speaks_of(row, line):
+        return FALSE
+    if row.texts("form_words") or row.texts("not_form_words"):
+        text = f"{line.get('form') or ''} {line.get('item_name') or line.get('local_name') or ''}"
+        if not text.strip():
+            return unknown("form")
+        if row.texts("form_words") and not any(word in text for word in row.texts("form_words")):
+            return FALSE
+        if any(word in text for word in row.texts("not_form_words")):
+            return FALSE
+    check = row.text("check")
+    if check == "重叠":
+        return still_lasting(row, line, world)
+    limit = {"天数": row.number("max_days"), "次数": row.number("max_doses"), "盒数": row.number("max_packs")}[check]
+    total, missing, related = Fraction(0), set(), []
+    for one in added_up(row, line, world):
+        size = {"天数": days_of, "次数": doses_of, "盒数": packs_of}[check](one)
+        if isinstance(size, set):
+            missing |= size
+        else:
+            total += size
+        if one is not line and not isinstance(size, set):
+            related.append(one)
+    if limit is not None and total > limit:
+        return [TRUE(related=related)]
+    return unknown(*missing) if missing else FALSE
+
+
+def added_up(row: Row, line: LineDict, world: World) -> list[LineDict]:
+    found = [line]
+    for other in prescription(line, world):
+        if other is line or other.get("begin") is None or place(other) > place(line):
+            continue
+        if row.text("check") == "盒数":
+            if not world.speaks_of(row, other):
+                continue
+        elif item_of(other) != item_of(line):
+            continue
+        if not line.get("prescription_id") and other["begin"].date() != line["begin"].date():
+            continue
+        found.append(other)
+    return found
+
+
+def days_of(line: LineDict) -> Fraction | set[str]:
+    return Fraction(line["days"]) if states_days(line) else supply_of(line)
+
+
+def doses_of(line: LineDict) -> Fraction | set[str]:
+    if line.get("quantity") is None:
+        return {"quantity"}
+    if not line.get("pack_size"):
+        return {"pack_size"}
+    forms = forms_per_dose(line)
+    if isinstance(forms, set):
+        return forms
+    return Fraction(line["quantity"]) * Fraction(line["pack_size"]) / forms if forms > 0 else {"dose"}
+
+
+def packs_of(line: LineDict) -> Fraction | set[str]:
+    return Fraction(line["quantity"]) if line.get("quantity") is not None else {"quantity"}
+
+
+def still_lasting(row: Row, line: LineDict, world: World) -> list[Opinion]:
+    found = []
+    day = line["begin"].date()
+    for other in world.earlier(line):
+        if is_refund(other) or (day - other["begin"].date()).days > LOOK_BACK_DAYS:
+            continue
+        if other.get("prescription_id") and same_prescription(other, line):
+            continue
+        if not other.get("prescription_id") and same_prescription(other, line) and other["begin"].date() == day:
+            continue
+        same_item = bool(line.get("item_code")) and line.get("item_code") == other.get("item_code")
+        if not is_drug(other):
+            continue
+        if not same_item and not set(world.substances(line)) & set(world.substances(other)):
+            continue
+        if not world.is_current(other) and world.is_taken_back(other):
+            continue
+        use = use_of(other, world)
+        if (use.last - day).days > (row.whole("slack_days") or 0):
+            found.append(TRUE(related=[other]))
+        elif not use.is_told and (day - use.first).days < UNTOLD_DAYS:
+            longest = use.first + timedelta(days=UNTOLD_DAYS - 1)
+            if (longest - day).days > (row.whole("slack_days") or 0):
+                found.append(Opinion({"days"}, [other]))
+    return found
+
+
+# T27.
+
+
+def antibiotic(row: Row, line: LineDict, world: World) -> list[Opinion]:
+    """T27."""
+    if not world.speaks_of(row, line):
+        return FALSE
+    purpose = line.get("purpose")
+    if row.text("check") == "送检":
+        if purpose == "prophylaxis":
+            return FALSE
+        answer = culture_before(row, line, world)
+        if purpose or not answer:
+            return answer
+        return unknown("purpose", *answer[0].missing)
+    if purpose == "treatment":
+        return FALSE
+    operations = world.encounter.get("operations") or ()
+    if not operations:
+        return unknown("operations") if purpose else FALSE
+    near = matching(row, line, world)
+    if near is None:
+        return FALSE
+    missing, operation = near
+    if row.text("check") == "预防品种":
+        missing = missing - {"operation_time"}
+    if not purpose:
+        return unknown("purpose", *missing)
+    if missing:
+        return unknown(*missing)
+    return {"给药时机": timing, "预防疗程": duration, "预防品种": choice}[row.text("check")](
+        row, line, operation, world
+    )
+
+
+def moment_of(line: LineDict) -> datetime:
+    return line.get("given") or line["begin"]
+
+
+def matching(row: Row, line: LineDict, world: World) -> tuple[set[str], Facts] | None:
+    """The nearest matching operation, with what is missing to know it."""
+    at = moment_of(line)
+    found, unsure = [], []
+    for one in world.encounter.get("operations") or ():
+        if row.texts("operations") and not has_prefix(one.get("code") or "", row.texts("operations")):
+            continue
+        missing = set()
+        if row.texts("incision_classes"):
+            if one.get("incision_class") is None:
+                missing.add("incision_class")
+            elif one["incision_class"] not in row.texts("incision_classes"):
+                continue
+        begin = one.get("begin")
+        if begin is None:
+            unsure.append((missing | {"operation_time"}, one))
+        elif begin - timedelta(hours=48) <= at <= begin + timedelta(days=14):
+            found.append((abs(begin - at), begin, missing, one))
+    if found:
+        nearest = min(found, key=lambda one: one[:2])
+        return nearest[2], nearest[3]
+    return unsure[0] if unsure else None
+
+
+def timing(row: Row, line: LineDict, operation: Facts, world: World) -> list[Opinion]:
+    at, incision = moment_of(line), operation["begin"]
+    earliest = incision - timedelta(minutes=row.whole("max_minutes") or 0)
+    latest = incision - timedelta(minutes=row.whole("min_minutes") or 0)
+    if earliest <= at <= latest:
+        return FALSE
+    others = [
+        one
+        for one in world.others(line)
+        if one.get("purpose") == "prophylaxis" and one.get("encounter_id") == line.get("encounter_id")
+        if world.speaks_of(row, one) and not is_refund(one) and one.get("begin") is not None
+    ]
+    if any(earliest <= moment_of(one) <= latest for one in others):
+        return FALSE
+    if at > incision:
+        if any(incision - timedelta(hours=48) <= moment_of(one) <= incision for one in others):
+            return FALSE
+        return [TRUE()] if world.is_complete("history") else unknown("history")
+    return [TRUE()]
+
+
+def duration(row: Row, line: LineDict, operation: Facts, world: World) -> list[Opinion]:
+    _ = world
+    start = operation.get("end") if row.text("counted_from", "术毕") == "术毕" else operation.get("begin")
+    if start is None:
+        return unknown("operation_time")
+    at, limit = moment_of(line), start + timedelta(hours=row.whole("max_hours") or 0)
+    if line.get("end") is not None and states_end(line):
+        last = line["end"]
+    elif states_days(line):
+        last = at + timedelta(days=line["days"])
+    elif frequency_of(line).is_once or at > limit:
+        last = at
+    else:
+        return unknown("end")
+    return [TRUE()] if last > limit else FALSE
+
+
+def choice(row: Row, line: LineDict, operation: Facts, world: World) -> list[Opinion]:
+    _ = operation
+    if any(world.is_named(line, name) for name in row.texts("recommended")):
+        return FALSE
+    if row.texts("recommended") and not world.substances(line) and not line.get("classes"):
+        return unknown("ingredients")
+    return [TRUE()]
+
+
+def culture_before(row: Row, line: LineDict, world: World) -> list[Opinion]:
+    days = row.whole("within_days") or 0
+    day = line["begin"].date()
+
+    def is_near(moment: datetime | date | None) -> bool:
+        on = moment.date() if isinstance(moment, datetime) else moment
+        return on is not None and 0 <= (day - on).days <= days
+
+    for one in world.patient.get("observations") or ():
+        if one.get("kind") == "culture" and is_near(one.get("time")):
+            return FALSE
+    for one in world.others(line):
+        same_stay = one.get("encounter_id") == line.get("encounter_id")
+        if (
+            same_stay
+            and one.get("item_code") in row.texts("culture_items")
+            and not is_refund(one)
+            and is_near(one.get("begin"))
+        ):
+            return FALSE
+    return [TRUE()] if world.is_complete("observations") else unknown("observations")
+
+
+OF_LINES = {"T27": antibiotic, "T28": controlled}
+OF_PRESCRIPTIONS = {"T25": form, "T26": herb_amount}
+OF_ENCOUNTERS: dict = {}

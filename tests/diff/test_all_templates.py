@@ -1,0 +1,195 @@
+"""Engine and naive oracle on small random packs over all templates, and claims about them.
+
+Of the templates in `COMPARED` the complete answers are equal; of those in `OPEN` they may differ on a bounded share.
+
+One generator (`generate_rows.py`, `generate_claims.py`) draws from a `random.Random`: Hypothesis drives it, and so do
+seeds. Packs are compiled once for several claims. Everything is reproducible; a failure prints its pack and claim.
+"""
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+
+from ruleset.templates import TEMPLATES
+from tests.diff.generate_claims import ClaimMaker
+from tests.diff.generate_rows import FORMS, LISTS, pack
+from tests.diff.harness import Compiled, case_of, compiled, engine_answer
+from tests.diff.oracle import Answer, judged
+
+OPEN = {
+    **{"T05": 0.01, "T07": 0.01, "T08": 0.06, "T12": 0.05, "T13": 0.03, "T14": 0.01, "T16": 0.06, "T17": 0.01},
+    **{"T19": 0.2, "T20": 0.04, "T21": 0.07, "T22": 0.03, "T23": 0.03, "T24": 0.10, "T25": 0.15, "T26": 0.28},
+    **{"T27": 0.06, "T28": 0.03, "T30": 0.04, "T32": 0.02, "T33": 0.18, "T34": 0.02, "T35": 0.02, "T36": 0.06},
+    **{"T37": 0.03, "T39": 0.03, "T40": 0.05, "T41": 0.05, "T42": 0.07, "T45": 0.01},
+}
+"""Templates on which engine and oracle do not agree entirely yet, and the share of claims on which they may differ.
+
+Each difference is a sentence of a docstring that can be read two ways, or a fault of one of the two: to be decided, one
+by one, until the template leaves this table. No share is ever raised."""
+COMPARED = tuple(name for name in FORMS if name not in OPEN)
+OPEN_CLAIMS = 600
+SHARDS = 8
+"""The seeded claims are shared out to so many tests, each well below the time limit of a test."""
+CLAIMS_OF_A_PACK = 25
+SEEDED_CLAIMS = 20_000
+LONG_TIMEOUT_S = 900
+OUTCOMES_MIN = 20
+"""How often each template must come out TRUE, UNKNOWN and FALSE (of what its rows speak of) in a run of all seeds."""
+SHORT = settings(
+    max_examples=250,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    phases=(Phase.generate,),
+    suppress_health_check=list(HealthCheck),
+)
+LONG = settings(SHORT, max_examples=2_500)
+
+
+class Outcomes(NamedTuple):
+    """What the oracle said of rows, by template: TRUE, UNKNOWN, and FALSE of something that a row speaks of."""
+
+    true: Counter[str]
+    unknown: Counter[str]
+    false: Counter[str]
+    different: Counter[str]
+    """Claims on which the two differ, of templates where they may."""
+
+
+def new_outcomes() -> Outcomes:
+    return Outcomes(Counter(), Counter(), Counter(), Counter())
+
+
+def count(outcomes: Outcomes, answer: Answer, asked: dict[str, int], pack: Compiled) -> None:
+    template_of = {row.id: row.template for row in pack.rows}
+    outcomes.true.update(template_of[finding.row] for finding in answer.findings)
+    outcomes.unknown.update(template_of[hint.row] for hint in answer.hints)
+    outcomes.false.update(asked)
+
+
+def agree(random: Random, templates: list[str], claims: int, outcomes: Outcomes) -> None:
+    """One pack of these templates, and so many claims that lean to the first of them."""
+    rules = pack(random, templates)
+    with tempfile.TemporaryDirectory() as folder:
+        made = compiled(Path(folder), rules, LISTS)
+    maker = ClaimMaker(random, templates[0])
+    for _ in range(claims):
+        claim = maker.claim()
+        answer, asked = judged(claim, made.rows, made.lists)
+        count(outcomes, answer, asked, made)
+        engine = engine_answer(case_of(claim), made.snapshot)
+        if engine != answer:
+            assert templates[0] in OPEN, f"rules = {rules!r}\nclaim = {claim!r}"
+            outcomes.different[templates[0]] += 1
+
+
+def seeded(seed: str, claims: int) -> Outcomes:
+    """Every template in turn, with another one beside it."""
+    outcomes = new_outcomes()
+    random = Random(seed)
+    for number in range(claims // CLAIMS_OF_A_PACK):
+        focus = COMPARED[number % len(COMPARED)]
+        agree(random, [focus, focus, random.choice(COMPARED)], CLAIMS_OF_A_PACK, outcomes)
+    return outcomes
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_seeded_claims(shard):
+    outcomes = seeded(f"short {shard}", SEEDED_CLAIMS // SHARDS)
+    for name in COMPARED:
+        assert min(outcomes.true[name], outcomes.unknown[name], outcomes.false[name]) >= 1, (name, outcomes)
+
+
+@pytest.mark.parametrize("name", list(OPEN))
+def test_open_templates_differ_seldom(name):
+    outcomes = new_outcomes()
+    random = Random(f"open {name}")
+    for _ in range(OPEN_CLAIMS // CLAIMS_OF_A_PACK):
+        agree(random, [name, name], CLAIMS_OF_A_PACK, outcomes)
+    assert outcomes.different[name] <= OPEN[name] * OPEN_CLAIMS, outcomes.different
+    seldom = () if name in ("T37", "T40") else (outcomes.true[name],)  # T37 is TRUE of one incision, T40 of a short gap
+    assert min(*seldom, outcomes.unknown[name], outcomes.false[name]) >= 1, outcomes
+
+
+@pytest.mark.long
+@pytest.mark.timeout(LONG_TIMEOUT_S)
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_seeded_claims_at_length(shard):
+    """Ten times as many; and each template comes out each way often enough that the comparison says something."""
+    outcomes = seeded(f"long {shard}", 10 * SEEDED_CLAIMS // SHARDS)
+    for name in COMPARED:
+        assert min(outcomes.true[name], outcomes.unknown[name], outcomes.false[name]) >= OUTCOMES_MIN, (name, outcomes)
+
+
+def agree_on_drawn(random: Random, focus: str, beside: str) -> None:
+    note(f"templates = {focus}, {beside}")
+    agree(random, [focus, beside], 4, new_outcomes())
+
+
+@SHORT
+@given(st.randoms(use_true_random=False), st.sampled_from(COMPARED), st.sampled_from(COMPARED))
+def test_drawn_claims(random, focus, beside):
+    """Four claims a pack: Hypothesis looks for what differs."""
+    agree_on_drawn(random, focus, beside)
+
+
+@SHORT
+@given(st.integers(0, 2**64), st.sampled_from(COMPARED), st.sampled_from(COMPARED))
+def test_drawn_seeds(seed, focus, beside):
+    """The same with a seed alone drawn, so that every choice is as likely as the generator means it to be."""
+    agree_on_drawn(Random(seed), focus, beside)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(LONG_TIMEOUT_S)
+@LONG
+@given(st.randoms(use_true_random=False), st.sampled_from(COMPARED), st.sampled_from(COMPARED))
+def test_drawn_claims_at_length(random, focus, beside):
+    agree_on_drawn(random, focus, beside)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(LONG_TIMEOUT_S)
+@LONG
+@given(st.integers(0, 2**64), st.sampled_from(COMPARED), st.sampled_from(COMPARED))
+def test_drawn_seeds_at_length(seed, focus, beside):
+    agree_on_drawn(Random(seed), focus, beside)
+
+
+UNDRAWN = {
+    "T08": {"item_code", "ingredient", "drug_class", "item_kind"},
+    "T18": {"routes"},
+    "T24": {"item_code"},
+    "T27": {"item_kind"},
+}
+"""Columns that the generator leaves out: T27 allows no catalogue; T08 stands for its items by `item_codes`; the limits
+of T18 that name routes exclude each other; a duplicate is asked of a substance, a class or all drugs."""
+
+
+def test_every_template_has_a_form():
+    assert set(FORMS) == set(TEMPLATES)
+
+
+@pytest.mark.parametrize("name", list(FORMS))
+def test_every_column_is_drawn(name):
+    """Each column of a template stands in some drawn row, so that none is left out of the comparison unnoticed."""
+    random = Random(name)
+    drawn = {
+        column
+        for _ in range(400)
+        for rule in pack(random, [name])
+        for row in rule["rows"]
+        for column, cell in row.items()
+        if cell
+    }
+    people_read = {"item_name", "department_names", "indication", "program_names", "basis", "mechanism", "management"}
+    people_read |= {"reason", "companion_name", "quantity_unit", "solvent_class", "concentration_unit"}
+    columns = set(TEMPLATES[name].columns.__struct_fields__)
+    assert columns - drawn <= people_read | UNDRAWN.get(name, set())
