@@ -16,6 +16,9 @@ Severity = Literal["轻度", "中度", "重度"]
 SEVERITY_OF: dict[str, Severity] = {"mild": "轻度", "moderate": "中度", "severe": "重度"}
 RANK: dict[str, int] = {"轻度": 1, "中度": 2, "重度": 3}
 
+RELATION_TEXT = {"同物质": "是同一药物", "同类": "是同类药物", "交叉": "可能与之交叉过敏"}
+"""What is said of the item after its name in a message."""
+
 _ENDINGS = ("皮试阳性", "过敏性休克", "过敏史", "过敏", "皮试", "类药物", "试验")
 """What sites write after the name of a substance in a record of an allergy or a skin test."""
 
@@ -55,7 +58,7 @@ class _Known(NamedTuple):
     severity: Severity | Literal[""]
     text: str
     is_understood: bool
-    """Whether some pack knows the name, or it is a code."""
+    """Whether a row or a list of some pack knows the name or the code, or one of them is an ATC code."""
 
 
 class AllergyConflict(Template):
@@ -68,7 +71,8 @@ class AllergyConflict(Template):
     Names are compared whole, without blanks, width, case, salt and form, and without 过敏, 过敏史, 皮试 after them.
     UNKNOWN (`allergies`), where none is TRUE: no allergy is recorded and neither `allergies_checked` nor a complete
     feed of allergies says that there is none; the severity that the row asks for is not recorded; or an allergy is
-    recorded in words that no code, no row and no list of the packs knows. A list may name what is no drug (海鲜), so
+    recorded in words and a code that no row and no list of the packs knows, and that are no ATC code: a site's own code
+    says nothing by itself. A list may name what is no drug (海鲜), so
     that it is understood. A line whose substances are unknown has only its item code and classes.
     """
 
@@ -159,7 +163,7 @@ def _severity_fits(params: Params, allergy: _Known) -> bool | None:
 def _evidence(params: Params, allergy: _Known) -> dict[str, str]:
     return {
         "allergen": allergy.substance,
-        "relation": params.relation,
+        "relation": RELATION_TEXT[params.relation],
         "severity": allergy.severity or "程度未记录",
         "source": allergy.text,
     }
@@ -204,9 +208,9 @@ def _known(chart: Chart, substance: str, code: str, severity: Severity | Literal
     generic = [name for one in (*written, *bare) if (name := generic_name(one))]
     spelled = dict.fromkeys((*written, *bare, *generic))
     keys = [key(one) for one in spelled for key in (ingredient_key, class_key, item_key)]
-    lists = [name for key in keys for name in chart.lists(key)]
     classes = [prefix for one in spelled if _is_atc(one) for prefix in class_prefixes(one)]
-    understood = bool(code.strip()) or bool(lists) or any(chart.rows(key) for key in keys)
+    lists = [name for key in (*keys, *map(class_key, classes)) for name in chart.lists(key)]
+    understood = bool(classes) or bool(lists) or any(chart.rows(key) for key in keys)
     names = frozenset(plain(one) for one in spelled)
     return _Known(
         _without_ending(substance.strip()) or code, names, frozenset((*lists, *classes)), severity, text, understood
