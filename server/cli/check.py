@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -113,14 +114,20 @@ def _national(output: dict[str, Any]) -> list[str]:
         lines.append(f"      涉及金额: {amount}")
         lines.append(f"      依据: {detail['citation']}")
         lines.append(f"      处理: {'、'.join(detail['remedies'])}")
-    for hint in ext["hints"]:
-        lines.append(f"  [未判断] {hint['rule_id']} {hint['rule_name']}")
-        lines.append(f"      {hint['rx_id']}（第{hint['position']}行）{hint['hilist_name']}: {hint['text']}")
+    lines.extend(_missing(ext["display"]))
     for gap in ext["not_evaluated"]:
         place_text = f"{gap['rx_id']}（第{gap['position']}行）{gap['hilist_name']}: " if "rx_id" in gap else ""
         lines.append(f"  [未判断] {place_text}{gap['text']}")
     lines.extend(f"  [说明] {note['field']} {note['value']}: {note['text']}" for note in ext["notes"])
     return lines
+
+
+def _missing(display: dict[str, Any]) -> Iterator[str]:
+    """Yield what is missing, each thing once, with the rules and the orders that wait for it."""
+    for entry in display["missing"]:
+        yield f"  [未判断] {'、'.join(entry['rules'])}"
+        orders = f"{'、'.join(entry['order_ids'])}: " if entry["order_ids"] else ""
+        yield f"      {orders}{entry['text']}"
 
 
 def _own(answer: dict[str, Any]) -> list[str]:
@@ -136,10 +143,7 @@ def _own(answer: dict[str, Any]) -> list[str]:
         lines.append(f"      涉及金额: {finding['amount'] or '不明'}")
         lines.append(f"      依据: {finding['citation']}")
         lines.append(f"      处理: {'、'.join(finding['remedies'])}")
-    for hint in answer["hints"]:
-        line = hint["line"]
-        lines.append(f"  [未判断] {hint['rule']} {hint['title']}")
-        lines.append(f"      {line['order_id']}（第{line['position']}行）{line['item_name']}: {hint['text']}")
+    lines.extend(_missing(answer["display"]))
     for gap in answer["not_evaluated"]:
         where = gap["line"]
         place = f"{where['order_id']}（第{where['position']}行）{where['item_name']}: " if where else ""

@@ -11,6 +11,8 @@ from ruleset.case import Case, Line
 from ruleset.evaluator import Skipped
 from ruleset.pack.diagnostics import PackError
 from ruleset.pack.file import PackFileError
+from ruleset.pack.page_words import CONDITIONS
+from ruleset.rule import Row
 from ruleset.snapshot import Snapshot
 from ruleset.timeline import EMPTY, Timeline
 from ruleset.trace import Came, Candidate, Trace, explain
@@ -55,7 +57,10 @@ def add_to(commands: Any) -> None:
         "file", metavar="FILE", help="a national 3101/3102 message or our own JSON; - is standard input"
     )
     parser.add_argument(
-        "--pack", action="append", metavar="PATH", help="source directory or compiled file; repeatable; default: nhsa"
+        "--pack",
+        action="append",
+        metavar="PATH",
+        help="source directory, compiled file, or the name of a shipped pack; repeatable; default: nhsa",
     )
     parser.add_argument("--profile", default="", metavar="NAME", help="site profile")
     parser.add_argument("--profiles", default="", metavar="DIR", help="directory of further site profiles")
@@ -71,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     """Explain the message."""
     try:
         document = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
-        packs = [opened(path) for path in options.pack or [str(PACKS / name) for name in DEFAULT_PACKS]]
+        packs = [opened(_path_of(name)) for name in options.pack or DEFAULT_PACKS]
         profiles = Profiles(options.profiles, options.profile or "default")
         stated, profile = read_captured(document, profiles, options.profile)
         dictionary = load_dictionary(options.dictionaries)
@@ -98,6 +103,12 @@ def run(options: argparse.Namespace) -> int:
     for text in _lines(trace, case, options):
         print(text)
     return 0
+
+
+def _path_of(pack: str) -> str:
+    """Return the path of a shipped pack that is named; any other text is a path."""
+    shipped = PACKS / pack
+    return str(shipped) if "/" not in pack and not Path(pack).exists() and shipped.is_dir() else pack
 
 
 def _history(data: str | None, case: Case) -> Timeline:
@@ -151,11 +162,9 @@ def _candidate(candidate: Candidate, case: Case) -> Iterator[str]:
     if candidate.came == "finding":
         outcome += f"，{ACTIONS[row.action_for(case.triggers).name]}"
     yield f"  {row.id}（{rule.template.id} {rule.title}）: {outcome}"
-    since = date.fromordinal(row.valid_from)
-    until = "起" if row.valid_to == date.max.toordinal() else f"至 {date.fromordinal(row.valid_to)} 之前"
-    yield f"    有效期 {since} {until}；依据 {row.source_text}"
+    yield f"    有效期 {_validity(row)}；依据 {row.source_text}"
     for predicate in candidate.predicates:
-        yield f"    {PART[predicate.part]} {predicate.name}={_value(predicate.stated)}: {HELD[predicate.held]}"
+        yield f"    {PART[predicate.part]} {CONDITIONS[predicate.name]}={_value(predicate.stated)}: {HELD[predicate.held]}"
     for path, value in candidate.facts:
         yield f"    读取 {path} = {_value(value)}"
     for judgement in candidate.judgements:
@@ -165,9 +174,15 @@ def _candidate(candidate: Candidate, case: Case) -> Iterator[str]:
         yield f"    {missing_text(candidate.missing, case, candidate.line)}"
 
 
+def _validity(row: Row) -> str:
+    since = "" if row.valid_from == date.min.toordinal() else f"{date.fromordinal(row.valid_from)} 起"
+    until = "" if row.valid_to == date.max.toordinal() else f"至 {date.fromordinal(row.valid_to)} 之前"
+    return " ".join(filter(None, (since, until))) or "不限"
+
+
 def _value(value: Any) -> str:
     if value is None:
         return "（无）"
-    if isinstance(value, tuple):
-        return "、".join(map(str, value)) or "（空）"
+    if isinstance(value, (tuple, frozenset)):
+        return "、".join(sorted(map(str, value)) if isinstance(value, frozenset) else map(str, value)) or "（空）"
     return str(value) if value != "" else "（空）"
