@@ -610,7 +610,6 @@ SCOPES: tuple[Cells, ...] = (
     {"diagnoses": "J18|E11"},
     {"programs": "M1"},
     {"flags": "cancer_pain"},
-    {"pregnant": "是"},
     {"discharge_medication": "否"},
     {"long_prescription": "否"},
     {"emergency_use": "否"},
