@@ -77,20 +77,16 @@ def look_back(line: Line) -> int:
     return line.begin.toordinal() - RUNNING_LOOK_BACK_DAYS
 
 
-def others_in_view(line: Line, candidates: Iterable[Line], chart: Chart) -> Sequence[Line]:
-    """Return the candidates that may count against a current line, each once.
+def others_in_view(line: Line, candidates: Iterable[Line]) -> Sequence[Line]:
+    """Return the candidates that may be in use together with a current line, each once, whichever began first.
 
-    The other current lines, and past ones that are not later than it; no refund, and none without a time. Whether a
-    line `stands` is asked last, of the few that matter.
+    No refund, and none without a time. Whether a line `stands` is asked last, of the few that matter.
     """
-    assert line.begin is not None  # a line without a time is never judged
-    found: dict[int, Line] = {}
-    begin = line.begin
-    for other in candidates:
-        if other is line or other.begin is None or other.is_refund:
-            continue
-        if other.begin < begin or chart.is_current(other) or order_of(other) <= order_of(line):
-            found[id(other)] = other
+    found = {
+        id(other): other
+        for other in candidates
+        if other is not line and other.begin is not None and not other.is_refund
+    }
     return tuple(found.values())
 
 

@@ -41,8 +41,8 @@ class Params(DoseBand, frozen=True, kw_only=True):
 class TotalDose(Template):
     """TRUE when the judged line and the other lines of the row's subject together exceed the lowest limit.
 
-    Counted are the lines that begin not later than the judged one (other current lines of the same time too), are no
-    refunds, and of which refunds of the item in the encounter left some (each takes back the latest charges before it); with `routes`, those of these routes. Self-paid lines count. A line that
+    Counted are the lines, current, past and committed, that begin on the judged line's day or an earlier one, whatever
+    the hour, are no refunds, and of which refunds of the item in the encounter left some (each takes back the latest charges before it); with `routes`, those of these routes. Self-paid lines count. A line that
     began more than 400 days before the judged one (with `course_days`: before the first of those days) does not, unless 终身
     or the whole encounter is asked.
 
@@ -58,8 +58,8 @@ class TotalDose(Template):
     TRUE as soon as what is known exceeds, where the line is in the band. Else UNKNOWN where a counted line's share is not known (`dose`, `dose_unit`,
     `strength`, `pack_size`, `frequency`, `route`, `days`), the judged line of 疗程 or 终身 tells no duration (`days`),
     the band or the limit is not known (`birth_date`, `birth_time`, `weight_kg`, `height_cm`), or 终身 is asked and the
-    site's history is not complete (`history`). Lines of one time that exceed together are one result with all of them;
-    earlier ones are related.
+    site's history is not complete (`history`). Current lines that begin on one day and exceed together are one result with
+    all of them; the others are related.
     """
 
     id = "T16"
@@ -122,9 +122,10 @@ def _lines(params: Params, line: Line, chart: Chart, since: int | None) -> Itera
     candidates = chart.named(name, since) if name else chart.lines_about(params, since)
     yield line
     assert line.begin is not None  # a line without a time is never judged
-    for other in others_in_view(line, candidates, chart):
+    for other in others_in_view(line, candidates):
         assert other.begin is not None  # one without a time is not in view
-        if other.begin > line.begin or (since is not None and other.begin.toordinal() < since):
+        day = other.begin.toordinal()
+        if day > line.begin.toordinal() or (since is not None and day < since):
             continue
         if (not params.routes or not other.route or other.route in params.routes) and stands(other, chart):
             yield other
@@ -225,10 +226,15 @@ def _of(other: Line, line: Line, missing: Missing) -> Missing:
     return Missing(missing.fact, f"“{other.name}”：{missing.detail or FACTS[missing.fact].label + '缺失。'}")
 
 
+def _begin_together(one: Line, other: Line) -> bool:
+    assert one.begin is not None and other.begin is not None  # noqa: PT018 - both were chosen for having a time
+    return one.begin.date() == other.begin.date()
+
+
 def _over(params: Params, line: Line, chart: Chart, limit: Limit, total: Fraction, counted: list[Line]) -> Judgement:
     periods = {"日": "单日", "疗程": f"{params.course_days}天内" if params.course_days else "本疗程", "终身": "终身"}
     together = tuple(
-        other for other in counted if other is not line and other.begin == line.begin and chart.is_current(other)
+        other for other in counted if other is not line and _begin_together(other, line) and chart.is_current(other)
     )
     related = tuple(other for other in counted if other is not line and other not in together)
     evidence = {

@@ -40,10 +40,11 @@ class Params(ItemRow, frozen=True, kw_only=True):
 class SkinTest(Template):
     """TRUE in one of the row's states; one result per line.
 
-    The state at the order's time, by the first of these that says so:
+    The state as it is known: by the order's begin, by the end of its day where it states a date alone, or by the
+    message's time, whichever is last ("by then"); by the first of these that says so:
     1. 阳性 where the line itself says `positive`, and where a final positive result of the test has no time.
-    2. The last result: of the patient's final skin tests of that name by the order's time, whatever their age; of other
-    lines of the same drug that state one (past ones not later than the order that began at most 400 days before it;
+    2. The last result: of the patient's final skin tests of that name by then, whatever their age; of other
+    lines of the same drug that state one (past ones begun by then and at most 400 days before the order;
     current ones; refunds apart; what was returned counts, a result is not returned with the drug), by their beginnings;
     and the judged line's own `negative`, as of `validity_hours` before the order, since it speaks of a test that was
     made then or later. Of one time a positive one is the last. 阳性 where it is positive: whatever its age, whatever
@@ -129,7 +130,7 @@ def _found(params: Params, line: Line, chart: Chart) -> _Found:
     tests = [
         one
         for one in chart.case.patient.observations
-        if one.kind == "skin_test" and is_named(one, names) and _is_by(one, line.begin)
+        if one.kind == "skin_test" and is_named(one, names) and _is_by(one, chart.as_of(line))
     ]
     results: list[_Result] = []
     unreadable: list[str] = []
@@ -192,8 +193,9 @@ def _is_by(observation: Observation, at: datetime) -> bool:
 
 
 def _others(params: Params, line: Line, chart: Chart) -> Sequence[Line]:
-    """Return the other lines of the same drug: current ones, and past ones that are not later than the judged one."""
+    """Return the other lines of the same drug: current ones, and past ones that had begun when the state is known."""
     since = look_back(line)
+    until = chart.as_of(line)
     name = params.ingredient or params.drug_class
     candidates: list[Line] = []
     if name:
@@ -206,8 +208,10 @@ def _others(params: Params, line: Line, chart: Chart) -> Sequence[Line]:
             candidates.extend(chart.lines_of(line.item_code, since))
     return [
         other
-        for other in others_in_view(line, candidates, chart)
-        if other.begin is not None and other.begin.toordinal() >= since
+        for other in others_in_view(line, candidates)
+        if other.begin is not None
+        and other.begin.toordinal() >= since
+        and (other.begin <= until or chart.is_current(other))
     ]
 
 

@@ -88,16 +88,17 @@ def sides_of(params: Params) -> tuple[Side, Side]:
 class Interaction(Template):
     """TRUE once for each pair of lines, one of A and one of B, whose use meets.
 
-    They meet when they share a day of use, or when the second begins within the washout of the first. Both lines violate where both are current; a past line is related. Past lines are those of the last 400 days, of any
-    encounter, that are not later than the judged one and are still in use by their
+    They meet when they share a day of use, or when the second begins within the washout of the first. Both lines violate where both are current; another line is related. Other lines are the patient's current, past and
+    committed ones of any encounter, whichever of the two began first: a committed line may begin later than the judged
+    one, or on its day where it states a date alone. They begin at most 400 days before it, and are in use by their
     stated days, their end, their supply, or (a long-term order of the current encounter without an end) until stopped.
     The other line, past or current, is in use only if refunds of its item in its encounter left some of it: each takes
     back the latest charges before it.
     A pair that was running before and is ordered again is judged again: whether a doctor has answered it already is the
     override's business (`remember`).
 
-    UNKNOWN (`days`) where a past line that does not say how long it is used began so few days ago that with 7 days of
-    use it would meet; UNKNOWN (`route`) where the row names routes and a line states none. No past line at all is FALSE:
+    UNKNOWN (`days`) where the line that began first does not say how long it is used, and began so few days before the
+    other that with 7 days of use they would meet; UNKNOWN (`route`) where the row names routes and a line states none. No past line at all is FALSE:
     a history that may be incomplete is no violation. What a patient
     pays for themselves is taken all the same, so self-pay lines count; refunds are never judged.
     """
@@ -133,10 +134,10 @@ class Interaction(Template):
         side_a, side_b = sides_of(params)
         pairs: dict[int, tuple[Line, Line]] = {}
         if side_a.has(line, chart):
-            for other in concurrent_use.others_in_view(line, side_b.lines(chart, line, side_a), chart):
+            for other in concurrent_use.others_in_view(line, side_b.lines(chart, line, side_a)):
                 pairs[id(other)] = (line, other)
         if side_b.has(line, chart):
-            for other in concurrent_use.others_in_view(line, side_a.lines(chart, line, side_b), chart):
+            for other in concurrent_use.others_in_view(line, side_a.lines(chart, line, side_b)):
                 # Two lines that are of both sides each are one pair, told the same from either line.
                 if id(other) not in pairs or _place(other) < _place(line):
                     pairs[id(other)] = (other, line)
@@ -158,7 +159,7 @@ def _pair(params: Params, line: Line, drug_a: Line, drug_b: Line, chart: Chart) 
             missing.append(Missing("route", f"“{drug.name}”没有给药途径"))
         elif routes and drug.route not in routes:
             return None
-    first = min(drug_a, drug_b, key=order_of)
+    first, second = sorted((drug_a, drug_b), key=order_of)
     washout = params.washout_days_a if first is drug_a else params.washout_days_b
     meeting = concurrent_use.meeting_of(drug_a, drug_b, chart, washout)
     other = drug_b if drug_a is line else drug_a
@@ -170,7 +171,7 @@ def _pair(params: Params, line: Line, drug_a: Line, drug_b: Line, chart: Chart) 
         "grade": params.grade,
         "mechanism": params.mechanism,
         "management": params.management,
-        "when": _when(first, meeting, chart),
+        "when": _when(first, second, meeting, chart),
     }
     known = (*missing, *meeting.missing)
     if chart.is_current(other):
@@ -178,11 +179,13 @@ def _pair(params: Params, line: Line, drug_a: Line, drug_b: Line, chart: Chart) 
     return Judgement(related=(other,), evidence=evidence, missing=known)
 
 
-def _when(first: Line, meeting: concurrent_use.Meeting, chart: Chart) -> str:
+def _when(first: Line, second: Line, meeting: concurrent_use.Meeting, chart: Chart) -> str:
     if meeting.gap_days > 0:
         return f"“{first.name}”停用仅{meeting.gap_days}天"
-    if chart.is_current(first):
+    if chart.is_current(first) and chart.is_current(second):
         return "本次同时开具"
+    if chart.is_current(first):
+        return f"已开具的“{second.name}”（{second.begin:%Y-%m-%d}起用）同时使用"
     return f"“{first.name}”（{first.begin:%Y-%m-%d}开具）仍在使用"
 
 

@@ -39,17 +39,17 @@ class Params(Subject, frozen=True, kw_only=True):
 class Duplicate(Template):
     """Compares the judged line with what the patient takes at the same time: prescription, stay, unexpired supply.
 
-    Looked at are the other current lines and past ones of the last 400 days, of any encounter and institution, that are
-    not later than the judged one, of which refunds of the item in the encounter left some (each takes back the latest
+    Looked at are the patient's other lines, current, past and committed, of any encounter and institution, whichever
+    began first, those that begin at most 400 days before the judged one; of which refunds of the item in the encounter left some (each takes back the latest
     charges before it); in use by stated days, end, supply, or (a
     long-term order of the current encounter without an end) until stopped. A line that was stopped at or before the
     moment at which the other begins does not overlap it. Medicine to take home (出院带药) is not a duplicate of what the
     same stay gives, nor the other way round.
 
     成分: TRUE once per pair of lines with a substance in common. 类: TRUE once per set of lines, when the different drugs
-    in use with the judged line, itself included, are more than allowed. Current lines violate together, past ones are
-    related. UNKNOWN (`days`) where it rests on a past line that does not say how long it is used and began less than
-    7 days before; UNKNOWN (`route`) see `not_routes`. Self-pay lines count, refunds are never judged.
+    in use with the judged line, itself included, are more than allowed. Current lines violate together, others are
+    related. UNKNOWN (`days`) where it rests on the line that began first of two, which does not say how long it is used
+    and began less than 7 days before the second; UNKNOWN (`route`) see `not_routes`. Self-pay lines count, refunds are never judged.
     """
 
     id = "T24"
@@ -93,7 +93,7 @@ def _by_substance(params: Params, line: Line, chart: Chart) -> Sequence[Judgemen
     if apart:
         candidates = [other for other in candidates if other.item_code != line.item_code]
     judgements: list[Judgement] = []
-    for other in concurrent_use.others_in_view(line, candidates, chart):
+    for other in concurrent_use.others_in_view(line, candidates):
         missing = _overlap(params, line, other, chart)
         if missing is None:
             continue
@@ -109,7 +109,7 @@ def _by_class(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
     sure: list[Line] = []
     unsure: list[Line] = []
     missing: list[Missing] = []
-    for other in concurrent_use.others_in_view(line, candidates, chart):
+    for other in concurrent_use.others_in_view(line, candidates):
         lacking = _overlap(params, line, other, chart)
         if lacking is None:
             continue
@@ -144,7 +144,7 @@ def _overlap(params: Params, line: Line, other: Line, chart: Chart) -> tuple[Mis
     if line.encounter_id == other.encounter_id and bool(line.discharge_medication) != bool(other.discharge_medication):
         return None
     first, second = sorted((line, other), key=order_of)
-    assert second.begin is not None  # lines without a time are left out
+    assert first.begin is not None and second.begin is not None  # noqa: PT018 - lines without a time are left out
     if first.end is not None and first.begin != second.begin and first.begin <= first.end <= second.begin:
         return None
     meeting = concurrent_use.meeting_of(line, other, chart)

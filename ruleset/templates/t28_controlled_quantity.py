@@ -181,7 +181,7 @@ def _overlaps(params: Params, line: Line, chart: Chart, missing: tuple[Missing, 
     if not substances:
         candidates = list(chart.lines_of(line.item_code, since))
     judgements: list[Judgement] = []
-    for other in concurrent_use.others_in_view(line, candidates, chart):
+    for other in concurrent_use.others_in_view(line, candidates):
         same_prescription = (other.encounter_id, other.prescription_id) == (line.encounter_id, line.prescription_id)
         if same_prescription or order_of(other) > order_of(line):
             continue

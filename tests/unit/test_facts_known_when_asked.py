@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ruleset.case import Case, Encounter, Ingredient, Line, Observation, Patient
 from ruleset.chart import Chart
@@ -12,7 +13,7 @@ from ruleset.evaluator import evaluate
 from ruleset.pack.compile import LoadedPack, compile_pack
 from ruleset.pack.file import PackFile
 from ruleset.snapshot import Snapshot
-from ruleset.timeline import EMPTY
+from ruleset.timeline import EMPTY, Timeline
 
 SAFETY = Path(__file__).resolve().parents[2] / "ruleset" / "packs" / "safety-cn"
 ASKED = datetime(2026, 7, 6, 9)
@@ -82,3 +83,55 @@ def test_a_result_that_nobody_can_know_yet_does_not_count(safety):
     result = evaluate(case, EMPTY, safety)
     assert not [finding for finding in result.findings if finding.row.rule.id == "renal"]
     assert "renal" in {hint.row.rule.id for hint in result.hints}
+
+
+WARFARIN = {"days": 30, "order_id": "committed"}
+
+
+@pytest.mark.parametrize("origin", ["store", "message"])
+@pytest.mark.parametrize(
+    ("begin", "begin_is_date", "of_warfarin"),
+    [
+        (MIDNIGHT, True, MIDNIGHT + timedelta(hours=8)),
+        (ASKED, False, ASKED + timedelta(hours=1)),
+        (ASKED, False, ASKED + timedelta(days=2)),
+    ],
+    ids=["a date alone", "an hour before the committed line", "two days before the committed line"],
+)
+def test_a_line_that_begins_first_meets_what_is_committed(safety, begin, begin_is_date, of_warfarin, origin):
+    ibuprofen = drug("布洛芬", classes=("M01AE01",), begin=begin, begin_is_date=begin_is_date)
+    case = case_of(ibuprofen)
+    warfarin = drug("华法林", begin=of_warfarin, **WARFARIN)
+    if origin == "message":
+        result = evaluate(replace(case, history=(warfarin,)), EMPTY, safety)
+    else:
+        result = evaluate(case, Timeline([warfarin]), safety)
+    found = [finding for finding in result.findings if finding.row.rule.id == "interaction-warfarin-nsaid"]
+    assert [finding.related for finding in found] == [(warfarin,)]
+    assert "华法林" in found[0].message
+
+
+def test_a_committed_line_that_begins_when_the_judged_one_is_used_up_does_not_meet_it(safety):
+    warfarin = drug("华法林", begin=ASKED + timedelta(days=7), **WARFARIN)
+    result = evaluate(case_of(drug("布洛芬", classes=("M01AE01",))), Timeline([warfarin]), safety)
+    assert not [finding for finding in result.findings if finding.row.rule.id == "interaction-warfarin-nsaid"]
+
+
+@pytest.mark.parametrize("hours", [8, 10])
+def test_a_date_only_line_is_summed_and_compared_with_the_lines_of_its_day(safety, hours):
+    dose = {"dose": Decimal(1), "dose_unit": "g", "frequency": "tid", "ingredients": (Ingredient("对乙酰氨基酚"),)}
+    tablets = drug("对乙酰氨基酚片", begin=MIDNIGHT, begin_is_date=True, **dose)
+    granules = drug("对乙酰氨基酚颗粒", begin=MIDNIGHT + timedelta(hours=hours), **dose)
+    result = evaluate(case_of(tablets), Timeline([granules]), safety)
+    found = {finding.row.rule.id: finding.related for finding in result.findings}
+    assert found["daily-dose"] == found["duplicate-substance"] == (granules,)
+
+
+@pytest.mark.parametrize(
+    ("begin", "begin_is_date"), [(MIDNIGHT, True), (MIDNIGHT + timedelta(hours=7), False)], ids=["date", "sent again"]
+)
+def test_a_positive_skin_test_of_the_orders_own_day_is_not_lost(safety, begin, begin_is_date):
+    positive = Observation(kind="skin_test", name="青霉素皮试", text="阳性", time=MIDNIGHT + timedelta(hours=8))
+    penicillin = drug("青霉素", route="静脉滴注", begin=begin, begin_is_date=begin_is_date)
+    result = evaluate(case_of(penicillin, observations=(positive,)), EMPTY, safety)
+    assert "skin-test-positive" in {finding.row.rule.id for finding in result.findings}
