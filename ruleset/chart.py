@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from ruleset import diagnoses
+from ruleset.ages import completed
 from ruleset.case import Case, Diagnosis, Feed, Line, LineIdentity, Practitioner, Visit, content_of, identity
 from ruleset.clinical import gestational_weeks
 from ruleset.drug import DRUG_KINDS, HERB_KINDS, REFUNDS_OF, Drug, NamedLines, RowSource, by_name, drug_of, index_names
@@ -50,7 +51,6 @@ class Chart:
         "_named",
         "_restated",
         "_rows",
-        "_running",
         "_visits",
         "case",
         "memo",
@@ -68,7 +68,6 @@ class Chart:
         self._herbs: dict[PrescriptionKey, dict[str, list[Line]]] = {}
         self._by_prescription: dict[PrescriptionKey, list[Line]] | None = None
         self._drugs: dict[int, Drug] = {}
-        self._running: Sequence[Line] | None = None
         self._visits: Mapping[str, Visit] | None = None
         self._named: Mapping[str, Sequence[Line]] | None = None
         self._restated: frozenset[LineIdentity] | None = None
@@ -360,22 +359,6 @@ class Chart:
             self.memo["lines_of_encounter"] = found
         return found
 
-    def all_current_and_running(self) -> Sequence[Line]:
-        """Return the current lines and the past ones that may still be in use on a day of a current line.
-
-        Drugs alone; refunds are none. What "still in use" means to a rule, its template says.
-        """
-        if self._running is None:
-            days = [line.begin.toordinal() for line in self.case.lines if line.begin is not None]
-            since = min(days, default=0) - RUNNING_LOOK_BACK_DAYS
-            past = [line for item in self.stored.by_item.values() if item.until >= since for line in item.since(since)]
-            message = [*self.case.lines, *self.case.history]
-            lines = [*message, *self._unstated(past, message)]
-            self._running = tuple(
-                line for line in lines if line.item_kind in DRUG_KINDS and not line.is_refund and line.begin is not None
-            )
-        return self._running
-
     def positive_skin_tests(self) -> Sequence[Line]:
         """Return the drug lines, current and past, that state a positive skin test; no refunds, none without a time."""
         found: Sequence[Line] | None = self.memo.get("positive_skin_tests")
@@ -397,14 +380,22 @@ class Chart:
             self._visits = visits
         return self._visits
 
-    def diagnoses(self, since: date | None = None) -> list[Diagnosis]:
-        """Return the diagnoses of the encounter; with `since`, also those of encounters that ended on or after it."""
-        found = list(self.case.encounter.diagnoses)
-        if since is not None:
-            for visit in self.visits().values():
-                until = visit.end or visit.begin
-                if until is not None and until.date() >= since:
-                    found.extend(visit.diagnoses)
+    def past_diagnoses(self, line: Line, months: int) -> list[tuple[date, Sequence[Diagnosis]]]:
+        """Return the diagnoses of the patient's other encounters of the last `months` months, with the day of each.
+
+        The day is that on which the encounter ended, else began. It counts where fewer than `months` whole months lie
+        between it and the line's day: exactly so many months ago is outside (data/nhsa/README.md, number 9). Encounters
+        that begin after the line's `as_of` do not count, nor do those without a time.
+        """
+        assert line.begin is not None  # a line without a time is never judged
+        until = self.as_of(line)
+        found: list[tuple[date, Sequence[Diagnosis]]] = []
+        for visit in self.visits().values():
+            last = visit.end or visit.begin
+            if last is None or (visit.begin or last) > until:
+                continue
+            if completed(last, line.begin, "月") < months:
+                found.append((last.date(), visit.diagnoses))
         return found
 
     def practitioner_id(self, line: Line | None) -> str:

@@ -2,19 +2,25 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from math import ceil
 from typing import Literal
 
 from ruleset.case import Line, Practitioner
 from ruleset.chart import Chart
-from ruleset.concurrent_use import stands
+from ruleset.concurrent_use import stands, use_of
+from ruleset.drug import DRUG_KINDS
+from ruleset.frequency import parse
 from ruleset.outcome import Judgement, Missing
-from ruleset.supply import DAYS_OF_USE_MAX_DAYS
+from ruleset.supply import DAYS_OF_USE_MAX_DAYS, UNTIL_STOPPED, days_stated, supply_days
 from ruleset.template import FALSE, Template, subject_keys, subject_problems
 from ruleset.templates.item_row import ItemRow
 from ruleset.timeline import order_of
 
 ONE_DAY = timedelta(days=1)
 NO_TIME = timedelta(0)
+LONGEST_USE = timedelta(days=DAYS_OF_USE_MAX_DAYS)
+"""What a use without an end is reckoned as."""
+SECONDS_PER_DAY = 86_400
 EMERGENCY_HOURS = 24
 """抗菌药物临床应用管理办法 (卫生部令第84号) 第二十八条: the formalities of emergency use follow within 24 hours."""
 
@@ -58,18 +64,22 @@ class Privilege(Template):
     A privilege is in force on both of its days; an empty day is without limit. An emergency that is not claimed is none.
     A refund takes back the latest charges before it of its item in its encounter.
 
-    The use of a line ends at `end` (unless that is ten years on or before its beginning), else `days` times 24 hours after its beginning, else at its beginning. It ends
-    within the hours when from the first claiming line (a drug, not a refund, not taken back, of the
-    same encounter, the judged one at the latest) to that end there are at most `emergency_hours`. Where one of the two begins on a date without a time of
-    day, the answer is given only if every time of that day gives it, else UNKNOWN (`begin`). A consultation that is
-    not attested is UNKNOWN (`attestations`) unless the site vouches for that feed.
+    The use of a line ends at `end` (unless that is ten years on or before its beginning), else `days` (1 to 3,660) times
+    24 hours after its beginning; else never where it is a long-term order of the current encounter; else at its beginning
+    where it is a single dose (st); else when its supply is used up (quantity x pack size over dose x times a day, in
+    days of 24 hours); else it is not known. It ends within the hours when from the first claiming line of the row's
+    items (a drug, not a refund, not taken back, of the same encounter, not later than the judged one, or that itself) to that end
+    there are at most `emergency_hours`. Where its end is not known, it goes beyond the hours if it begins after them, else it
+    is UNKNOWN (`days`). Where one of the two begins on a date without a time of day, the answer is given only if every
+    time of that day gives it, else UNKNOWN (`begin`). A consultation that is not attested is UNKNOWN (`attestations`)
+    unless the site vouches for that feed.
     """
 
     id = "T05"
     title = "处方权限"
     columns = Params
     row_name = ("subject", "state")
-    needs = ("practitioner_id", "privileges", "emergency_use", "attestations", "begin")
+    needs = ("practitioner_id", "privileges", "emergency_use", "attestations", "begin", "days")
     evidence = ("outcome", "privilege", "practitioner")
 
     def keys(self, params: Params) -> Sequence[str]:
@@ -137,39 +147,59 @@ def _emergency(params: Params, line: Line, chart: Chart, evidence: dict[str, str
     claims = sorted(
         (
             other
-            for other in chart.all_current_and_running()
-            if other.emergency_use
-            and other is not line
-            and other.encounter_id == line.encounter_id
-            and order_of(other) <= order_of(line)
-            and chart.is_about(other, params)
-            and stands(other, chart)
+            for other in chart.earlier_about_in_encounter(params, line)
+            if other.emergency_use and not other.is_refund and other.item_kind in DRUG_KINDS and stands(other, chart)
         ),
         key=order_of,
     )
     first = claims[0] if claims else line
-    least, most = _hours_used(first, line)
+    least, most = _hours_before(first, line)
     limit = timedelta(hours=params.emergency_hours)
-    if least <= limit < most:
+    use = _length_of_use(line, chart)
+    if use is None:
+        if least <= limit:
+            return (Judgement(missing=(Missing("days", "没有说明用多久，无法判断紧急使用是否超过时限"),)),)
+        use = NO_TIME
+    if least + use <= limit < most + use:
         return (Judgement(missing=(Missing("begin", "只有日期没有时刻，无法判断紧急使用是否超过时限"),)),)
-    if (least > limit) != (params.state == "紧急越级超时"):
+    is_over = least + use > limit
+    if is_over != (params.state == "紧急越级超时"):
         return FALSE
-    over = f"，已超过{params.emergency_hours}小时" if least > limit else f"，限{params.emergency_hours}小时之内"
-    outcome = f"{evidence['outcome']}，紧急越级使用自{first.begin}起第{len(claims) + 1}次{over}"
+    over = f"，已超过{params.emergency_hours}小时" if is_over else f"，限{params.emergency_hours}小时之内"
+    since = ""
+    if claims:
+        since = f"自{first.begin:%Y-%m-%d}" if first.begin_is_date else f"自{first.begin:%Y-%m-%d %H:%M}"
+    nth = f"，本次为第{len(claims) + 1}次" if claims else ""
+    outcome = f"{evidence['outcome']}，{since}紧急越级使用{nth}{over}"
     return (Judgement(evidence={**evidence, "outcome": outcome}, related=tuple(claims)),)
 
 
-def _hours_used(first: Line, line: Line) -> tuple[timedelta, timedelta]:
-    """Return the least and the greatest time from the beginning of `first` to the end of use of `line`."""
-    assert first.begin is not None  # a line without a time is neither judged nor running
+def _hours_before(first: Line, line: Line) -> tuple[timedelta, timedelta]:
+    """Return the least and the greatest time from the beginning of `first` to the beginning of `line`."""
+    assert first.begin is not None  # a line without a time is neither judged nor claims
     assert line.begin is not None
-    if line.end is not None and NO_TIME <= line.end - line.begin < timedelta(days=DAYS_OF_USE_MAX_DAYS):
-        use = line.end - line.begin
-    else:
-        use = timedelta(days=line.days) if line.days is not None and line.days > 0 else NO_TIME
     if first is line:
-        return use, use
+        return NO_TIME, NO_TIME
     between = line.begin - first.begin
     least = between - ONE_DAY if first.begin_is_date else between
     most = between + ONE_DAY if line.begin_is_date else between
-    return max(least, NO_TIME) + use, most + use
+    return max(least, NO_TIME), most
+
+
+def _length_of_use(line: Line, chart: Chart) -> timedelta | None:
+    """Return from the beginning to the end of use of a line; None where it does not say."""
+    assert line.begin is not None  # a line without a time is never judged
+    if line.end is not None and NO_TIME <= line.end - line.begin < LONGEST_USE:
+        return line.end - line.begin
+    days = days_stated(line)
+    if days is not None:
+        return timedelta(days=days)
+    if use_of(line, chart).last == UNTIL_STOPPED:
+        return LONGEST_USE
+    frequency = parse(line.frequency) if line.frequency else None
+    if frequency is not None and frequency.once:
+        return NO_TIME
+    supply = supply_days(line)
+    if isinstance(supply, Missing) or not 0 < supply <= DAYS_OF_USE_MAX_DAYS:
+        return None
+    return timedelta(seconds=ceil(supply * SECONDS_PER_DAY))

@@ -23,7 +23,6 @@ from ruleset.pack.compile import LoadedPack, compile_pack
 from ruleset.pack.file import PackFile
 from ruleset.snapshot import Snapshot
 from ruleset.templates import TEMPLATES
-from ruleset.templates.t08_indication import months_before
 from ruleset.timeline import EMPTY, Timeline
 
 DEMO = Path(ruleset.__file__).parent / "packs" / "demo"
@@ -89,21 +88,6 @@ def test_whatever_a_template_may_miss_it_names(template_id):
         and isinstance(node.args[0], ast.Constant)
     }
     assert named <= set(template.needs) <= set(FACTS)
-
-
-@pytest.mark.parametrize(
-    ("day", "months", "expected"),
-    [
-        (date(2026, 7, 6), 6, date(2026, 1, 6)),
-        (date(2026, 7, 6), 7, date(2025, 12, 6)),
-        (date(2026, 3, 31), 1, date(2026, 2, 28)),
-        (date(2024, 3, 31), 1, date(2024, 2, 29)),
-        (date(2026, 1, 31), 12, date(2025, 1, 31)),
-        (date(2026, 12, 31), 1, date(2026, 11, 30)),
-    ],
-)
-def test_months_before(day, months, expected):
-    assert months_before(day, months) == expected
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +156,7 @@ class NoLists:
 )
 def test_an_emergency_that_begins_on_a_date_alone(first_is_date, line_is_date, apart, within, over):
     """A date without a time of day is any moment of its day: sure where all of them agree."""
-    common = {"item_code": "X1", "encounter_id": "E1", "emergency_use": True, "item_kind": "drug"}
+    common = {"item_code": "X1", "encounter_id": "E1", "emergency_use": True, "item_kind": "drug", "frequency": "st"}
     first = Line(order_id="1", begin=FIRST, begin_is_date=first_is_date, **common)
     line = Line(order_id="2", begin=FIRST + apart, begin_is_date=line_is_date, **common)
     case = Case(
