@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 RUNNING_LOOK_BACK_DAYS = 400
 """How far back a past line may have begun and still count as running: a year's supply and the longest washout."""
-PREGNANCY_CODES = ("O", "Z33", "Z34", "Z35", "Z36")
+PREGNANCY_CODES = (
+    *("O0", "O1", "O2", "O3", "O4", "O5", "O6", "O71", "O74", "O75", "O98", "O99"),
+    *("Z33", "Z34", "Z35", "Z36"),
+)
+"""ICD-10 codes of someone who is pregnant now. Not O70, O72, O73, O80 to O92 (the birth and what follows it) and O94 to
+O97 (sequelae, death)."""
 FERTILE_YEARS = (12, 55)
 """Ages outside which an unstated pregnancy is ruled out."""
 
@@ -422,22 +427,24 @@ class Chart:
         )
 
     def pregnant(self) -> bool | None:
-        """Say whether the patient is pregnant: by the stated status, else by sex, weeks, diagnoses (O00 to O99, Z33 to Z36) and age.
+        """Say whether the patient is pregnant: by the stated status, else by sex, weeks, diagnoses and age.
 
-        Weeks of pregnancy, or a last menstruation at most 44 weeks ago, say so although no status is stated. Z32 (a
-        test for pregnancy) and suspected diagnoses tell nothing.
+        Weeks of pregnancy, or a last menstruation at most 44 weeks ago, say so although no status is stated, and so do
+        confirmed diagnoses (`PREGNANCY_CODES`). Z32 (a test for pregnancy) tells nothing. Where `neither` is stated of
+        someone of whom the weeks or a diagnosis say so, one of the two is wrong: unknown.
         """
         patient = self.case.patient
-        if patient.pregnancy_status is not None:
-            return patient.pregnancy_status == "pregnant"
+        stated = patient.pregnancy_status
+        if stated is not None and stated != "neither":
+            return stated == "pregnant"
         if patient.sex == "male":
             return False
         day = self.day_of(None)
-        if day is not None and not isinstance(gestational_weeks(patient, day, day), Missing):
-            return True
-        confirmed, _ = diagnoses.find(self.case.encounter.diagnoses, PREGNANCY_CODES)
-        if confirmed:
-            return True
+        has_weeks = day is not None and not isinstance(gestational_weeks(patient, day, day), Missing)
+        if has_weeks or diagnoses.find(self.case.encounter.diagnoses, PREGNANCY_CODES)[0]:
+            return None if stated == "neither" else True
+        if stated == "neither":
+            return False
         if patient.sex == "female" and patient.birth_date is not None and day is not None:
             years = age_in_years(patient.birth_date, day)
             if not FERTILE_YEARS[0] <= years <= FERTILE_YEARS[1]:

@@ -1,7 +1,6 @@
 """T08 限适应症: the item is paid for, or used, only for some conditions: diagnoses, and what must go with them."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -27,8 +26,9 @@ class Params(ItemRow, frozen=True, kw_only=True):
     condition is a text that nobody has turned into facts. Else every stated condition must hold:
 
     `diagnoses`: the encounter has a diagnosis with one of these prefixes (compared without dots and case);
-    `also_diagnoses`: and one with one of these. With `history_months` the diagnoses of other encounters count for both that
-    ended (or, without an end, began) on the day so many calendar months before the order's, or later. `sex`. `min_age`,
+    `also_diagnoses`: and one with one of these. With `history_months` the diagnoses of other encounters count for both, where
+    fewer than so many whole months lie between the end of the encounter (else its beginning) and the order: exactly so
+    many months ago is outside. An encounter that begins later than what is known (below) does not count. `sex`. `min_age`,
     `below_age`: from the first age on, up to but not including the second (28天, 6月, 18岁). `min_level`: the institution's
     level or above. `evidence_names`: codes or names of observations; the newest final one known (by the order's begin, by
     the end of its day where it states a date alone, or by the message's time, whichever is last), where
@@ -197,11 +197,10 @@ def _diagnosed(params: Params, line: Line, chart: Chart) -> bool | Missing:
 def _has_diagnosis(params: Params, prefixes: tuple[str, ...], line: Line, chart: Chart) -> bool | Missing:
     if not prefixes:
         return True
-    since: date | None = None
-    if params.history_months is not None:
-        assert line.begin is not None  # a line without a time is never judged
-        since = months_before(line.begin.date(), params.history_months)
-    known = chart.diagnoses(since)
+    months = params.history_months
+    known = list(chart.case.encounter.diagnoses)
+    if months is not None:
+        known.extend(one for _, diagnosed in chart.past_diagnoses(line, months) for one in diagnosed)
     confirmed, suspected = diagnoses.find(known, prefixes)
     if confirmed:
         return True
@@ -217,17 +216,9 @@ def _has_diagnosis(params: Params, prefixes: tuple[str, ...], line: Line, chart:
     for unknown in encounter.unknown_facts:
         if unknown.fact == "diagnoses":
             return Missing("diagnoses", f"{unknown.reason}；{remedy}")
-    if since is not None and not chart.is_complete("diagnoses"):
-        return Missing("diagnoses", f"{since}以来的既往诊断可能不全；{remedy}")
+    if months is not None and not chart.is_complete("diagnoses"):
+        return Missing("diagnoses", f"近{months}个月的既往诊断可能不全；{remedy}")
     return False
-
-
-def months_before(day: date, months: int) -> date:
-    """Return the day with the same number so many months before, or the last day of a month that has no such day."""
-    count = day.year * 12 + day.month - 1 - months
-    year, month = divmod(count, 12)
-    last = (date(year + (month == 11), (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
-    return date(year, month + 1, min(day.day, last))
 
 
 def _of_sex(params: Params, chart: Chart) -> bool | Missing:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Literal
 
-from ruleset.ages import completed
 from ruleset.case import Diagnosis, Line
 from ruleset.chart import Chart
 from ruleset.diagnoses import find, matches
@@ -21,7 +20,8 @@ class Params(ItemRow, frozen=True, kw_only=True):
     `condition` names it for the doctor; `grade` says 绝对 or 相对, which only the message tells (a row's own `action`
     makes the difference). `diagnoses`: ICD prefixes; `except_diagnoses`: prefixes within them that do not count.
     `history_months`: diagnoses of past encounters count too, where fewer than so many whole months lie between the end
-    of the encounter (else its beginning) and the order; empty: the current encounter alone.
+    of the encounter (else its beginning) and the order, so that exactly so many months ago is outside; empty: the
+    current encounter alone.
     `test_names`: codes or names of one test, of which the last final result known is compared, if it is at most
     `within_days` calendar days older than the order: by number (`comparison`, `test_value`, `test_unit`) or by word (`test_words`; 阳性
     and 阴性 stand for their spellings).
@@ -103,20 +103,14 @@ def _by_diagnosis(params: Params, line: Line, chart: Chart, missing: list[Missin
         return f"诊断“{_name(confirmed[0])}”"
     unsure = [f"“{_name(one)}”" for one in suspected]
     if params.history_months is not None:
-        assert line.begin is not None  # a line without a time is never judged
         past: list[tuple[str, str]] = []
-        for visit in chart.visits().values():
-            last = visit.end or visit.begin
-            if last is None or (visit.begin or last) > line.begin:
-                continue
-            if completed(last, line.begin, "月") >= params.history_months:
-                continue
-            confirmed, suspected = _of(params, visit.diagnoses)
-            past.extend((str(last.date()), _name(one)) for one in confirmed)
-            unsure.extend(f"{last.date()}“{_name(one)}”" for one in suspected)
+        for day, diagnosed in chart.past_diagnoses(line, params.history_months):
+            confirmed, suspected = _of(params, diagnosed)
+            past.extend((str(day), _name(one)) for one in confirmed)
+            unsure.extend(f"{day}“{_name(one)}”" for one in suspected)
         if past:
-            day, name = max(past)
-            return f"{day}的诊断“{name}”"
+            latest, name = max(past)
+            return f"{latest}的诊断“{name}”"
     if unsure:
         missing.append(Missing("diagnoses", f"诊断{'、'.join(sorted(set(unsure)))}为疑似，尚未确定。"))
     elif not chart.is_complete("diagnoses"):

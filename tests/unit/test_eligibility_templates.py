@@ -5,7 +5,7 @@ import importlib
 import inspect
 import random
 import tomllib
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
