@@ -36,10 +36,13 @@ class Params(ItemRow, frozen=True, kw_only=True):
 class Pregnancy(Template):
     """TRUE when the patient is in the state. One result per line.
 
-    The state is the stated one (`pregnancy_status`), which outranks everything else. Where none is stated, 妊娠 follows
+    The state is the stated one (`pregnancy_status`). Where none is stated, 妊娠 follows
     from stated weeks of pregnancy, from a last menstruation at most 44 weeks before the message, and from the encounter's
-    confirmed diagnoses O00 to O99 and Z33 to Z36; 哺乳 from Z39.1, O91 and O92; 备孕 from nothing; and a man, or someone younger than 12 or older than 55 years at the order, is in none. Past diagnoses
-    count for nothing: a pregnancy ends. Else it is UNKNOWN (`pregnancy_status`) for a row of 禁用; a row of 慎用 is
+    confirmed diagnoses O00 to O69, O71, O74, O75, O98, O99 and Z33 to Z36 (the birth and what follows it, O70, O72, O73 and O80 to
+    O92, is no pregnancy); 哺乳 from the confirmed diagnoses Z39.1, O91 and O92, whether or not something says 妊娠 (which
+    otherwise rules out 哺乳 and 备孕); 备孕 from nothing; and a man, or someone younger than 12 or older than 55 years at the order, is in none. Past diagnoses
+    count for nothing: a pregnancy ends. A stated `neither` that a woman's weeks, last menstruation or diagnoses contradict
+    is UNKNOWN (`pregnancy_status`) for 妊娠 or 哺乳, whichever they say, of either grade. Else it is UNKNOWN (`pregnancy_status`) for a row of 禁用; a row of 慎用 is
     silent, since it would ask every woman. A pregnant patient whose weeks are unknown is UNKNOWN (`gestation`) for a
     row with `trimesters`, whatever its grade.
     """
@@ -68,6 +71,8 @@ class Pregnancy(Template):
         state = _is_in(params.status, line, chart)
         if state is False:
             return FALSE
+        if isinstance(state, Missing):
+            return (Judgement(missing=(state,)),)
         if state is None:
             if params.grade == "慎用":
                 return FALSE
@@ -88,24 +93,38 @@ class Pregnancy(Template):
         return (Judgement(evidence={"status": params.status, "grade": params.grade, "found": found}),)
 
 
-def _is_in(status: Status, line: Line, chart: Chart) -> str | Literal[False] | None:
-    """Return whence the state is known, for a person; False, or None where it is unknown."""
+def _is_in(status: Status, line: Line, chart: Chart) -> str | Missing | Literal[False] | None:
+    """Return whence the state is known, for a person; False; Missing where facts contradict each other; None where it is unknown."""
     patient = chart.case.patient
-    if patient.pregnancy_status is not None:
-        return f"登记为{status}" if patient.pregnancy_status == STATUS_OF[status] else False
+    stated = patient.pregnancy_status
+    if stated is not None and stated != "neither":
+        return f"登记为{status}" if stated == STATUS_OF[status] else False
     if patient.sex == "male":
         return False
-    lactating, _ = find(chart.case.encounter.diagnoses, LACTATION_CODES)
-    if status == "哺乳" and lactating:
-        first = min(lactating, key=lambda diagnosis: (diagnosis.code, diagnosis.name))
-        return f"诊断“{first.name or first.code}”"
-    if chart.pregnant():
-        if status != "妊娠":
-            return False
-        return "诊断提示妊娠" if find(chart.case.encounter.diagnoses, PREGNANCY_CODES)[0] else "登记了孕周"
+    found = _from_facts(status, chart)
+    if stated == "neither":
+        return Missing("pregnancy_status", f"登记为非妊娠非哺乳，但{found}，请核对。") if found else False
+    if found is not None:
+        return found
     assert line.begin is not None  # a line without a time is never judged
     if patient.birth_date is not None:
         years = age_in_years(patient.birth_date, line.begin)
         if not FERTILE_YEARS[0] <= years <= FERTILE_YEARS[1]:
             return False
     return None
+
+
+def _from_facts(status: Status, chart: Chart) -> str | Literal[False] | None:
+    """Return what diagnoses and weeks say of the state, for a person; False, or None where they say nothing."""
+    known = chart.case.encounter.diagnoses
+    lactating, _ = find(known, LACTATION_CODES)
+    if status == "哺乳" and lactating:
+        first = min(lactating, key=lambda diagnosis: (diagnosis.code, diagnosis.name))
+        return f"诊断“{first.name or first.code}”"
+    day = chart.day_of(None)
+    pregnant, _ = find(known, PREGNANCY_CODES)
+    if not pregnant and (day is None or isinstance(gestational_weeks(chart.case.patient, day, day), Missing)):
+        return None
+    if status != "妊娠":
+        return False
+    return "诊断提示妊娠" if pregnant else "登记了孕周"
