@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ruleset import ages, diagnoses, results
 from ruleset.case import Line
@@ -13,6 +13,9 @@ from ruleset.templates.item_row import ItemRow
 from ruleset.templates.t02_facility_level import MIN_RANK, RANK
 from ruleset.templates.t06_sex import SEX_OF
 from ruleset.templates.t07_age import whose_age
+
+if TYPE_CHECKING:
+    from ruleset.rule import Row
 
 NOT_REVIEWED = Missing("reviewed_condition", "限定条件只公布了文字，尚未经药师审核成可判断的条件，请对照公布的文字核对")
 CONDITION_COLUMNS = ("diagnoses", "also_diagnoses", "sex", "min_age", "below_age", "min_level", "evidence_names")
@@ -35,8 +38,9 @@ class Params(ItemRow, frozen=True, kw_only=True):
     `evidence_within_days` is stated at most so many calendar days before the order's, is `evidence_comparison` `evidence_value` in
     `evidence_unit`, or one of `evidence_words`; with neither, that there is one is enough.
 
-    Several rows of one `row_ref`, each with its own `alternative`, are alternatives: one that holds is enough. They need
-    the same items, dates, scope and exemption. `indication` is the condition in the hospital's own words.
+    Several rows of one rule and one `row_ref`, each with its own `alternative`, are alternatives: one that holds is
+    enough. Only those count that speak of the line's item, are in force on its day, in scope and not exempt for it (a
+    payment row says nothing of a self-paid line); they need not share scope and exemption. `indication` is the condition in the hospital's own words.
     """
 
     row_ref: str
@@ -71,7 +75,9 @@ class Params(ItemRow, frozen=True, kw_only=True):
 class Indication(Template):
     """TRUE only when every alternative is definitely false; FALSE when one is true; else UNKNOWN with what is missing.
 
-    An alternative is false as soon as one of its conditions is. A text alone is always UNKNOWN (`reviewed_condition`),
+    An alternative is false as soon as one of its conditions is; one that is true, but of which a missing fact leaves open
+    whether it is in scope or exempt, is unknown (that fact). The result is that of the first alternative that counts, in
+    the order of `alternative`, those that surely count before those of which it is open. A text alone is always UNKNOWN (`reviewed_condition`),
     so that the doctor is reminded of it. A diagnosis (`diagnoses`) is unknown where it is only suspected (now, or in an encounter that counts), where the
     encounter has no coded diagnosis at all or one without a code, where the dictionary lacks one, and, with
     `history_months`, where none is found and the site does not vouch for the feed `diagnoses`. Sex, date of birth, level:
@@ -125,16 +131,19 @@ class Indication(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE when no alternative can hold; UNKNOWN when one might, and always for a text alone."""
-        alternatives = self._alternatives(params, line, chart) if params.alternative else [params]
-        if alternatives[0] != params:
-            return FALSE  # the first alternative speaks for all
+        judged = self._alternatives(params, line, chart) if params.alternative else [_Alternative(params, ())]
+        if not judged or judged[0].params != params:
+            return FALSE  # the first alternative speaks for all; one that does not apply says nothing
         missing: list[Missing] = []
-        for alternative in alternatives:
+        for alternative, doubts in judged:
             held = _holds(alternative, line, chart)
-            if held is True:
+            if held is True and not doubts:
                 return FALSE
-            if held is not False:
+            if held is True:
+                missing.extend(doubts)
+            elif held is not False:
                 missing.extend(held)
+        alternatives = [one.params for one in judged]
         if missing:
             return (Judgement(missing=tuple(dict.fromkeys(missing))),)
         known = [diagnosis.name or diagnosis.code for diagnosis in chart.case.encounter.diagnoses]
@@ -145,18 +154,49 @@ class Indication(Template):
         }
         return (Judgement(evidence=evidence),)
 
-    def _alternatives(self, params: Params, line: Line, chart: Chart) -> list[Params]:
-        """Return the alternatives in force on the line's day that speak of its item, in an order of their own."""
-        assert line.begin is not None  # a line without a time is never judged
-        day = line.begin.toordinal()
-        found: list[Params] = [
-            row.params
-            for row in chart.rows(_group_key(params.row_ref))
-            if row.rule.template is self
-            and row.valid_from <= day < row.valid_to
-            and _speaks_of(row.params, line, chart)
-        ]
-        return sorted(found, key=lambda one: one.alternative)
+    def _alternatives(self, params: Params, line: Line, chart: Chart) -> "list[_Alternative]":
+        """Return the alternatives of the row's own rule that apply to the line, the ones that surely do first.
+
+        Of two rules that state an equal row, the alternatives are those of the first.
+        """
+        rows = [row for row in chart.rows(_group_key(params.row_ref)) if row.rule.template is self]
+        rule = next(row.rule for row in rows if row.params == params)
+        found: list[_Alternative] = []
+        for row in rows:
+            if row.rule is rule and _speaks_of(row.params, line, chart):
+                doubts = _doubts(row, line, chart)
+                if doubts is not None:
+                    found.append(_Alternative(row.params, doubts))
+        return sorted(found, key=lambda one: (bool(one.doubts), one.params.alternative))
+
+
+class _Alternative(NamedTuple):
+    """A row that applies to the line, unless a fact that is missing (`doubts`) says otherwise."""
+
+    params: Params
+    doubts: tuple[Missing, ...]
+
+
+def _doubts(row: "Row", line: Line, chart: Chart) -> tuple[Missing, ...] | None:
+    """Return None where a row does not apply to the line, as the evaluator decides it; else what is missing to know."""
+    assert line.begin is not None  # a line without a time is never judged
+    if not row.valid_from <= line.begin.toordinal() < row.valid_to or (line.self_pay and row.is_payment):
+        return None
+    payer = chart.case.encounter.payer
+    if payer in row.exempt_payers:
+        return None
+    doubts = [Missing("payer")] if payer is None and row.exempt_payers else []
+    if row.scope is not None:
+        held, missing = chart.in_scope(row.scope, line)
+        if held is False:
+            return None
+        doubts.extend(missing)
+    if row.exempt is not None:
+        spared, missing = row.exempt.spares(chart, line)
+        if spared:
+            return None
+        doubts.extend(missing)
+    return tuple(doubts)
 
 
 def _group_key(row_ref: str) -> str:
