@@ -239,6 +239,10 @@ class Chart:
         drug = self.drug(line)
         return name in drug.ingredients or name in drug.classes
 
+    def is_compound(self, line: Line) -> bool:
+        """Say whether a line is known to be of several substances."""
+        return len(self.drug(line).ingredients) > 1
+
     def named(self, name: str, since_day: int | None = None) -> Sequence[Line]:
         """Return the lines, current and past, of a substance, a class or a list of this name, in no particular order.
 

@@ -25,6 +25,7 @@ class Params(ItemRow, frozen=True, kw_only=True):
     `test_names`: codes or names of one test, of which the last final result known is compared, if it is at most
     `within_days` calendar days older than the order: by number (`comparison`, `test_value`, `test_unit`) or by word (`test_words`; 阳性
     and 阴性 stand for their spellings).
+    `only_substance` 是: not of lines that are known to be of several substances (复方氯化钠注射液 is not 氯化钾).
     """
 
     condition: str
@@ -38,6 +39,7 @@ class Params(ItemRow, frozen=True, kw_only=True):
     test_unit: str = ""
     test_words: tuple[str, ...] = ()
     within_days: int = 90
+    only_substance: Literal["是", "否"] = "否"
 
 
 class Contraindication(Template):
@@ -69,6 +71,8 @@ class Contraindication(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE for the first of the encounter's diagnoses, past ones, test that the row names."""
+        if params.only_substance == "是" and chart.is_compound(line):
+            return FALSE
         missing: list[Missing] = []
         found = _by_diagnosis(params, line, chart, missing) if params.diagnoses else None
         if found is None and params.test_names:

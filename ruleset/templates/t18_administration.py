@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ruleset.case import Line
 from ruleset.chart import Chart
@@ -20,7 +20,7 @@ class Params(Band, frozen=True, kw_only=True):
     `allowed_routes`, `forbidden_routes`, `allowed_forms`, `forbidden_forms`: words compared whole with the line's route
     or dosage form. `min_times_per_day`, `max_times_per_day`: doses a day, by the line's frequency (qod is a half).
     `min_interval_hours`: between two doses of the line (q8h: 8; tid: a day in three). `max_rate`, `min_rate` in
-    `rate_unit` (mL/h, mL/min, [drp]/min or 滴/分). Figures equal to a limit are within it.
+    `rate_unit` (mL/h, mL/min, [drp]/min or 滴/分). Figures equal to a limit are within it. `only_substance` 是: not of lines that are known to be of several substances (复方氯化钠注射液 is not 氯化钾).
     """
 
     allowed_routes: tuple[str, ...] = ()
@@ -34,6 +34,7 @@ class Params(Band, frozen=True, kw_only=True):
     max_rate: Decimal | None = None
     rate_unit: str = ""
     basis: str = ""
+    only_substance: Literal["是", "否"] = "否"
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -87,6 +88,8 @@ class Administration(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE when the limit is not kept."""
+        if params.only_substance == "是" and chart.is_compound(line):
+            return FALSE
         holds = in_band(params, line, chart)
         if holds is False:
             return FALSE

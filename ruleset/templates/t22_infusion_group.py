@@ -28,7 +28,7 @@ class Params(Subject, frozen=True, kw_only=True):
     may be empty, both ends are allowed), in `concentration_unit`, a UCUM unit per mL.
     药品数: at most `max_drugs` different drugs, solvents aside, stand in a group that the subject stands in.
 
-    `solvent_class` is the class or list by which a line is known as a solvent.
+    `solvent_class` is the class or list by which a line is known as a solvent. `only_substance` 是: not of lines that are known to be of several substances (复方氯化钠注射液 is not 氯化钾): it is judged by no such row, and counts in a group as any other drug.
     """
 
     check: Literal["配伍", "溶媒", "浓度", "药品数"]
@@ -42,6 +42,7 @@ class Params(Subject, frozen=True, kw_only=True):
     max_drugs: int | None = None
     solvent_class: str = "溶媒"
     reason: str = ""
+    only_substance: Literal["是", "否"] = "否"
 
 
 class InfusionGroup(Template):
@@ -94,6 +95,8 @@ class InfusionGroup(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """Judge the group that the line stands in."""
+        if params.only_substance == "是" and chart.is_compound(line):
+            return FALSE
         if params.check == "配伍":
             return _incompatible(params, line, chart)
         if not line.group_id:
