@@ -20,7 +20,7 @@ class Params(Subject, frozen=True, kw_only=True):
     `max_days_with_reason`, for a pack that cannot be divided. `max_days_with_reason`: allowed where somebody vouched
     for the reason (attestation `long_prescription_reason`, of the encounter or the line), as 长期处方 beyond four
     weeks needs it. `max_quantity`: in the line's own unit of sale, named for people in `quantity_unit`; exactly so
-    much is allowed. Which limit holds where (急诊 3天, 普通 7天, 慢病 30天, 长期处方 84天, 出院带药) is said by the row's
+    much is allowed. `not_classes`: not of lines of these classes or lists (麻醉药品 has limits of its own). Which limit holds where (急诊 3天, 普通 7天, 慢病 30天, 长期处方 84天, 出院带药) is said by the row's
     scope columns.
     """
 
@@ -29,6 +29,7 @@ class Params(Subject, frozen=True, kw_only=True):
     tolerance_days: int = 0
     max_quantity: Decimal | None = None
     quantity_unit: str = ""
+    not_classes: tuple[str, ...] = ()
 
 
 class DispensedDays(Template):
@@ -84,6 +85,8 @@ class DispensedDays(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE beyond a limit, UNKNOWN where nothing is known to be beyond one and something is not known."""
+        if any(chart.is_in(line, name) for name in params.not_classes):
+            return FALSE
         missing: list[Missing] = []
         for verdict in (_days(params, line, chart), _quantity(params, line, chart)):
             if isinstance(verdict, Missing):
