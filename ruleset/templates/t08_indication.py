@@ -98,6 +98,7 @@ class Indication(Template):
         "visit_kind",
         "facility_level",
         "observations",
+        "payer",
     )
     evidence = ("indication", "diagnoses", "candidates")
 
