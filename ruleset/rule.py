@@ -167,6 +167,11 @@ class Rule:
         self.override = override
         self.review_code = review_code
 
+    @property
+    def code(self) -> str:
+        """What an answer calls the rule: the national code; where it has none, the pack and the rule's own id."""
+        return self.official_code or f"{self.pack_id}:{self.id}"
+
     def action_for(self, triggers: tuple[Trigger, ...]) -> Action:
         """Return the action at the moments that the HIS names; the strictest where it names several."""
         if not self.action_at:

@@ -144,6 +144,13 @@ class CheckService:
             nonlocal answer
             content, finding_ids = _answer(read, case, result, head, len(committed))
             answer = write_json(content, read.encoding)
+            if len(answer) > limits.ANSWER_MAX_BYTES:
+                lines = len(read.case.lines)
+                raise EntranceError(
+                    "document",
+                    f"{lines} current lines with {len(result.findings)} findings",
+                    f"the answer would be larger than {limits.ANSWER_MAX_BYTES} bytes; send fewer lines at a time",
+                )
             elapsed_us = clock.ticks_us() - started
             decision = _decision(request, read, result, head, finding_ids, answer, elapsed_us)
             return self._store.record(decision, committed, visits)
@@ -166,9 +173,9 @@ class CheckService:
         metrics = self._metrics
         metrics.checks[result.verdict, result.completeness].inc()
         for finding in result.findings:
-            metrics.count(metrics.findings, finding.row.rule.official_code)
+            metrics.count(metrics.findings, finding.row.rule.code)
         for hint in result.hints:
-            metrics.count(metrics.hints, hint.row.rule.official_code)
+            metrics.count(metrics.hints, hint.row.rule.code)
         for gap in result.not_evaluated:
             metrics.count(metrics.not_evaluated, gap.reason)
         metrics.check_seconds.observe((clock.ticks_us() - started) / 1e6)

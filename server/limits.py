@@ -8,6 +8,9 @@ DOCUMENT_MAX_BYTES = 24 * MEBIBYTE
 MESSAGE_MAX_BYTES = DOCUMENT_MAX_BYTES + MEBIBYTE
 """A gRPC message: a document and what travels around it."""
 
+ANSWER_MAX_BYTES = 24 * MEBIBYTE
+"""An answer, which grows with the pairs of lines that it names. A larger one is refused before anything is recorded."""
+
 CURRENT_LINES_MAX = 500
 HISTORY_LINES_MAX = 20_000
 DIAGNOSES_MAX = 1_000

@@ -80,7 +80,7 @@ class ExclusiveItems(Template):
             if isinstance(beside, Missing):
                 judgements.append(Judgement(related=(main,), missing=(beside,)))
             elif beside:
-                evidence = {"main": main.name, "window": params.window, "main_date": str(main.begin or "不明")}
+                evidence = {"main": main.name, "window": params.window, "main_date": _when(main)}
                 judgements.append(Judgement(related=(main,), evidence=evidence))
         return judgements
 
@@ -99,6 +99,13 @@ def _mains(params: Params, line: Line, chart: Chart) -> Sequence[Line]:
     if in_encounter:
         return [main for main in chart.lines_about(about) if main.encounter_id == line.encounter_id]
     return chart.lines_about(about, since)
+
+
+def _when(main: Line) -> str:
+    """Return the main item's time for a person: its day alone where it states no time of day."""
+    if main.begin is None:
+        return "不明"
+    return str(main.begin.date() if main.begin_is_date else main.begin)
 
 
 def _beside(window: str, sub: Line, main: Line, chart: Chart) -> bool | Missing:

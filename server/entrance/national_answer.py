@@ -115,7 +115,7 @@ def _finding(finding: Finding, jr_id: str, case: Case, task_id: str) -> dict[str
         details[0]["vola_amt"] = _money(finding.amount)
     return {
         "jr_id": jr_id,
-        "rule_id": rule.official_code,
+        "rule_id": rule.code,
         "rule_name": rule.title,
         "vola_cont": finding.message[:CONTENT_MAX_CHARACTERS],
         "patn_id": case.patient.id,
@@ -163,7 +163,7 @@ def _money(amount: Decimal | None) -> float:
 def _hint(hint: Hint, case: Case) -> dict[str, Any]:
     rule = hint.row.rule
     return {
-        "rule_id": rule.official_code,
+        "rule_id": rule.code,
         "rule_name": rule.title,
         "row_id": hint.row.id,
         "template": rule.template.id,

@@ -24,7 +24,7 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
         "findings": [
             {
                 "finding_id": identifier,
-                "rule": finding.row.rule.official_code,
+                "rule": finding.row.rule.code,
                 "title": finding.row.rule.title,
                 "action": finding.action.name,
                 "message": finding.message,
@@ -46,7 +46,7 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
         "display": display(result, ids, case),
         "hints": [
             {
-                "rule": hint.row.rule.official_code,
+                "rule": hint.row.rule.code,
                 "title": hint.row.rule.title,
                 "line": _line(hint.line) if hint.line is not None else None,
                 "missing": [item.fact for item in hint.missing],

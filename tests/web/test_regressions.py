@@ -235,3 +235,16 @@ def test_health_was_refused_while_calls_were_many(tmp_path):
             statuses.append(server.get("/healthz")[0])
         assert set(statuses) == {200}
         assert running.result().answer
+
+
+def test_a_settlement_whose_answer_was_too_large_was_committed_and_refused(product):
+    """Findings are one per pair of lines: 2 x 120 of them made an answer larger than a message may be."""
+    patient = {"patn_id": new_patient()}
+    orders = [order(item) for item in (PRESSURE, ECG) for _ in range(120)]
+    status, answer = product.post("/nhsa/3102", settlement(message(orders, patient=patient)))
+    assert status == 400
+    assert "240 current lines" in answer["err_msg"]
+    assert "send fewer lines" in answer["err_msg"]
+    after = product.check(message([order(ECG)], patient=patient))
+    assert not [detail for detail in found(after) if EXCLUSIVE in detail]
+    assert ext_of(after)["history_position"] == 0
