@@ -3,17 +3,18 @@
 Nothing is decided here and nothing is lost: every finding and every hint of the result stands in exactly one entry.
 
 One cause is one published text (`basis_id`), or else one rule, about the same items: a row for the class and a row for
-the substance, the same item on three lines, one sub item beside two main items are one thing to a doctor. What is
-missing is asked for once, however many rules wait for it.
+the substance, the same item on three lines, one sub item beside two main items are one thing to a doctor; so are the
+pairs of one rule that have a line in common. What is missing is asked for once, however many rules wait for it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
-from ruleset.case import Line
 from ruleset.outcome import Action, Finding, Hint, Missing
+from ruleset.sums import amount_of
+from ruleset.timeline import line_order
 
 WAYS_OUT_MAX = 6
 """More ways out than this are no help."""
@@ -29,7 +30,7 @@ class Shown(msgspec.Struct, frozen=True):
     ways_out: tuple[str, ...]
     review_codes: tuple[str, ...]
     amount: Decimal | None
-    """The money at stake of all its findings, each line once; None where one of them states none."""
+    """The money at stake of all its findings, CNY, each line once (see `_amount`); None where one of them states none."""
     findings: tuple[Finding, ...]
 
 
@@ -45,8 +46,25 @@ def shown(findings: Iterable[Finding]) -> tuple[Shown, ...]:
     causes: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
         causes.setdefault(_cause(finding), []).append(finding)
-    entries = [_entry(group) for group in causes.values()]
+    entries = [_entry(group) for group in _joined(causes)]
     return tuple(sorted(entries, key=_rank))
+
+
+def _joined(causes: Mapping[tuple[object, ...], list[Finding]]) -> Iterator[list[Finding]]:
+    """Yield the findings of each cause; those of one text or rule together where one line is in several pairs of it.
+
+    One anticoagulant with three painkillers is one thing to a doctor, said in three sentences.
+    """
+    joined: dict[object, list[list[Finding]]] = {}
+    for (basis, *_), group in causes.items():
+        joined.setdefault(basis, []).append(group)
+    for groups in joined.values():
+        together = [finding for group in groups for finding in group]
+        common = set.intersection(*({id(line) for line in finding.violating} for finding in together))
+        if common and all(len(finding.violating) > 1 for finding in together):
+            yield together
+        else:
+            yield from groups
 
 
 def asked(hints: Iterable[Hint]) -> tuple[Asked, ...]:
@@ -61,7 +79,7 @@ def _cause(finding: Finding) -> tuple[object, ...]:
     row = finding.row
     items = sorted({line.item_code or line.name for line in finding.violating})
     if not items:
-        return (row.rule.pack_id, row.rule.id, finding.message)
+        return ((row.rule.pack_id, row.rule.id), finding.message)
     if row.basis_id:
         return (row.basis_id, *items)
     # One national rule is one rule, whichever pack states it.
@@ -93,15 +111,30 @@ def ways_out(group: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def _amount(group: Sequence[Finding]) -> Decimal | None:
-    lines: dict[int, Line] = {}
-    total = Decimal(0)
+    """Return the money at stake of some findings, whatever their order.
+
+    Each line that a finding has at stake as a whole counts once, in however many findings it is. A finding that states
+    an amount of its own, such as an excess over a price or a cap, adds it where none of its lines is counted yet, the
+    largest first: several excesses on one line are parts of the same money.
+    """
+    lines: dict[int, Decimal] = {}
+    of_their_own: list[tuple[Decimal, Finding]] = []
     for finding in group:
         if finding.amount is None:
             return None
-        if any(id(line) in lines for line in finding.violating):
-            continue  # the same line breaks two rows of one cause: its money is at stake once
-        lines.update((id(line), line) for line in finding.violating)
-        total += finding.amount
+        amounts = {id(line): amount for line in finding.violating if (amount := amount_of(line)) is not None}
+        if len(amounts) == len(finding.violating) and sum(amounts.values()) == finding.amount:
+            lines.update(amounts)
+        else:
+            of_their_own.append((finding.amount, finding))
+    total = sum(lines.values(), Decimal(0))
+    counted = set(lines)
+    of_their_own.sort(key=lambda one: (-one[0], [line_order(line) for line in one[1].violating]))
+    for amount, finding in of_their_own:
+        mine = {id(line) for line in finding.violating}
+        if counted.isdisjoint(mine):
+            total += amount
+            counted |= mine
     return total
 
 

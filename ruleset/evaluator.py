@@ -16,7 +16,6 @@ Rule 4: nothing that was not judged is silent. Each such thing is a hint or a NO
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
@@ -43,7 +42,7 @@ from ruleset.template import (
     item_key,
     operation_key,
 )
-from ruleset.timeline import Timeline, order_of
+from ruleset.timeline import Timeline, line_order, order_of
 
 CENT = Decimal("0.01")
 
@@ -173,7 +172,7 @@ def _judge_by_kind(work: _Work, line: Line) -> bool:
 def _leads(lines: Sequence[Line]) -> Sequence[Line]:
     """Return the first line of each prescription, in an order that the message does not decide."""
     leads: dict[tuple[str, str], Line] = {}
-    for line in sorted((line for line in lines if line.begin is not None and not line.is_refund), key=_line_order):
+    for line in sorted((line for line in lines if line.begin is not None and not line.is_refund), key=line_order):
         leads.setdefault((line.encounter_id, line.prescription_id), line)
     return tuple(leads.values())
 
@@ -345,7 +344,7 @@ def _answer(
 def _hint(row: Row, line: Line | None, judgement: Judgement, missing: tuple[Missing, ...]) -> Hint:
     if line is not None and not judgement.also_violating and not judgement.related:
         return Hint(row, line, (), missing)
-    lines = sorted((*((line,) if line is not None else ()), *judgement.also_violating), key=_line_order)
+    lines = sorted((*((line,) if line is not None else ()), *judgement.also_violating), key=line_order)
     related = sorted(judgement.related, key=order_of)
     if not lines:
         return Hint(row, None, tuple(related), missing)
@@ -357,7 +356,7 @@ def _finding(
 ) -> Finding:
     case = chart.case
     lines = (*((line,) if line is not None else ()), *judgement.also_violating)
-    violating = tuple(sorted(lines, key=_line_order))
+    violating = tuple(sorted(lines, key=line_order))
     day = chart.day_of(violating[0] if violating else None) or (chart.day_of(line))
     name = violating[0].name if violating else (about.name or about.code if about is not None else "本次就诊")
     values = {**judgement.evidence, "item": name, "date": str(day)}
@@ -397,23 +396,19 @@ def _each_once(answers: list[Answered], order: Callable[[Answered], tuple[Any, .
     return [answers[place] for n, (key, place) in enumerate(keyed) if n == 0 or keyed[n - 1][0] != key]
 
 
-def _line_order(line: Line) -> tuple[str, str, str, datetime, int]:
-    return (line.encounter_id, line.order_id, line.item_code or line.name, line.begin or datetime.min, line.ordinal)
-
-
 def _finding_order(finding: Finding) -> tuple[Any, ...]:
     rule = finding.row.rule
-    lines = [_line_order(line) for line in (*finding.violating, *finding.related)]
+    lines = [line_order(line) for line in (*finding.violating, *finding.related)]
     # Two diagnoses of one encounter may break the same row: their messages tell them apart.
     about = "" if lines else finding.message
     return (-finding.action, rule.official_code, lines, finding.row.id, about)
 
 
 def _hint_order(hint: Hint) -> tuple[Any, ...]:
-    line = _line_order(hint.line) if hint.line is not None else ()
+    line = line_order(hint.line) if hint.line is not None else ()
     missing = [(item.fact, item.detail) for item in hint.missing]
-    return (line, hint.row.rule.official_code, hint.row.id, [_line_order(x) for x in hint.related], missing)
+    return (line, hint.row.rule.official_code, hint.row.id, [line_order(x) for x in hint.related], missing)
 
 
 def _gap_order(gap: NotEvaluated) -> tuple[Any, ...]:
-    return (gap.reason, _line_order(gap.line) if gap.line is not None else (), gap.rule_id)
+    return (gap.reason, line_order(gap.line) if gap.line is not None else (), gap.rule_id)

@@ -27,6 +27,11 @@ def order_of(line: Line) -> tuple[datetime, str, int]:
     return (line.begin or datetime.min, line.order_id, line.position)
 
 
+def line_order(line: Line) -> tuple[str, str, str, datetime, int]:
+    """Return the key that orders lines in an answer, whatever their order in the message."""
+    return (line.encounter_id, line.order_id, line.item_code or line.name, line.begin or datetime.min, line.ordinal)
+
+
 class ItemLines(NamedTuple):
     """The lines of one item in the order of time, with the day (ordinal) that each begins; 0 for one without a time."""
 
