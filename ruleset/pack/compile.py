@@ -58,7 +58,7 @@ def _list_records(pack: CheckedPack) -> Iterator[tuple[RowRecord, Sequence[str]]
 
 
 def _kinds(pack: CheckedPack) -> tuple[str, ...]:
-    kinds = {key.partition(":")[0] for row in pack.rows for key in row.keys}
+    kinds = {key.partition(":")[0] for row in pack.rows if row.common.mode != "off" for key in row.keys}
     return tuple(sorted(kinds | ({"list"} if pack.source.lists else set())))
 
 

@@ -67,6 +67,10 @@ MISTAKES = {
         ("T06", "item_code,item_name,sex,scope_scenes,scope_care_modes\nX1,甲药,女,住院,门诊|急诊\n"),
         ("rows/r.csv", 2, 5, "no 门诊、急诊 is 住院", ""),
     ),
+    "a condition about lines of a rule about encounters": (
+        ("T06", "diagnoses,sex,scope_discharge_medication\nC61,男,是\n"),
+        ("rows/r.csv", 2, 3, "asks about an order line", ""),
+    ),
     "an exemption that covers the scope": (
         ("T06", "item_code,item_name,sex,exempt_diagnoses\nX1,甲药,女,C5\n", '[scope]\ndiagnoses = ["C50", "C53"]\n'),
         ("rows/r.csv", 2, 4, "the exemption `diagnoses` spares the whole scope", ""),

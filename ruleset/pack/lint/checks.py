@@ -7,6 +7,7 @@ from ruleset.pack.lint.work import NOTHING_KNOWN, Known, Work
 
 CHECKS = (
     reach.contradictory_conditions,
+    reach.conditions_without_a_line,
     reach.nobody_left,
     reach.never_violated,
     reach.impossible_keys,

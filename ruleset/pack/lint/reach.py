@@ -11,7 +11,7 @@ from ruleset.pack.diagnostics import Diagnostic, did_you_mean
 from ruleset.pack.lint.work import CLASS_COLUMNS, ITEM_COLUMNS, LintRow, Work, stated_conditions
 from ruleset.pack.source import EXEMPT_PREFIX, SCOPE_PREFIX
 from ruleset.scope import INSURANCE_OF, MODE_OF, SCENE_OF, Conditions, Insurance, Level, Mode, in_division
-from ruleset.template import diagnosis_key
+from ruleset.template import EVERY_ENCOUNTER, diagnosis_key
 
 HOURS_OF: Mapping[str, tuple[int, int]] = {
     "小时": (1, 1),
@@ -24,6 +24,8 @@ HOURS_OF: Mapping[str, tuple[int, int]] = {
 MONTHS_OF = {"月": 1, "岁": 12}
 STANDARD_CLASSES = ("antibiotic_unrestricted", "antibiotic_restricted", "antibiotic_special")
 """Classes that the item dictionary of every hospital may state: the grade of an antibiotic."""
+NEVER_WITHOUT_A_LINE = frozenset({"charge_kinds", "discharge_medication", "emergency_use", "long_term_order"})
+"""Conditions that only an order line answers; departments, doctors, titles and ages the encounter answers too."""
 CLOSED: Mapping[str, frozenset[str]] = {
     "care_modes": frozenset(get_args(Mode)),
     "insurance": frozenset(get_args(Insurance)),
@@ -59,6 +61,18 @@ def _contradictions(scope: Conditions | None) -> Iterator[tuple[str, str]]:
         yield "care_modes", "the scope is empty: no 住院 is 互联网诊疗"
     if scope.day_surgery == "是" and scope.visit_kinds and "day_surgery" not in scope.visit_kinds:
         yield "visit_kinds", "the scope is empty: it is for day surgery, and `visit_kinds` has no `day_surgery`"
+
+
+def conditions_without_a_line(work: Work) -> Iterator[Diagnostic]:
+    """Conditions about an order line, of rows that judge the encounter: nothing could ever decide them."""
+    for row in work.rows:
+        if not any(key == EVERY_ENCOUNTER or key.startswith(("diagnosis:", "operation:")) for key in row.row.keys):
+            continue
+        for prefix, conditions in ((SCOPE_PREFIX, row.scope), (EXEMPT_PREFIX, row.exempt)):
+            for name in sorted(NEVER_WITHOUT_A_LINE):
+                if conditions is not None and getattr(conditions, name):
+                    text = f"`{name}` asks about an order line, and the row judges the encounter: it never decides"
+                    yield work.at(row, prefix + name, text)
 
 
 def always_reached(age: Age, other: Age) -> bool:
