@@ -12,14 +12,17 @@ _DECORATION = str.maketrans("", "", ".\uff0e\u3002 ")
 
 
 @lru_cache(maxsize=65_536)
-def _plain(code: str) -> str:
-    """Return an ICD code without its dot, in upper case: national codes are written I10.x00x002."""
+def plain_code(code: str) -> str:
+    """Return an ICD code as codes are compared: without dots of any width and blanks, in upper case.
+
+    National codes are written I10.x00x002.
+    """
     return code.translate(_DECORATION).upper()
 
 
 @lru_cache(maxsize=16_384)
 def _plain_prefixes(prefixes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(plain for prefix in prefixes if (plain := _plain(prefix)))
+    return tuple(plain for prefix in prefixes if (plain := plain_code(prefix)))
 
 
 def matches(code: str, prefixes: Sequence[str]) -> bool:
@@ -27,7 +30,7 @@ def matches(code: str, prefixes: Sequence[str]) -> bool:
 
     An empty code matches nothing, and an empty prefix matches no code.
     """
-    return _plain(code).startswith(_plain_prefixes(tuple(prefixes)))
+    return plain_code(code).startswith(_plain_prefixes(tuple(prefixes)))
 
 
 def is_suspected(diagnosis: Diagnosis) -> bool:
@@ -43,6 +46,6 @@ def find(diagnoses: Sequence[Diagnosis], prefixes: Sequence[str]) -> tuple[list[
     suspected: list[Diagnosis] = []
     plain = _plain_prefixes(tuple(prefixes))
     for diagnosis in diagnoses:
-        if _plain(diagnosis.code).startswith(plain):
+        if plain_code(diagnosis.code).startswith(plain):
             (suspected if is_suspected(diagnosis) else confirmed).append(diagnosis)
     return confirmed, suspected

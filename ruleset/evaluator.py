@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from ruleset.case import Case, Diagnosis, Line, Operation
 from ruleset.chart import Chart
+from ruleset.diagnoses import plain_code
 from ruleset.drug import HERB_KINDS, RowSource
 from ruleset.outcome import (
     VERDICT_OF_ACTION,
@@ -211,7 +212,7 @@ def _judge_encounter(work: _Work, snapshot: RowSource) -> bool:
 
 
 def _prefix_keys(code: str, key: Callable[[str], str]) -> Iterator[str]:
-    plain = code.replace(".", "")
+    plain = plain_code(code)
     for length in range(1, len(plain) + 1):
         yield key(plain[:length])
 

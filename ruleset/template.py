@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import msgspec
 
 from ruleset.case import Diagnosis, ItemKind, Line, Operation
+from ruleset.diagnoses import plain_code
 from ruleset.outcome import Judgement
 
 if TYPE_CHECKING:
@@ -53,13 +54,13 @@ def kind_key(kind: str) -> str:
 
 
 def diagnosis_key(prefix: str) -> str:
-    """Return the index key of a diagnosis: found by every code that begins with it. Without dots, upper case."""
-    return "diagnosis:" + prefix.replace(".", "").upper()
+    """Return the index key of a diagnosis: found by every code that begins with it (`ruleset.diagnoses.plain_code`)."""
+    return "diagnosis:" + plain_code(prefix)
 
 
 def operation_key(prefix: str) -> str:
     """Return the index key of an operation, as `diagnosis_key` does for a diagnosis."""
-    return "operation:" + prefix.replace(".", "").upper()
+    return "operation:" + plain_code(prefix)
 
 
 def list_key(member: str) -> str:

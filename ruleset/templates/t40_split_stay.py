@@ -114,7 +114,7 @@ def _compare(params: Params, visit: Visit, begin: datetime, chart: Chart, missin
     if characters is not None:
         if now is None or then is None:
             missing.append(Missing("diagnoses", "本次或上次住院没有主要诊断编码"))
-        elif not diagnoses.matches(now.code, (then.code.replace(".", "")[:characters],)):
+        elif not diagnoses.matches(now.code, (diagnoses.plain_code(then.code)[:characters],)):
             return None
     if missing:
         return Judgement(missing=tuple(missing))
