@@ -65,8 +65,8 @@ class AllergyConflict(Template):
     """TRUE for each line of a drug that an active allergy speaks against; one result per line, of its worst allergy.
 
     Allergies: the recorded ones that are active (neither inactive nor refuted); a positive skin test that the
-    patient's observations hold, whenever it was; and one that stands on a drug line that is not a refund and began not
-    after the judged one and at most 400 days before (of that line's substances; the judged line's own too). A
+    patient's observations hold, whenever it was; and one that stands on a drug line that is not a refund and began at most
+    400 days before the judged one and not after what is known (the judged line's beginning, the end of its day where it states a date alone, the time of the message) (of that line's substances; the judged line's own too). A
     skin test has no severity.
     Names are compared whole, without blanks, width, case, salt and form, and without 过敏, 过敏史, 皮试 after them.
     UNKNOWN (`allergies`), where none is TRUE: no allergy is recorded and neither `allergies_checked` nor a complete
@@ -197,7 +197,7 @@ def _tested(line: Line, chart: Chart) -> Iterator[_Known]:
     for other in chart.positive_skin_tests():
         assert other.begin is not None  # such lines have a time
         days = line.begin.toordinal() - other.begin.toordinal()
-        if other.begin <= line.begin and days <= RUNNING_LOOK_BACK_DAYS:
+        if other.begin <= chart.as_of(line) and days <= RUNNING_LOOK_BACK_DAYS:
             for name in chart.drug(other).ingredients or (other.name,):
                 yield _known(chart, name, "", "", f"{other.begin.date()}皮试阳性")
 
