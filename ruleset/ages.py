@@ -2,7 +2,7 @@
 
 A calendar has no fraction of a month: an age is the number of whole hours, days, weeks, months or years that are
 completed. Months and years are completed on the birthday's day number, or on the first of the next month where the
-month has no such day (born on the 31st; on 29 February), as `ruleset.chart.age_in_years` counts them.
+month has no such day (born on the 31st; on 29 February).
 """
 
 import re

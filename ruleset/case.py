@@ -63,6 +63,8 @@ PrivilegeCode = str
 
 ItemKind = Literal["drug", "herb_piece", "herb_granule", "service", "consumable", "long_term_care", "other"]
 """The catalogue an item belongs to (national hilist_type)."""
+HERBS: tuple[ItemKind, ...] = ("herb_piece", "herb_granule")
+"""The catalogues of herbs."""
 
 Trigger = Literal["registration", "charging", "execution", "settlement_preview", "settlement", "other"]
 """The moment in the visit at which the HIS asks (national trig_scen)."""

@@ -37,11 +37,6 @@ FERTILE_YEARS = (12, 55)
 """Ages outside which an unstated pregnancy is ruled out."""
 
 
-def age_in_years(birth: date, at: date) -> int:
-    """Return completed years of age; someone born on 29 February completes a year on 1 March of a common year."""
-    return at.year - birth.year - ((at.month, at.day) < (birth.month, birth.day))
-
-
 class Chart:
     """The case with its history. `same_line_by_content` is the quirk of a site whose rx_ids are not stable."""
 
@@ -450,7 +445,7 @@ class Chart:
         if stated == "neither":
             return False
         if patient.sex == "female" and patient.birth_date is not None and day is not None:
-            years = age_in_years(patient.birth_date, day)
+            years = completed(patient.birth_date, day, "岁")
             if not FERTILE_YEARS[0] <= years <= FERTILE_YEARS[1]:
                 return False
         return None

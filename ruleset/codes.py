@@ -21,7 +21,6 @@ from functools import lru_cache
 
 _WESTERN_DRUG = re.compile(r"X([A-Z]\d\d[A-Z]{2})([A-Z]\d{3})[A-Z]\d{12}", re.ASCII)
 _ATC = re.compile(r"[A-Z](?:\d\d(?:[A-Z](?:[A-Z](?:\d\d)?)?)?)?", re.ASCII)
-_SUBSTANCE_LENGTH = 10
 _ATC_LEVEL_LENGTHS = (1, 3, 4, 5, 7)
 """Anatomical group, therapeutic, pharmacological and chemical subgroup, substance (WHO ATC)."""
 
@@ -31,14 +30,6 @@ def atc_of(item_code: str) -> str:
     """Return the ATC level 4 class in a national western drug code (XN02ABF027V002010101389: N02AB), or ""."""
     match = _WESTERN_DRUG.fullmatch(item_code)
     return match[1] if match else ""
-
-
-def substance_of(item_code: str) -> str:
-    """Return what all forms and makes of one western drug share (XN02ABF027), or "" for any other code.
-
-    Chinese patent medicines have none: there the same ten characters stand for several names.
-    """
-    return item_code[:_SUBSTANCE_LENGTH] if atc_of(item_code) else ""
 
 
 @lru_cache(maxsize=65_536)

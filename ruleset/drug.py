@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ruleset import codes, drug_names
-from ruleset.case import ItemKind, Line
+from ruleset.case import HERBS, ItemKind, Line
 from ruleset.outcome import Missing
 from ruleset.supply import last_possible_day
 from ruleset.template import EVERY_LINE, class_key, ingredient_key, item_key, kind_key
@@ -16,9 +16,9 @@ from ruleset.timeline import ItemLines, Timeline, item_lines
 if TYPE_CHECKING:
     from ruleset.rule import Row
 
-HERB_KINDS = ("herb_piece", "herb_granule", None)
+HERB_KINDS = (*HERBS, None)
 """Lines that may be herbs; None because the kind may just be unknown."""
-DRUG_KINDS = ("drug", "herb_piece", "herb_granule", None)
+DRUG_KINDS = ("drug", *HERBS, None)
 DRUGS_KEPT_MAX = 65_536
 
 

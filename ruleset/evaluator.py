@@ -16,7 +16,7 @@ Rule 4: nothing that was not judged is silent. Each such thing is a hint or a NO
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from ruleset.case import Case, Diagnosis, Line, Operation
@@ -35,6 +35,7 @@ from ruleset.outcome import (
     Verdict,
 )
 from ruleset.rule import Row
+from ruleset.sums import amount_of
 from ruleset.template import (
     EVERY_ENCOUNTER,
     EVERY_PRESCRIPTION,
@@ -44,8 +45,6 @@ from ruleset.template import (
     operation_key,
 )
 from ruleset.timeline import Timeline, line_order, order_of
-
-CENT = Decimal("0.01")
 
 NO_CURRENT_LINE = "no_current_line"
 NO_ITEM_CODE = "no_item_code"
@@ -369,17 +368,11 @@ def _finding(
     return Finding(row, row.action_for(case.triggers), violating, related, message, amount)
 
 
-def _amount_of(lines: tuple[Line, ...]) -> Decimal | None:
-    """Return the lines' own amounts; None as soon as one states neither an amount nor a quantity with a price."""
-    total = Decimal(0)
-    for line in lines:
-        if line.amount is not None:
-            total += line.amount
-        elif line.quantity is not None and line.price is not None:
-            total += (line.quantity * line.price).quantize(CENT, ROUND_HALF_UP)
-        else:
-            return None
-    return total
+def _amount_of(lines: Sequence[Line]) -> Decimal | None:
+    """Return the lines' own amounts together; None as soon as one states none."""
+    amounts = [amount_of(line) for line in lines]
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if len(known) == len(amounts) else None
 
 
 def _completeness(judged: bool, hints: list[Hint], gaps: list[NotEvaluated]) -> Completeness:

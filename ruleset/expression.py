@@ -25,8 +25,9 @@ from typing import Any, Literal, NamedTuple
 from cel_expr_python import cel
 
 from ruleset import diagnoses
+from ruleset.ages import completed
 from ruleset.case import Line
-from ruleset.chart import Chart, age_in_years
+from ruleset.chart import Chart
 from ruleset.outcome import Missing
 from ruleset.pack.diagnostics import did_you_mean
 from ruleset.scope import INSURANCE_OF, LEVEL_OF, MODE_OF
@@ -76,7 +77,7 @@ def _plain(value: Any) -> Value | None:
 def _age_years(line: Line | None, chart: Chart) -> int | None:
     birth = chart.case.patient.birth_date
     day = chart.day_of(line)
-    return age_in_years(birth, day) if birth is not None and day is not None and birth <= day else None
+    return completed(birth, day, "岁") if birth is not None and day is not None and birth <= day else None
 
 
 def _age_days(line: Line | None, chart: Chart) -> int | None:

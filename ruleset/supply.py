@@ -10,15 +10,13 @@ from math import ceil
 
 import msgspec
 
-from ruleset.case import Line
+from ruleset.case import HERBS, Line
 from ruleset.frequency import times_per_day
 from ruleset.outcome import Missing
 from ruleset.units import units_of_form
 
 DAYS_OF_USE_MAX_DAYS = 3_660
 """A line that claims more days of use than ten years is a typing error; its own date alone is counted."""
-
-_HERB_KINDS = ("herb_piece", "herb_granule")
 
 
 def supply_days(line: Line) -> Fraction | Missing:
@@ -27,7 +25,7 @@ def supply_days(line: Line) -> Fraction | Missing:
     quantity x pack size (units of the form) over units of the form per dose x doses per day. A dose in units of the
     form (2片) needs no strength. Herbs last one day for each of their doses (剂) that are taken one a day.
     """
-    if line.item_kind in _HERB_KINDS:
+    if line.item_kind in HERBS:
         return _herb_days(line)
     if line.quantity is None or line.quantity == 0:
         return Missing("quantity")

@@ -6,12 +6,12 @@ from typing import Literal
 from ruleset.case import Line
 from ruleset.chart import Chart
 from ruleset.outcome import Judgement, Missing
+from ruleset.scope import LEVEL_OF
 from ruleset.template import FALSE, Template, subject_keys, subject_problems
 from ruleset.templates.item_row import ItemRow
 
 RANK = {"primary": 1, "secondary": 2, "tertiary": 3}
 MIN_RANK = {"二级": 2, "三级": 3}
-LABEL = {"primary": "一级及以下", "secondary": "二级", "tertiary": "三级"}
 
 MISSING_FOR_CONDITION = {
     "first_prescription_only": Missing("first_prescription", "该限定仅针对首次开具，报文中没有是否首次开具"),
@@ -81,13 +81,13 @@ class FacilityLevel(Template):
         if violated:
             limits = [f"{params.min_level}及以上"] if params.min_level else []
             limits += [f"类型为{'、'.join(params.facility_types)}的"] if params.facility_types else []
-            known = [LABEL[level]] if level is not None else []
+            known: list[str] = [LEVEL_OF[level]] if level is not None else []
             known += [f"类型{encounter.facility_type}"] if encounter.facility_type else []
             evidence = {
                 "limit": "、".join(limits),
                 "institution": "、".join(known),
                 "min_level": params.min_level,
-                "facility_level": LABEL[level] if level is not None else "不明",
+                "facility_level": LEVEL_OF[level] if level is not None else "不明",
                 "facility_types": "、".join(params.facility_types),
                 "facility_type": encounter.facility_type or "不明",
             }

@@ -7,10 +7,10 @@ from typing import Literal
 from ruleset.case import FacilityLevel, Line
 from ruleset.chart import Chart
 from ruleset.outcome import Judgement, Missing
+from ruleset.sums import CENT
 from ruleset.template import FALSE, Template, subject_keys, subject_problems
 from ruleset.templates.item_row import ItemRow
 
-CENT = Decimal("0.01")
 ZERO = Decimal(0)
 LEVEL_TEXT: dict[FacilityLevel, str] = {"primary": "一级及以下", "secondary": "二级", "tertiary": "三级"}
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from ruleset.ages import completed
 from ruleset.case import Line, PregnancyStatus
-from ruleset.chart import FERTILE_YEARS, PREGNANCY_CODES, Chart, age_in_years
+from ruleset.chart import FERTILE_YEARS, PREGNANCY_CODES, Chart
 from ruleset.clinical import gestational_weeks, trimester
 from ruleset.diagnoses import find
 from ruleset.outcome import Judgement, Missing
@@ -108,7 +109,7 @@ def _is_in(status: Status, line: Line, chart: Chart) -> str | Missing | Literal[
         return found
     assert line.begin is not None  # a line without a time is never judged
     if patient.birth_date is not None:
-        years = age_in_years(patient.birth_date, line.begin)
+        years = completed(patient.birth_date, line.begin, "岁")
         if not FERTILE_YEARS[0] <= years <= FERTILE_YEARS[1]:
             return False
     return None

@@ -6,13 +6,11 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from ruleset.ages import NEWBORN_MAX_DAYS
-from ruleset.case import Line
+from ruleset.case import HERBS, Line
 from ruleset.chart import Chart
 from ruleset.concurrent_use import returned_items
 from ruleset.outcome import Judgement, Missing
 from ruleset.template import EVERY_PRESCRIPTION, FALSE, Template
-
-HERBS = ("herb_piece", "herb_granule")
 
 
 class Params(msgspec.Struct, frozen=True):

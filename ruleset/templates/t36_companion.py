@@ -9,6 +9,7 @@ from ruleset.case import Diagnosis, Line, Operation
 from ruleset.chart import Chart
 from ruleset.concurrent_use import returned_items
 from ruleset.outcome import Judgement, Missing
+from ruleset.sums import CENT
 from ruleset.template import (
     FALSE,
     SUBJECT_COLUMNS,
@@ -21,8 +22,6 @@ from ruleset.template import (
     subject_text,
 )
 from ruleset.timeline import order_of
-
-CENT = Decimal("0.01")
 
 
 class Params(Subject, frozen=True, kw_only=True):

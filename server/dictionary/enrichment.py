@@ -30,6 +30,7 @@ from ruleset.case import (
     Visit,
     identity,
 )
+from ruleset.drug import DRUG_KINDS
 from server.dictionary.lookup import Coded, Dictionary, Item
 from server.dictionary.tables import DIAGNOSIS_SHAPE, OPERATION_SHAPE
 from server.dictionary.unmapped import Unmapped
@@ -42,8 +43,6 @@ FACT_OF_FIELD: Mapping[str, str] = {
     "pack_size": "pack_size",
 }
 """Fields of a drug's line that the dictionary of items gives, and the facts (`ruleset.facts`) that they are."""
-DRUG_KINDS = ("drug", "herb_piece", "herb_granule", None)
-"""None because the kind may just be unknown."""
 ORDINALS_PER_VARIANT = 100_000
 """More than a message can have lines: ordinals of the lines of two local codes never meet."""
 NOTHING_UNMAPPED: Mapping[Unmapped, str] = {}

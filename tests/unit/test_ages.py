@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from ruleset.ages import Age, completed, has_reached, parse_age, reached, text_of
 from ruleset.case import Patient
-from ruleset.chart import age_in_years
 from ruleset.outcome import Missing
 
 DAYS = st.dates(date(1900, 1, 1), date(2199, 12, 31))
@@ -46,11 +45,6 @@ def test_what_is_no_age_is_refused_by_name(text):
 @given(st.integers(0, 9999), st.sampled_from(["小时", "天", "周", "月", "岁"]))
 def test_an_age_is_read_as_it_is_written(number, unit):
     assert parse_age(str(Age(number, unit))) == Age(number, unit)
-
-
-@given(DAYS, DAYS)
-def test_years_agree_with_the_chart(birth, at):
-    assert completed(birth, at, "岁") == age_in_years(birth, at)
 
 
 @given(DAYS, DAYS, CALENDAR_UNITS)

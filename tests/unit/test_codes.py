@@ -5,14 +5,13 @@ from collections import defaultdict
 
 import pytest
 
-from ruleset.codes import atc_of, class_prefixes, substance_of
+from ruleset.codes import atc_of, class_prefixes
 from tests.web.product import SHARED
 
 
-def test_a_western_drug_code_holds_its_class_and_substance():
+def test_a_western_drug_code_holds_its_class():
     code = "XN02ABF027V002010101389"
     assert atc_of(code) == "N02AB"
-    assert substance_of(code) == "XN02ABF027"
 
 
 @pytest.mark.parametrize(
@@ -28,9 +27,8 @@ def test_a_western_drug_code_holds_its_class_and_substance():
         "XN02ABF027V00201010138\uff19",
     ],
 )
-def test_any_other_code_has_neither(code):
+def test_any_other_code_has_none(code):
     assert atc_of(code) == ""
-    assert substance_of(code) == ""
 
 
 def test_a_class_at_all_levels():

@@ -7,8 +7,9 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from ruleset.ages import completed
 from ruleset.case import Case, Encounter, Line, Patient, identity
-from ruleset.chart import Chart, age_in_years
+from ruleset.chart import Chart
 from ruleset.document import number_lines
 from ruleset.timeline import EMPTY, Timeline, order_of
 
@@ -211,4 +212,4 @@ class TestTimeline:
     ],
 )
 def test_completed_years(born, at, age):
-    assert age_in_years(datetime(*born).date(), datetime(*at).date()) == age
+    assert completed(datetime(*born).date(), datetime(*at).date(), "岁") == age
