@@ -374,7 +374,7 @@ class ClaimMaker:
         code = self.one(*CODES, *CODES, *CODES, *extra, NATIONAL)
         dose_unit = self.one("mg", "mg", "mg", "片", "g", "")
         drug: dict[str, Any] = {
-            "item_kind": self.one(*["drug"] * 9, "service"),
+            "item_kind": self.one(*["drug"] * 9, "service", None),
             "dose": self.one(None, *map(Decimal, ("500", "500", "1000", "250", "501")))
             if dose_unit in ("mg", "")
             else self.one(*map(Decimal, ("1", "2", "0.5", "1"))),
@@ -400,4 +400,6 @@ class ClaimMaker:
             drug["given"] = datetime.combine(DAY, time(10)) + timedelta(minutes=minutes)
         if self.chance(0.08) and not drug["skin_test"]:
             drug.pop("ingredients", None)
+        if self.chance(0.05):
+            drug.pop("classes", None)
         return drug

@@ -17,13 +17,21 @@ from ruleset.pack.file import PackFile
 from ruleset.snapshot import Snapshot
 from ruleset.templates import TEMPLATES
 from ruleset.timeline import Timeline
-from tests.diff.oracle import OF_PAIRS, OF_WHOLE_PRESCRIPTIONS, Answer, Claim, Finding, Hint, LineDict, Row, read_rows
+from tests.diff.oracle import (
+    OF_PAIRS,
+    OF_WHOLE_PRESCRIPTIONS,
+    Answer,
+    Claim,
+    Finding,
+    Gap,
+    Hint,
+    LineDict,
+    Row,
+    read_rows,
+)
 
 OUTSIDE_A_LINE_DOCUMENT = ("tag", "position", "encounter_id", "facility_id")
 LISTLESS: dict[str, list[tuple[str, str]]] = {}
-OF_UNKNOWN_DRUGS = ("no_ingredients", "unknown_drug")
-"""Gaps of drugs whose substances or classes nobody knows: which rows make one is not compared, nor what it does to
-completeness by itself."""
 ROUNDS_MAX = 20
 """How often rows that the compiler refuses are left out before a pack is given up."""
 
@@ -90,14 +98,16 @@ def answer_of(result: Result) -> Answer:
     findings = [one for at, one in enumerate(findings) if one.violating or one.related or one not in findings[:at]]
     hints = [one for at, one in enumerate(hints) if one.lines or one not in hints[:at]]  # of two alike diagnoses, say
     gaps = [
-        (gap.reason, gap.line.specification if gap.line else "")
+        Gap(
+            gap.reason,
+            gap.line.specification if gap.line else "",
+            tuple(sorted(missing.fact for missing in gap.missing)),
+        )
         for gap in result.not_evaluated
-        if gap.reason not in OF_UNKNOWN_DRUGS
     ]
-    completeness = result.completeness.name
-    if completeness == "PARTIAL" and not result.hints and not gaps:
-        completeness = "COMPLETE"
-    return Answer(result.verdict.name, completeness, sorted(findings, key=repr), sorted(hints), sorted(gaps))
+    return Answer(
+        result.verdict.name, result.completeness.name, sorted(findings, key=repr), sorted(hints), sorted(gaps)
+    )
 
 
 def _lines_of(hint: EngineHint) -> tuple[Line, ...]:

@@ -36,7 +36,9 @@ from tests.diff.oracle_world import (
     cents_of,
     has_prefix,
     herb_names_of,
+    is_national,
     is_refund,
+    kind_of,
     money_of_all,
     place,
 )
@@ -113,6 +115,14 @@ class Hint(NamedTuple):
     missing: tuple[str, ...]
 
 
+class Gap(NamedTuple):
+    """What was not judged of a line, or of the whole claim, and the facts that would be needed."""
+
+    reason: str
+    line: str
+    missing: tuple[str, ...]
+
+
 class Answer(NamedTuple):
     """Each list sorted: the answer is a set, but a result that is given twice shows."""
 
@@ -120,7 +130,7 @@ class Answer(NamedTuple):
     completeness: str
     findings: list[Finding]
     hints: list[Hint]
-    not_evaluated: list[tuple[str, str]]
+    not_evaluated: list[Gap]
 
 
 OF_WHOLE_PRESCRIPTIONS = ("T25", "T26")
@@ -206,13 +216,13 @@ def judged(claim: Claim, rows: list[Row], lists: Lists | None = None) -> tuple[A
     ]  # N2
     world = World({**claim, "lines": timed}, rows, lists or {})
     result = Judged(world)
-    gaps: list[tuple[str, str]] = []
+    gaps: list[Gap] = []
     if not timed:
-        gaps.append(("no_current_line", ""))
+        gaps.append(Gap("no_current_line", "", ("current",)))
     if not claim["patient"].get("id"):
-        gaps.append(("no_patient_id", ""))
+        gaps.append(Gap("no_patient_id", "", ("patient_id",)))
     if any(line.get("begin") is None for line in claim["history"]):  # it is in no window, which is not silent
-        gaps.append(("history_without_time", ""))
+        gaps.append(Gap("history_without_time", "", ("begin",)))
     something_judged = False
     for line in timed:  # N1: only current lines are judged
         something_judged |= judge_line(line, result, gaps)
@@ -222,7 +232,7 @@ def judged(claim: Claim, rows: list[Row], lists: Lists | None = None) -> tuple[A
         row.template in OF_ENCOUNTERS and is_of_encounter(row) and is_about_encounter(row, world) for row in world.rows
     ):
         if world.day_of(None) is None:
-            gaps.append(("no_time", ""))
+            gaps.append(Gap("no_time", "", ("time",)))
         else:
             something_judged |= judge_encounter(result)
     strictest = max((ACTIONS.index(finding.action) for finding in result.findings), default=0)
@@ -236,20 +246,56 @@ def judged(claim: Claim, rows: list[Row], lists: Lists | None = None) -> tuple[A
     return answer, result.asked
 
 
-def judge_line(line: LineDict, result: Judged, gaps: list[tuple[str, str]]) -> bool:
+def judge_line(line: LineDict, result: Judged, gaps: list[Gap]) -> bool:
     """Judge one line; say whether there was anything to judge it by."""
     world = result.world
     if is_refund(line):  # N8: it takes something back, which no rule forbids
         return True
     if line.get("begin") is None:
-        gaps.append(("no_order_time", line["tag"]))
+        gaps.append(Gap("no_order_time", line["tag"], ("begin",)))
         return False
+    unknown = unknown_of_drug(line, world)
+    if unknown:
+        gaps.append(Gap("unknown_drug", line["tag"], tuple(sorted(unknown))))
     was_judged = ask(OF_LINES, line, result)
     if line.get("item_code"):
         return True
-    gaps.append(("no_item_code", line["tag"]))  # N14
+    gaps.append(Gap("no_item_code", line["tag"], ("item_code",)))  # N14
     is_herb = line.get("item_kind") in (*HERBS, None)
     return was_judged or (is_herb and world.herb_name(line) in world.herb_names)
+
+
+def unknown_of_drug(line: LineDict, world: World) -> set[str]:
+    """What is not known of a line so that rows about it may not be found, as docs/why/architecture.md asks.
+
+    The catalogue, where some row of the packs names a substance, a class or a catalogue; of a drug its substances and
+    its classes, where some row names such. A list names members: that a line is in one does not tell its class.
+    """
+    asked = {subject for row in world.rows for subject in subjects_of(row)}
+    if kind_of(line) is None:
+        return {"item_kind"} if asked else set()
+    if kind_of(line) != "drug":
+        return set()
+    classes = line.get("classes") or is_national(line)
+    unknown = set() if world.substances(line) else {"ingredients"}
+    return asked & (unknown if classes else unknown | {"classes"})
+
+
+def subjects_of(row: Row) -> set[str]:
+    """What a row names in place of an item code: substances, classes or a catalogue, by the fact that tells them."""
+    if row.template == "T21":
+        sides = [side for side in oracle_together.sides(row) if not side["item"]]
+        return {"ingredients" if side["ingredient"] else "classes" for side in sides}
+    if row.template == "T26":
+        return set() if row.text("herb") else {"item_kind"}
+    if row.template == "T35":
+        return set() if row.text("sub_code") else {"classes"}
+    if row.template == "T38":
+        return {"item_kind"} if row.texts("item_kinds") else set()
+    if row.template == "T43" and not oracle_visits.is_of_lines(row):
+        return set()
+    facts = {"item_code": "", "ingredient": "ingredients", "drug_class": "classes", "item_kind": "item_kind"}
+    return {fact for fact in [next((facts[name] for name in facts if row.text(name)), "")] if fact}
 
 
 def ask(judges: dict[str, Judge], line: LineDict, result: Judged) -> bool:
@@ -273,6 +319,8 @@ def ask(judges: dict[str, Judge], line: LineDict, result: Judged) -> bool:
 def is_about(row: Row, line: LineDict, world: World) -> bool:
     """Whether a row is about a line, whatever it says of it."""
     kind = line.get("item_kind")
+    if row.template in ("T38", "T43"):
+        kind = kind_of(line)
     if row.template == "T21":
         return any(oracle_together.is_side(line, side, world) for side in oracle_together.sides(row))
     if row.template == "T23":
@@ -352,4 +400,16 @@ def is_in_force(row: Row, day: date | None) -> bool:
     return row.in_force(day) if day is not None else not (row.text("valid_from") or row.text("valid_to"))
 
 
-__all__ = ["Answer", "Claim", "Finding", "Hint", "LineDict", "Row", "herb_names_of", "judge", "read_lists", "read_rows"]
+__all__ = [
+    "Answer",
+    "Claim",
+    "Finding",
+    "Gap",
+    "Hint",
+    "LineDict",
+    "Row",
+    "herb_names_of",
+    "judge",
+    "read_lists",
+    "read_rows",
+]

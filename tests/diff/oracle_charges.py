@@ -15,6 +15,7 @@ from tests.diff.oracle_world import (
     has_prefix,
     is_refund,
     is_suspected,
+    kind_of,
     place,
     same,
     unknown,
@@ -246,7 +247,7 @@ def is_of_group(row: Row, other: LineDict, day: date, world: World) -> bool:
 
 def stay_times(row: Row, line: LineDict, world: World) -> list[Opinion]:
     """T38."""
-    if row.texts("item_kinds") and line.get("item_kind") not in row.texts("item_kinds"):
+    if row.texts("item_kinds") and kind_of(line) not in row.texts("item_kinds"):
         return FALSE
     begin, end = world.encounter.get("begin"), world.encounter.get("end")
     if begin is None and end is None:

@@ -224,7 +224,7 @@ def prior_evidence(row: Row, line: LineDict, world: World) -> list[Opinion]:
     if not names:  # any culture
         cultures = {**world.claim, "patient": {**world.patient, "observations": cultures_of(world)}}
         world, names = World(cultures, world.rows, world.lists), ["any"]
-    results = results_named(world, names, line["begin"], within, ("final", "ordered") if enough else ("final",))
+    results = results_named(world, names, world.as_of(line), within, ("final", "ordered") if enough else ("final",))
     if results is None:
         return unknown("observations")
     if not results:
@@ -246,7 +246,7 @@ def cultures_of(world: World) -> list[Facts]:
 def vouched(row: Row, line: LineDict, world: World) -> list[Opinion]:
     for one in world.encounter.get("attestations") or ():
         is_of_line = not one.get("order_ids") or line.get("order_id") in one["order_ids"]
-        in_time = one.get("time") is None or is_within(row, one["time"], line["begin"])
+        in_time = one.get("time") is None or is_within(row, one["time"], world.as_of(line))
         if one["kind"] == VOUCHED[row.text("evidence")] and is_of_line and in_time:
             return FALSE
     for one in world.patient.get("observations") or ():
@@ -254,7 +254,7 @@ def vouched(row: Row, line: LineDict, world: World) -> list[Opinion]:
             continue
         if (one.get("encounter_id") or world.encounter["id"]) != world.encounter["id"]:
             continue
-        if is_within(row, one["time"], line["begin"]) if one.get("time") else row.whole("within_days") is None:
+        if is_within(row, one["time"], world.as_of(line)) if one.get("time") else row.whole("within_days") is None:
             return FALSE
     return [TRUE()] if world.is_complete("attestations") else unknown("attestations")
 

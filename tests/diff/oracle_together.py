@@ -20,11 +20,13 @@ from tests.diff.oracle_world import (
     days_taken,
     dose_in,
     forms_per_dose,
+    frequency_of,
     is_drug,
     is_refund,
     item_of,
-    place,
     same_prescription,
+    states_days,
+    states_end,
     unknown,
 )
 
@@ -40,27 +42,29 @@ class Use(NamedTuple):
 
 
 def use_of(line: LineDict, world: World) -> Use:
-    days, told = days_taken(line)
+    """As stated; a long-term order of this stay runs until it is stopped; a single dose is used on its day; supply."""
     first = line["begin"].date()
-    standing = line.get("long_term") and (line.get("encounter_id") or "") == (world.encounter.get("id") or "")
-    if standing and line.get("end") is None and line.get("days") is None:
+    if states_days(line) or states_end(line):
+        return Use(first, max(days_taken(line)[0]), is_told=True)
+    end = line.get("end")
+    is_open = end is None or end.date() > first
+    if is_open and line.get("long_term") and (line.get("encounter_id") or "") == (world.encounter.get("id") or ""):
         return Use(first, date.max, is_told=True)
+    if frequency_of(line).is_once:
+        return Use(first, first, is_told=True)
+    days, told = days_taken(line)
     return Use(first, max(days), told)
 
 
 def in_view(line: LineDict, world: World) -> list[LineDict]:
-    """Other current lines, and past ones of the last 400 days that are not later and were not taken back."""
-    found = []
-    for other in world.others(line):
-        if other.get("begin") is None or is_refund(other):
-            continue
-        if not world.is_current(other):
-            if place(other) > place(line):
-                continue
-            if (line["begin"].date() - other["begin"].date()).days > LOOK_BACK_DAYS or world.is_taken_back(other):
-                continue
-        found.append(other)
-    return found
+    """The other lines, whichever began first, that begin at most 400 days before it and were not taken back."""
+    return [
+        other
+        for other in world.others(line)
+        if other.get("begin") is not None and not is_refund(other)
+        if (line["begin"].date() - other["begin"].date()).days <= LOOK_BACK_DAYS
+        if not world.is_taken_back(other)
+    ]
 
 
 def order(one: LineDict, other: LineDict) -> tuple[LineDict, LineDict]:

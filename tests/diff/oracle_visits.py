@@ -15,6 +15,7 @@ from tests.diff.oracle_world import (
     has_prefix,
     is_of,
     is_refund,
+    kind_of,
     period_of,
     plain_code,
     unknown,
@@ -243,7 +244,7 @@ OF_THE_ENCOUNTER = ("payer", "care_modes", "visit_kind", "diagnoses", "facility_
 
 def validity_of_line(row: Row, line: LineDict, world: World) -> list[Opinion]:
     """T43 for what a line states."""
-    if row.text("item_kind") and line.get("item_kind") != row.text("item_kind"):
+    if row.text("item_kind") and kind_of(line) != row.text("item_kind"):
         return FALSE
     check = row.text("check")
     if check == "必填" and row.texts("fields")[0] in LINE_FIELDS:

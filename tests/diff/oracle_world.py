@@ -135,9 +135,20 @@ def place(line: LineDict) -> tuple[datetime, str, int]:
     return (line["begin"], line.get("order_id") or "", line["position"])
 
 
+def is_national(line: LineDict) -> bool:
+    """Whether the line has the national code of a western drug, in which its class stands."""
+    code = line.get("item_code") or ""
+    return code.startswith("X") and len(code) == 23
+
+
+def kind_of(line: LineDict) -> str | None:
+    """The catalogue: as stated; a line of unknown catalogue is a drug where its code is one of a western drug."""
+    return line.get("item_kind") or ("drug" if is_national(line) else None)
+
+
 def is_drug(line: LineDict) -> bool:
     """Whether substances and classes are asked of a line: of one of unknown catalogue where it states substances."""
-    return line.get("item_kind") == "drug" or (line.get("item_kind") is None and bool(line.get("ingredients")))
+    return kind_of(line) == "drug" or (kind_of(line) is None and bool(line.get("ingredients")))
 
 
 def same(name: str, one: LineDict, other: LineDict) -> bool:
@@ -509,21 +520,16 @@ class World:
             return []
         if line.get("ingredients"):
             return [one["name"] for one in line["ingredients"]]
-        if self.is_national(line) and line.get("item_name") in NATIONAL_NAMES:
+        if is_national(line) and line.get("item_name") in NATIONAL_NAMES:
             return [NATIONAL_NAMES[line["item_name"]]]
         return []
-
-    @staticmethod
-    def is_national(line: LineDict) -> bool:
-        code = line.get("item_code") or ""
-        return code.startswith("X") and len(code) == 23
 
     def classes(self, line: LineDict) -> set[str]:
         """Every class and list that the line is in, wider ones among them."""
         found: set[str] = set()
         if is_drug(line):
             stated = list(line.get("classes") or ())
-            if not stated and self.is_national(line):
+            if not stated and is_national(line):
                 stated = [line["item_code"][1:6]]
             found = {level for one in stated for level in atc_levels(one)}
             members = {("ingredient", name) for name in self.substances(line)} | {("drug_class", one) for one in found}
@@ -557,7 +563,7 @@ class World:
             return is_drug(line) and row.text("ingredient") in self.substances(line)
         if row.text("drug_class"):
             return row.text("drug_class") in self.classes(line)
-        return bool(row.text("item_kind")) and line.get("item_kind") == row.text("item_kind")
+        return bool(row.text("item_kind")) and kind_of(line) == row.text("item_kind")
 
     # Facts of the encounter.
 
@@ -567,6 +573,13 @@ class World:
             and (not one.get("order_ids") or (line is not None and line.get("order_id") in one["order_ids"]))
             for one in self.encounter.get("attestations") or ()
         )
+
+    def as_of(self, line: LineDict) -> datetime:
+        """What is dated by then is known: by the line's begin (of a date alone, the end of that day) or the message."""
+        begin = line["begin"]
+        if line.get("begin_is_date"):
+            begin = datetime.combine(begin, time.max)
+        return max(begin, self.claim.get("time") or begin)
 
     def day_of(self, line: LineDict | None) -> date | None:
         """The day that a judgement is about."""
