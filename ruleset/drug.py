@@ -65,7 +65,9 @@ def drug_of(line: Line, rows: RowSource) -> Drug:
     """Return the substances and classes of a line, worked out once for all lines of the same drug.
 
     Stated ones, else those of the national catalogue: the generic name without form and salt, and the ATC class
-    that stands in a western drug's code. A line that is no drug has only the lists that name its item code.
+    that stands in a western drug's code. The name of a drug without such a code is believed where some row or list
+    speaks of just that substance: 华法林钠片 is warfarin whoever sends it, a brand name stays unknown. A line that is
+    no drug has only the lists that name its item code.
     """
     key: DrugKey = (line.item_kind, line.item_code, line.item_name, line.ingredients, line.classes)
     drug = rows.drugs.get(key)
@@ -78,6 +80,8 @@ def drug_of(line: Line, rows: RowSource) -> Drug:
 
 def _drug_of(line: Line, rows: RowSource) -> Drug:
     ingredients, classes = substances_and_classes(line)
+    if not ingredients and line.item_kind == "drug":
+        ingredients = _known_by_name(line.item_name, rows)
     kinds = rows.kinds
     missing = tuple(_missing(line, ingredients, classes, kinds))
     if "list" in kinds:
@@ -100,6 +104,13 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
     }
     names = tuple(dict.fromkeys((*ingredients, *classes)))
     return Drug(ingredients, classes, missing, tuple(found.values()), names)
+
+
+def _known_by_name(item_name: str, rows: RowSource) -> tuple[str, ...]:
+    """Return the substance that a name stands for, where a row or a list speaks of it; nothing for any other name."""
+    name = drug_names.generic_name(item_name)
+    key = ingredient_key(name)
+    return (name,) if name and (rows.rows(key) or rows.lists(key)) else ()
 
 
 def kind_of(line: Line) -> ItemKind | None:

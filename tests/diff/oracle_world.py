@@ -48,7 +48,7 @@ PAYER_OF = {
     "工伤": "work_injury",
     "其他": "other",
 }
-NATIONAL_NAMES = {"注射用头孢曲松钠": "头孢曲松"}
+GENERIC_NAMES = {"注射用头孢曲松钠": "头孢曲松", "甲素片": "甲素", "乙素注射剂": "乙素", "丙素片": "丙素"}
 """The substance of each national drug name that generated lines bear."""
 
 
@@ -520,9 +520,15 @@ class World:
             return []
         if line.get("ingredients"):
             return [one["name"] for one in line["ingredients"]]
-        if is_national(line) and line.get("item_name") in NATIONAL_NAMES:
-            return [NATIONAL_NAMES[line["item_name"]]]
+        name = GENERIC_NAMES.get(line.get("item_name") or "")
+        if name and (is_national(line) or (line.get("item_kind") == "drug" and self.is_spoken_of(name))):
+            return [name]
         return []
+
+    def is_spoken_of(self, substance: str) -> bool:
+        """Whether some row or list of the packs names the substance."""
+        named = {row.text(name) for row in self.rows for name in ("ingredient", "ingredient_a", "ingredient_b")}
+        return substance in named or any(("ingredient", substance) in members for members in self.lists.values())
 
     def classes(self, line: LineDict) -> set[str]:
         """Every class and list that the line is in, wider ones among them."""

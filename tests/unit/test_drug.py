@@ -80,3 +80,20 @@ def test_an_unknown_catalogue_is_not_silent():
     result = evaluate(case, EMPTY, Rows(*ALL))
     assert result.completeness is not Completeness.COMPLETE
     assert [gap.reason for gap in result.not_evaluated] == [UNKNOWN_DRUG]
+
+
+@pytest.mark.parametrize(
+    ("item_name", "ingredients"),
+    [("华法林钠片", ("华法林",)), ("盐酸二甲双胍缓释片(0.5g)", ()), ("可密定", ()), ("复方华法林片", ()), ("", ())],
+)
+def test_a_generic_name_is_believed_without_a_national_code_where_a_row_speaks_of_the_substance(item_name, ingredients):
+    rows = Rows("ingredient", "class", lists={"ingredient:华法林": ("抗凝药",)})
+    drug = drug_of(line(item_kind="drug", item_name=item_name), rows)
+    assert drug.ingredients == ingredients
+    assert [one.fact for one in drug.missing] == (["classes"] if ingredients else ["ingredients", "classes"])
+
+
+def test_a_name_says_nothing_of_a_line_that_may_be_no_drug():
+    rows = Rows("ingredient", lists={"ingredient:华法林": ("抗凝药",)})
+    assert drug_of(line(item_kind=None, item_name="华法林钠片"), rows).ingredients == ()
+    assert drug_of(line(item_kind="service", item_name="华法林钠片"), rows).ingredients == ()
