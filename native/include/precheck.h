@@ -142,8 +142,8 @@ typedef struct pck_options {
 	uint32_t idle_ms;           /* a connection unused for longer is replaced before a call, since
 	                             * firewalls drop such in silence; 0 = PCK_IDLE_MS_DEFAULT         */
 	uint32_t reserved[4];       /* must be zero; checked                                           */
-	const char *servers;        /* "10.1.2.3:50051,[fd00::1]:50051": IP addresses and ports, tried
-	                             * in this order; names are not resolved.  Required                */
+	const char *servers;        /* "10.1.2.3:50051,[fd00::1]:50051": IP addresses and ports, the
+	                             * preferred first; names are not resolved.  Required              */
 	const char *station_id;     /* appears in the server's records                                 */
 	const char *profile;        /* the site profile to read documents by; NULL = the server's      */
 	const char *tls_ca_file;    /* PEM; TLS is used if it is set, plaintext if not                 */
@@ -204,9 +204,12 @@ PCK_API int32_t PCK_CALL pck_open(const pck_options *options, pck_client **clien
  * other negative value *completeness is PCK_COMPLETENESS_UNKNOWN, and the answer is empty.
  *
  * A connection is made when there is none, and kept for the next call.  A kept connection that turns
- * out to be lost is replaced by a new one to the same server; where a new one fails too, or the
- * server says that it is unavailable, the next server is tried.  All of it within the deadline and
- * under the same request id.  The next call begins with the server that answered last.
+ * out to be lost is replaced by a new one to the same server.  Where a new one fails too, or the
+ * server says that it is unavailable, the next server is asked; where a server is silent for its
+ * share of the time, the next one is asked beside it, and the first answer counts.  All of it within
+ * the deadline and under the same request id.  A server that failed is marked down for a while: later
+ * calls begin with the first one of `servers` that is not, and one of them tries whether it is back,
+ * at little cost.  Where all are marked down, all are tried.
  */
 PCK_API int32_t PCK_CALL pck_check(pck_client *client, const pck_request *request,
                                    char *out, uint32_t cap, uint32_t *need, int32_t *completeness);

@@ -13,11 +13,12 @@
 #endif
 
 /*
- * Results that stay inside the library.  Both say that the connection brought no complete answer,
- * and that it is closed now.
+ * Results that stay inside the library.  The first two say that the connection brought no complete
+ * answer, and that it is closed now.
  */
-#define PCK_LOST     (-2000) /* the server may have seen the call  */
+#define PCK_LOST     (-2000) /* the server may have seen the call    */
 #define PCK_NOT_SENT (-2001) /* no server can have acted on the call */
+#define PCK_AGAIN    (-2002) /* not done yet: wait, and go on        */
 
 struct pck_error {
 	char text[PCK_ERROR_BYTES_MAX];

@@ -44,7 +44,7 @@ static int32_t make_client(struct pck_client **made, const pck_options *options,
 		return PCK_E_MEMORY;
 	atomic_flag_clear(&client->busy);
 	atomic_init(&client->interrupt.cancelled, 0);
-	pck_conn_init(&client->conn, &client->interrupt);
+	pck_endpoints_init(client);
 	if (pck_wake_open(&client->interrupt.wake) != 0) {
 		pck_error_set(error, "the system gives no pipe");
 		free(client);
@@ -84,7 +84,7 @@ PCK_API void PCK_CALL pck_free(pck_client *client)
 {
 	if (client == NULL)
 		return;
-	pck_conn_close(&client->conn);
+	pck_endpoints_free(client);
 	pck_tls_context_free(client->tls);
 	pck_wake_close(&client->interrupt.wake);
 	pck_bytes_free(&client->reply.message);

@@ -2,17 +2,32 @@
 #ifndef PCK_CLIENT_H
 #define PCK_CLIENT_H
 
+#include "breaker.h"
 #include "http2.h"
 
+#include <stdatomic.h>
+
 #define PCK_SEED_BYTES 16
+
+/* How a waiting call ends early. */
+struct pck_interrupt {
+	struct pck_wake wake;
+	atomic_int cancelled;
+};
+
+/* One of the servers, as long as the client lives. */
+struct pck_endpoint {
+	struct pck_breaker breaker;
+	struct pck_reply reply;            /* of the attempt that runs                    */
+	struct pck_conn conn;
+};
 
 struct pck_client {
 	atomic_flag busy;
 	struct pck_interrupt interrupt;
-	struct pck_conn conn;
 	struct pck_address servers[PCK_SERVERS_MAX];
+	struct pck_endpoint endpoints[PCK_SERVERS_MAX]; /* of the servers                 */
 	uint32_t server_count;
-	uint32_t server;                   /* to be tried first: the one that worked last */
 	struct pck_tls_context *tls;       /* NULL: plaintext                             */
 	uint32_t deadline_ms;
 	uint32_t max_answer_bytes;
@@ -31,9 +46,13 @@ struct pck_client {
 	int32_t answer_completeness;
 };
 
+/* Makes the endpoints of a zeroed client, whose servers may be filled in later.  Frees what they hold. */
+void pck_endpoints_init(struct pck_client *client);
+void pck_endpoints_free(struct pck_client *client);
+
 /*
- * Runs one unary call: connects where needed, sends, and sends again over another connection where
- * the first was lost and that is safe.  PCK_OK: client->reply holds the response's message.
+ * Runs one unary call: connects where needed, sends, and asks another server where one fails or
+ * stays silent and that is safe.  PCK_OK: client->reply holds the response's message.
  */
 int32_t pck_call(struct pck_client *client, const char *path, const struct pck_body *body, int repeatable,
                  uint32_t deadline_ms);

@@ -5,8 +5,9 @@
  *
  *   nghttp2 --frames--> out[] --send--> socket --recv--> in[] --> nghttp2 --callbacks--> reply
  *
- * `pump` is the only loop.  Each round sends what there is, waits on the socket and on the
- * cancelling pipe for no longer than the limit, and reads what came, until a condition holds.
+ * `pck_conn_step` is the only entrance while a call runs: it moves what can be moved now and says
+ * what to wait for.  Waiting, deadlines and other servers are the business of call.c.  A step is
+ * bounded, so that a server that floods us with data holds up nobody else.
  *
  * out[] is refilled only when it is empty: TLS must be given the same bytes again after it could
  * not send them.
@@ -23,11 +24,14 @@
 #define WINDOW_BYTES (16 * 1024 * 1024)
 #define HEADER_LIST_BYTES_MAX (16 * 1024)
 
-void pck_conn_init(struct pck_conn *conn, struct pck_interrupt *interrupt)
+/* Of PCK_IO_BYTES each, in one step and one direction. */
+#define TURNS_PER_STEP_MAX 16
+
+void pck_conn_init(struct pck_conn *conn, const struct pck_address *address)
 {
-	memset(conn, 0, sizeof *conn);
+	memset(conn, 0, offsetof(struct pck_conn, out));
+	conn->address = address;
 	conn->socket = PCK_NO_SOCKET;
-	conn->interrupt = interrupt;
 }
 
 void pck_conn_close(struct pck_conn *conn)
@@ -35,7 +39,7 @@ void pck_conn_close(struct pck_conn *conn)
 	nghttp2_session_del(conn->h2);
 	pck_tls_session_free(conn->tls);
 	pck_net_close(conn->socket);
-	pck_conn_init(conn, conn->interrupt);
+	pck_conn_init(conn, conn->address);
 }
 
 /* ---- what nghttp2 calls ---- */
@@ -44,7 +48,7 @@ static struct pck_exchange *exchange_of(void *user, int32_t stream_id)
 {
 	struct pck_exchange *exchange = ((struct pck_conn *)user)->exchange;
 
-	return exchange != NULL && exchange->stream_id == stream_id ? exchange : NULL;
+	return exchange != NULL && stream_id > 0 && exchange->stream_id == stream_id ? exchange : NULL;
 }
 
 static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
@@ -200,10 +204,12 @@ static int32_t fill_out(struct pck_conn *conn)
 	return PCK_OK;
 }
 
-/* Sends until there is nothing left or the socket is full.  PCK_OK, PCK_LOST or PCK_E_MEMORY. */
+/* Sends while there is something left and the socket takes it.  PCK_OK, PCK_LOST or PCK_E_MEMORY. */
 static int32_t flush(struct pck_conn *conn)
 {
-	for (;;) {
+	int turn;
+
+	for (turn = 0; turn < TURNS_PER_STEP_MAX; turn++) {
 		int32_t n;
 
 		if (conn->out_sent == conn->out_len) {
@@ -213,20 +219,24 @@ static int32_t flush(struct pck_conn *conn)
 		}
 		n = conn_send(conn, conn->out + conn->out_sent, conn->out_len - conn->out_sent);
 		if (n == PCK_NET_AGAIN)
-			return PCK_OK;
+			break;
 		if (n <= 0)
 			return PCK_LOST;
 		conn->out_sent += (size_t)n;
 	}
+	conn->wanted |= PCK_WRITABLE;
+	return PCK_OK;
 }
 
 /*
- * Reads until nothing is left, the call ended, or the limit passed (a flood must not outlast the
- * deadline).  PCK_OK, PCK_LOST, PCK_E_BAD_REPLY (it is no HTTP/2) or PCK_E_MEMORY.
+ * Reads while there is something and the call has not ended.  PCK_OK, PCK_LOST, PCK_E_BAD_REPLY (it
+ * is no HTTP/2) or PCK_E_MEMORY.
  */
-static int32_t drain(struct pck_conn *conn, int64_t limit_us)
+static int32_t drain(struct pck_conn *conn, int turns_max)
 {
-	do {
+	int turn;
+
+	for (turn = 0; turn < turns_max && !(conn->exchange != NULL && conn->exchange->ended); turn++) {
 		int32_t n = conn_recv(conn, conn->in, sizeof conn->in);
 		nghttp2_ssize taken;
 
@@ -239,104 +249,62 @@ static int32_t drain(struct pck_conn *conn, int64_t limit_us)
 			return PCK_E_MEMORY;
 		if (taken < 0)
 			return PCK_E_BAD_REPLY;
-	} while (!(conn->exchange != NULL && conn->exchange->ended) && pck_clock_us() < limit_us);
-	return PCK_OK;
-}
-
-/* Waits for the socket.  PCK_OK (look again), PCK_E_TIMEOUT or PCK_E_CANCELLED. */
-static int32_t wait(struct pck_conn *conn, int wanted, int64_t limit_us)
-{
-	int64_t left_us = limit_us - pck_clock_us();
-
-	if (left_us <= 0)
-		return PCK_E_TIMEOUT;
-	if (pck_net_wait(conn->socket, wanted, &conn->interrupt->wake, left_us) & PCK_WOKEN) {
-		pck_wake_clear(&conn->interrupt->wake);
-		/* Woken without the flag: a cancel that came too late for the call before this one. */
-		if (atomic_exchange(&conn->interrupt->cancelled, 0))
-			return PCK_E_CANCELLED;
 	}
 	return PCK_OK;
 }
 
-/* One round.  PCK_OK: look whether the exchange has ended. */
-static int32_t pump_once(struct pck_conn *conn, int64_t limit_us)
+/* Moves the bytes of an open connection on.  PCK_OK: the exchange has ended. */
+static int32_t pump(struct pck_conn *conn, int seen)
 {
-	int32_t result = flush(conn);
-
-	if (result != PCK_OK || conn->exchange->ended) /* ended: nghttp2 could not send it */
-		return result;
-	if (!nghttp2_session_want_read(conn->h2) && !nghttp2_session_want_write(conn->h2))
-		return PCK_LOST;
-	result = wait(conn, conn->out_sent < conn->out_len ? PCK_READABLE | PCK_WRITABLE : PCK_READABLE, limit_us);
-	return result == PCK_OK ? drain(conn, limit_us) : result;
-}
-
-/* Runs until the exchange has ended. */
-static int32_t pump(struct pck_conn *conn, int64_t limit_us)
-{
+	struct pck_exchange *exchange = conn->exchange;
 	int32_t result = PCK_OK;
 
-	while (result == PCK_OK && !conn->exchange->ended)
-		result = pump_once(conn, limit_us);
+	conn->wanted = PCK_READABLE;
+	if (seen & PCK_READABLE)
+		result = drain(conn, TURNS_PER_STEP_MAX);
+	if (result == PCK_OK && !exchange->ended)
+		result = flush(conn);
 	/* Lost in sending, an acknowledgement perhaps: the answer may have come all the same. */
-	if (result == PCK_LOST && !conn->exchange->ended)
-		(void)drain(conn, limit_us);
-	if (conn->exchange->ended)
+	if (result == PCK_LOST && !exchange->ended)
+		(void)drain(conn, TURNS_PER_STEP_MAX);
+	if (exchange->ended)
 		return PCK_OK;
+	if (result == PCK_OK &&
+	    (nghttp2_session_want_read(conn->h2) || nghttp2_session_want_write(conn->h2)))
+		return PCK_AGAIN;
+	if (result != PCK_OK && result != PCK_LOST)
+		return result;
 	/* Lost because nghttp2 gave up on what came?  It says so by a GOAWAY, perhaps still queued. */
-	if (result == PCK_LOST) {
-		(void)flush(conn);
-		if (conn->broken)
-			return PCK_E_BAD_REPLY;
-	}
-	return result;
+	(void)flush(conn);
+	return conn->broken ? PCK_E_BAD_REPLY : PCK_LOST;
 }
 
 /* ---- opening ---- */
 
-static int32_t connect_socket(struct pck_conn *conn, const struct pck_address *address, int64_t limit_us,
-                              struct pck_error *error)
+static int32_t not_reached(struct pck_conn *conn, int number, struct pck_error *error)
 {
 	char reason[128];
-	int number = pck_net_connect(address, &conn->socket);
-	int ready = 0;
-	int32_t result;
 
-	while (number == 0 && !ready) {
-		result = wait(conn, PCK_WRITABLE, limit_us);
-		if (result != PCK_OK) {
-			pck_error_set(error, "%s: no connection within the time", address->text);
-			return result;
-		}
-		ready = pck_net_wait(conn->socket, PCK_WRITABLE, &conn->interrupt->wake, 0) & PCK_WRITABLE;
-		if (ready)
-			number = pck_net_connect_result(conn->socket);
-	}
-	if (number == 0)
-		return PCK_OK;
-	pck_error_set(error, "%s: %s", address->text, pck_system_error(number, reason, sizeof reason));
+	pck_error_set(error, "%s: %s", conn->address->text, pck_system_error(number, reason, sizeof reason));
+	pck_conn_close(conn);
 	return PCK_E_UNREACHABLE;
 }
 
-static int32_t shake_hands(struct pck_conn *conn, const struct pck_address *address, int64_t limit_us,
-                           struct pck_error *error)
+int32_t pck_conn_begin(struct pck_conn *conn, struct pck_tls_context *tls, const char *tls_name,
+                       struct pck_error *error)
 {
-	struct pck_error reason = {""};
+	int number = pck_net_connect(conn->address, &conn->socket);
 	int32_t result;
 
-	for (;;) {
-		result = pck_tls_handshake(conn->tls, &reason);
-		if (result != PCK_READABLE && result != PCK_WRITABLE)
-			break;
-		result = wait(conn, result, limit_us);
-		if (result != PCK_OK) {
-			pck_error_set(&reason, "no TLS handshake within the time");
-			break;
-		}
-	}
+	if (number != 0)
+		return not_reached(conn, number, error);
+	conn->state = PCK_CONN_CONNECTING;
+	conn->wanted = PCK_WRITABLE;
+	if (tls == NULL)
+		return PCK_OK;
+	result = pck_tls_session_open(&conn->tls, tls, tls_name, conn->socket, error);
 	if (result != PCK_OK)
-		pck_error_set(error, "%s: %.400s", address->text, reason.text);
+		pck_conn_close(conn);
 	return result;
 }
 
@@ -375,33 +343,52 @@ static int32_t start_http2(struct pck_conn *conn)
 	return PCK_OK;
 }
 
-int32_t pck_conn_open(struct pck_conn *conn, const struct pck_address *address, struct pck_tls_context *tls,
-                      const char *tls_name, int64_t limit_us, struct pck_error *error)
+static int32_t shake_hands(struct pck_conn *conn, struct pck_error *error)
 {
-	int32_t result = connect_socket(conn, address, limit_us, error);
+	struct pck_error reason = {""};
+	int32_t result = pck_tls_handshake(conn->tls, &reason);
 
-	if (result == PCK_OK && tls != NULL) {
-		result = pck_tls_session_open(&conn->tls, tls, tls_name, conn->socket, error);
-		if (result == PCK_OK)
-			result = shake_hands(conn, address, limit_us, error);
+	if (result == PCK_READABLE || result == PCK_WRITABLE) {
+		conn->wanted = result;
+		return PCK_AGAIN;
 	}
+	if (result != PCK_OK)
+		pck_error_set(error, "%s: %.400s", conn->address->text, reason.text);
+	return result;
+}
+
+/* Goes on with opening.  PCK_OK: it is open. */
+static int32_t open_further(struct pck_conn *conn, int seen, struct pck_error *error)
+{
+	int32_t result;
+
+	if (conn->state == PCK_CONN_CONNECTING) {
+		int number;
+
+		if (!(seen & PCK_WRITABLE))
+			return PCK_AGAIN;
+		number = pck_net_connect_result(conn->socket);
+		if (number != 0)
+			return not_reached(conn, number, error);
+		conn->state = PCK_CONN_SHAKING_HANDS;
+	}
+	result = conn->tls != NULL ? shake_hands(conn, error) : PCK_OK;
 	if (result == PCK_OK)
 		result = start_http2(conn);
-	if (result != PCK_OK)
-		pck_conn_close(conn);
+	if (result == PCK_OK)
+		conn->state = PCK_CONN_OPEN;
 	return result;
 }
 
 int pck_conn_usable(struct pck_conn *conn)
 {
-	if (conn->socket == PCK_NO_SOCKET)
+	if (conn->state != PCK_CONN_OPEN)
 		return 0;
 	/* One round of reading is enough: whatever comes later meets the call itself. */
-	if (drain(conn, 0) != PCK_OK || !nghttp2_session_check_request_allowed(conn->h2)) {
-		pck_conn_close(conn);
-		return 0;
-	}
-	return 1;
+	if (drain(conn, 1) == PCK_OK && nghttp2_session_check_request_allowed(conn->h2))
+		return 1;
+	pck_conn_close(conn);
+	return 0;
 }
 
 /* ---- one call ---- */
@@ -418,76 +405,82 @@ static nghttp2_nv header(const char *name, const char *value)
 	return nv;
 }
 
-static int32_t submit(struct pck_conn *conn, const struct pck_address *address, struct pck_exchange *exchange,
-                      int64_t left_us)
+static int32_t submit(struct pck_conn *conn, struct pck_exchange *exchange)
 {
 	nghttp2_data_provider2 provider = {.source = {.ptr = exchange}, .read_callback = read_body};
+	int64_t left_us = exchange->limit_us - pck_clock_us();
 	char timeout[24];
 	nghttp2_nv headers[8];
 	size_t n = 0;
 
-	/* gRPC allows eight digits: in milliseconds that is a day. */
-	(void)snprintf(timeout, sizeof timeout, "%ldm", (long)((left_us + 999) / 1000));
+	/* gRPC allows eight digits: in milliseconds that is a day.  Zero is no time. */
+	(void)snprintf(timeout, sizeof timeout, "%ldm", left_us > 0 ? (long)((left_us + 999) / 1000) : 1L);
 	headers[n++] = header(":method", "POST");
 	headers[n++] = header(":scheme", conn->tls != NULL ? "https" : "http");
 	headers[n++] = header(":path", exchange->path);
-	headers[n++] = header(":authority", address->text);
+	headers[n++] = header(":authority", conn->address->text);
 	headers[n++] = header("te", "trailers");
 	headers[n++] = header("content-type", "application/grpc");
 	headers[n++] = header("user-agent", "precheck-c");
 	headers[n++] = header("grpc-timeout", timeout);
 	pck_grpc_prefix(exchange->prefix, (uint32_t)pck_body_len(exchange->body));
 	exchange->stream_id = nghttp2_submit_request2(conn->h2, NULL, headers, n, &provider, exchange);
-	if (exchange->stream_id < 0)
-		return exchange->stream_id == NGHTTP2_ERR_NOMEM ? PCK_E_MEMORY : PCK_NOT_SENT;
-	return PCK_OK;
+	if (exchange->stream_id > 0)
+		return PCK_OK;
+	return exchange->stream_id == NGHTTP2_ERR_NOMEM ? PCK_E_MEMORY : PCK_NOT_SENT;
 }
 
-/* What a finished pump means for the call. */
-static int32_t outcome(const struct pck_exchange *exchange, int32_t pumped, struct pck_error *error)
+/* What the end of an exchange, or of its connection, means for the call. */
+static int32_t outcome(const struct pck_conn *conn, int32_t pumped, struct pck_error *error)
 {
+	const struct pck_exchange *exchange = conn->exchange;
+
 	if (pumped == PCK_OK && exchange->reset && exchange->reply->grpc_status < 0) {
-		pck_error_set(error, "the server reset the call (HTTP/2 error %lu)", (unsigned long)exchange->reset_code);
+		pck_error_set(error, "%s: the server reset the call (HTTP/2 error %lu)", conn->address->text,
+		              (unsigned long)exchange->reset_code);
 		return exchange->refused ? PCK_NOT_SENT : PCK_LOST;
 	}
-	switch (pumped) {
-	case PCK_LOST:
-		pck_error_set(error, "the connection was lost during the call");
-		break;
-	case PCK_E_BAD_REPLY:
-		pck_error_set(error, "the server does not speak HTTP/2");
-		break;
-	case PCK_E_TIMEOUT:
-		pck_error_set(error, "no answer within the time");
-		break;
-	default:
-		break;
-	}
+	if (pumped == PCK_LOST)
+		pck_error_set(error, "%s: the connection was lost during the call", conn->address->text);
+	else if (pumped == PCK_E_BAD_REPLY)
+		pck_error_set(error, "%s: the server does not speak HTTP/2", conn->address->text);
 	return pumped;
 }
 
-int32_t pck_conn_exchange(struct pck_conn *conn, const struct pck_address *address, const char *path,
-                          const struct pck_body *body, struct pck_reply *reply, int64_t limit_us,
-                          struct pck_error *error)
+int32_t pck_conn_step(struct pck_conn *conn, int seen, struct pck_error *error)
 {
-	struct pck_exchange exchange = {.path = path, .body = body, .reply = reply};
-	struct pck_error reason = {""};
-	int64_t left_us = limit_us - pck_clock_us();
-	int32_t result = left_us > 0 ? submit(conn, address, &exchange, left_us) : PCK_E_TIMEOUT;
+	struct pck_exchange *exchange = conn->exchange;
+	int32_t result = conn->state == PCK_CONN_OPEN ? PCK_OK : open_further(conn, seen, error);
 
 	if (result == PCK_OK) {
-		conn->exchange = &exchange;
-		result = pump(conn, limit_us);
-		conn->exchange = NULL;
+		if (exchange->stream_id == 0)
+			result = submit(conn, exchange);
+		if (result == PCK_OK)
+			result = pump(conn, seen);
+		if (result == PCK_AGAIN)
+			return PCK_AGAIN;
+		result = outcome(conn, result, error);
 	}
-	result = outcome(&exchange, result, &reason);
-	if (result != PCK_OK && reason.text[0] != '\0')
-		pck_error_set(error, "%s: %.400s", address->text, reason.text);
+	if (result == PCK_AGAIN)
+		return PCK_AGAIN;
+	conn->exchange = NULL;
 	/* An answer that came before the whole request was sent, or was cut off: the rest is not wanted. */
-	if (result != PCK_OK || exchange.sent < sizeof exchange.prefix + pck_body_len(body) || exchange.reset ||
-	    reply->broken != PCK_OK || flush(conn) != PCK_OK)
+	if (result != PCK_OK || exchange->sent < sizeof exchange->prefix + pck_body_len(exchange->body) ||
+	    exchange->reset || exchange->reply->broken != PCK_OK || flush(conn) != PCK_OK)
 		pck_conn_close(conn);
 	else
 		conn->used_us = pck_clock_us();
 	return result;
+}
+
+const char *pck_conn_lacks(const struct pck_conn *conn)
+{
+	static const char *const what[] = {
+		[PCK_CONN_CLOSED] = "no connection",
+		[PCK_CONN_CONNECTING] = "no connection",
+		[PCK_CONN_SHAKING_HANDS] = "no TLS handshake",
+		[PCK_CONN_OPEN] = "no answer",
+	};
+
+	return what[conn->state];
 }

@@ -31,7 +31,7 @@ struct pck_wake {
 #define PCK_NET_AGAIN  (-1)
 #define PCK_NET_LOST   (-2)
 
-/* What pck_net_wait() waits for, and what it saw. */
+/* What pck_net_wait() waits for, saw, and returns. */
 #define PCK_READABLE 1
 #define PCK_WRITABLE 2
 #define PCK_WOKEN    4
@@ -47,8 +47,18 @@ int32_t pck_net_send(pck_socket s, const void *data, size_t len);
 int32_t pck_net_recv(pck_socket s, void *data, size_t len);
 void pck_net_close(pck_socket s);
 
-/* Returns what is ready, at most after `timeout_us`; 0 when that passed. */
-int pck_net_wait(pck_socket s, int wanted, const struct pck_wake *wake, int64_t timeout_us);
+/* One socket to wait for. */
+struct pck_wait {
+	pck_socket socket;
+	int wanted; /* PCK_READABLE, PCK_WRITABLE */
+	int seen;   /* set by pck_net_wait()      */
+};
+
+/*
+ * Returns when one of the sockets (at most PCK_SERVERS_MAX) is ready, when woken, or after
+ * `timeout_us`: PCK_WOKEN or 0.  It may return early without any of them.
+ */
+int pck_net_wait(struct pck_wait *waits, size_t count, const struct pck_wake *wake, int64_t timeout_us);
 
 int pck_wake_open(struct pck_wake *wake); /* 0, or the system's error number */
 void pck_wake_send(const struct pck_wake *wake);

@@ -113,32 +113,33 @@ void pck_net_close(pck_socket s)
 		(void)close((int)s);
 }
 
-int pck_net_wait(pck_socket s, int wanted, const struct pck_wake *wake, int64_t timeout_us)
+int pck_net_wait(struct pck_wait *waits, size_t count, const struct pck_wake *wake, int64_t timeout_us)
 {
-	struct pollfd fds[2] = {
-		{.fd = (int)s, .events = 0},
-		{.fd = (int)wake->receiver, .events = POLLIN},
-	};
+	struct pollfd fds[PCK_SERVERS_MAX + 1];
 	int64_t timeout_ms = timeout_us <= 0 ? 0 : (timeout_us + 999) / 1000;
-	int seen = 0;
+	size_t i;
 
-	if (wanted & PCK_READABLE)
-		fds[0].events |= POLLIN;
-	if (wanted & PCK_WRITABLE)
-		fds[0].events |= POLLOUT;
+	for (i = 0; i < count; i++) {
+		fds[i].fd = (int)waits[i].socket;
+		fds[i].events = (short)((waits[i].wanted & PCK_READABLE ? POLLIN : 0) |
+		                        (waits[i].wanted & PCK_WRITABLE ? POLLOUT : 0));
+		waits[i].seen = 0;
+	}
+	fds[count].fd = (int)wake->receiver;
+	fds[count].events = POLLIN;
 	if (timeout_ms > INT_MAX)
 		timeout_ms = INT_MAX;
 	/* Interrupted or not: the caller looks at the clock and comes back. */
-	if (poll(fds, 2, (int)timeout_ms) <= 0)
+	if (poll(fds, (nfds_t)count + 1, (int)timeout_ms) <= 0)
 		return 0;
-	/* An error or a hang-up shows itself to whoever reads or writes next. */
-	if (fds[0].revents & (POLLIN | POLLERR | POLLHUP))
-		seen |= wanted & PCK_READABLE;
-	if (fds[0].revents & (POLLOUT | POLLERR | POLLHUP))
-		seen |= wanted & PCK_WRITABLE;
-	if (fds[1].revents != 0)
-		seen |= PCK_WOKEN;
-	return seen;
+	for (i = 0; i < count; i++) {
+		/* An error or a hang-up shows itself to whoever reads or writes next. */
+		if (fds[i].revents & (POLLIN | POLLERR | POLLHUP))
+			waits[i].seen |= waits[i].wanted & PCK_READABLE;
+		if (fds[i].revents & (POLLOUT | POLLERR | POLLHUP))
+			waits[i].seen |= waits[i].wanted & PCK_WRITABLE;
+	}
+	return fds[count].revents != 0 ? PCK_WOKEN : 0;
 }
 
 int pck_wake_open(struct pck_wake *wake)

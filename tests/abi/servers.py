@@ -155,6 +155,10 @@ def reply(stream, body, *, status="0", first=OK_HEADERS, trailers=None):
     return headers(stream, first) + frame(DATA, 0, stream, body) + headers(stream, last, end=True)
 
 
+PASSED = grpc_message(b"\x18\x01")
+"""A CheckDocumentResponse with completeness = COMPLETE: PASS."""
+
+
 class RawConnection:
     """The server's end of one connection."""
 
@@ -229,6 +233,31 @@ def raw_server(handle):
                 connection.sock.shutdown(socket.SHUT_RDWR)
         for thread in (acceptor, *threads):
             thread.join()
+
+
+def answering(behave):
+    """Return a handler that greets, and then gives `behave` the connection for every request, with its numbers.
+
+    Its `requests` are the connections' numbers and the messages. It closes where `behave` returns "close".
+    """
+
+    def handle(connection, number):
+        connection.send(frame(SETTINGS, 0, 0))
+        count = 0
+        while True:
+            stream, data = connection.read_request()
+            count += 1
+            requests.append((number, data))
+            if behave(connection, number, count, stream) == "close":
+                return
+
+    requests = []
+    handle.requests = requests
+    return handle
+
+
+def pass_it(connection, stream):
+    connection.send(reply(stream, PASSED))
 
 
 def free_port():

@@ -14,16 +14,15 @@ from tests.abi.servers import (
     RST_STREAM,
     SETTINGS,
     ServerProcess,
+    answering,
     frame,
     free_port,
-    grpc_message,
     grpc_server,
     headers,
+    pass_it,
     raw_server,
-    reply,
 )
 
-PASSED = grpc_message(b"\x18\x01")  # completeness = COMPLETE
 REFUSED_STREAM = (7).to_bytes(4, "big")
 PATIENT_MS = 20_000
 
@@ -93,18 +92,6 @@ def test_the_first_server_takes_over_again_when_the_second_is_gone():
             assert client.check(b"{}").result == lib.PCK_PASS
 
 
-def test_the_call_after_a_deadline_that_passed_begins_with_the_next_server():
-    with (
-        ServerProcess() as first,
-        grpc_server() as (_, second),
-        Client(f"{first.address},{second}", deadline_ms=PATIENT_MS) as client,
-    ):
-        assert client.check(b"{}").result == lib.PCK_PASS
-        first.stop()
-        assert client.check(b"{}", deadline_ms=100).result == lib.PCK_E_TIMEOUT
-        assert client.check(b"{}").result == lib.PCK_PASS
-
-
 def test_all_servers_gone():
     dead = ",".join(f"127.0.0.1:{free_port()}" for _ in range(3))
     with Client(dead, deadline_ms=PATIENT_MS) as client:
@@ -127,28 +114,6 @@ def test_an_unavailable_server_sends_a_check_to_the_next_but_not_a_feedback():
 
 
 # ---- a server by hand ----
-
-
-def answering(behave):
-    """A handler that greets, and then gives `behave` the connection for every request, with its numbers."""
-
-    def handle(connection, number):
-        connection.send(frame(SETTINGS, 0, 0))
-        count = 0
-        while True:
-            stream, data = connection.read_request()
-            count += 1
-            requests.append((number, data))
-            if behave(connection, number, count, stream) == "close":
-                return
-
-    requests = []
-    handle.requests = requests
-    return handle
-
-
-def pass_it(connection, stream):
-    connection.send(reply(stream, PASSED))
 
 
 def test_a_kept_connection_that_is_lost_during_a_call_is_replaced_under_the_same_request_id():

@@ -134,8 +134,8 @@ def test_the_second_server_is_reached_within_the_deadline_of_one_call(server):
     with black_hole() as address, Client(f"{address},{server[1]}", deadline_ms=2000) as client:
         start = time.monotonic()
         assert client.check(b"{}").result == lib.PCK_PASS
-        # Half of the time was for the first; the call after begins with the second.
-        assert time.monotonic() - start > 0.9
+        # The first had its time to connect; the call after begins with the second.
+        assert time.monotonic() - start > 0.4
         assert client.check(b"{}").result == lib.PCK_PASS
         assert len(server[0].peers) == 2
 
