@@ -11,9 +11,9 @@ from decimal import Decimal
 import pytest
 
 from ruleset.case import Line, identity
-from server import store as store_module
 from server.history import History
 from server.store import Decision, DuplicateRequestError, Feedback, Store, StoreError
+from server.store import store as store_module
 
 NOON = datetime(2026, 7, 8, 12)
 
