@@ -6,7 +6,17 @@ one of its names is asked for.
 
 from typing import Any
 
-__all__ = ["Answer", "Change", "Client", "ClientError", "Completeness", "Encoding", "FeedbackReceipt", "Format"]
+__all__ = [
+    "Answer",
+    "Change",
+    "Client",
+    "ClientError",
+    "Completeness",
+    "Encoding",
+    "FeedbackReceipt",
+    "Format",
+    "Review",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
     sources.py -> nghttp2 + mbedTLS -> third_party.a -\
                           native/src -> own objects  ---> libprecheck.so -> _precheck (cffi), example programs
-           native/include/precheck.h -> cffi's cdef -/
+                 native/include/*.h -> cffi's cdef -/
 
 Every step writes a stamp of what went into it (contents, flags, compiler) and is skipped while that stamp is current,
 so a build of nothing takes a fraction of a second. `--sanitize` builds the test program of tests/abi from our own
@@ -30,7 +30,7 @@ from client_shim.sources import SOURCES, SourceError, extract
 ROOT = Path(__file__).resolve().parents[1]
 NATIVE = ROOT / "native"
 BUILD = NATIVE / "build"
-HEADER = NATIVE / "include" / "precheck.h"
+HEADERS = (NATIVE / "include" / "precheck.h", NATIVE / "include" / "precheck_flat.h")
 LIBRARY = BUILD / "libprecheck.so"
 MODULE = ROOT / "client_shim" / "_precheck.abi3.so"
 EXAMPLE = BUILD / "check"
@@ -148,7 +148,7 @@ def own_sources() -> list[Path]:
 
 def own_inputs() -> list[Path]:
     """Return everything of ours that the library is made of."""
-    return [HEADER, *own_sources(), *(NATIVE / "src").glob("*.h")]
+    return [*HEADERS, *own_sources(), *(NATIVE / "src").glob("*.h")]
 
 
 def build_library() -> None:
@@ -162,16 +162,16 @@ def build_library() -> None:
 
 
 def declarations() -> str:
-    """Return the header as cffi reads it: what the preprocessor leaves of precheck.h itself, and its constants."""
-    text = run([*compiler(), "-E", "-dD", "-DPCK_API=", "-DPCK_CALL=", str(HEADER)])
+    """Return the headers as cffi reads them: what the preprocessor leaves of them themselves, and their constants."""
+    text = run([*compiler(), "-E", "-dD", "-DPCK_API=", "-DPCK_CALL=", str(HEADERS[-1])])
     kept = []
     inside = False
     for line in text.splitlines():
         marker = re.match(r'# \d+ "(.*?)"', line)
         if marker:
-            inside = Path(marker[1]) == HEADER
+            inside = Path(marker[1]) in HEADERS
         elif inside and line.startswith("#"):
-            constant = re.match(r"#define (PCK_\w+) +\(?-?\d+\)?", line)
+            constant = re.match(r"#define (PCK_\w+) +\(?-?\d", line)
             kept += [f"#define {constant[1]} ..."] if constant else []
         elif inside:
             kept.append(line)
@@ -184,7 +184,7 @@ def build_module() -> None:
 
     ffi = FFI()
     ffi.cdef(declarations())
-    ffi.set_source("client_shim._precheck", '#include "precheck.h"')
+    ffi.set_source("client_shim._precheck", '#include "precheck_flat.h"')
     generated = BUILD / "_precheck.c"
     with contextlib.redirect_stdout(io.StringIO()):  # cffi tells what it does
         ffi.emit_c_code(str(generated))
@@ -231,8 +231,8 @@ def build(*, sanitize: bool = False) -> None:
             return
         if step((LIBRARY,), digest([*own_inputs(), this], third_party), build_library):
             print(f"precheck: {LIBRARY.relative_to(ROOT)}: {LIBRARY.stat().st_size / 1024:.0f} KiB", file=sys.stderr)
-        step((MODULE,), digest([HEADER, this], sysconfig.get_path("include")), build_module)
-        step((EXAMPLE,), digest([HEADER, this, *(NATIVE / "examples" / "c").glob("*.c")]), build_example)
+        step((MODULE,), digest([*HEADERS, this], sysconfig.get_path("include")), build_module)
+        step((EXAMPLE,), digest([*HEADERS, this, *(NATIVE / "examples" / "c").glob("*.c")]), build_example)
 
 
 def main() -> int:

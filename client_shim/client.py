@@ -31,6 +31,8 @@ class Encoding(IntEnum):
 
     UTF_8 = lib.PCK_ENCODING_UTF8
     GBK = lib.PCK_ENCODING_GBK
+    UTF_16 = lib.PCK_ENCODING_UTF16
+    """In the byte order of this machine, without a byte order mark."""
 
 
 class Completeness(IntEnum):
@@ -42,6 +44,17 @@ class Completeness(IntEnum):
     NONE = lib.PCK_NONE
 
 
+class Review(IntEnum):
+    """What became of a review; only PASSED is a pharmacist's pass."""
+
+    PENDING = lib.PCK_REVIEW_PENDING
+    PASSED = lib.PCK_REVIEW_PASSED
+    RETURNED = lib.PCK_REVIEW_RETURNED
+    LAPSED = lib.PCK_REVIEW_LAPSED
+    SUPERSEDED = lib.PCK_REVIEW_SUPERSEDED
+    NOT_REQUIRED = lib.PCK_REVIEW_NOT_REQUIRED
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What one check came to."""
@@ -49,6 +62,8 @@ class Answer:
     result: int
     """0 pass, 1 warn, 2 block; negative: not checked."""
     completeness: Completeness
+    stale: bool
+    """Judged by rules past their expiry, or by a history that may lag; the answer says which."""
     answer: bytes
     """In the document's own layout and encoding; empty where the server gave none."""
     error: str
@@ -147,7 +162,7 @@ class Client:
         self._handle = handle[0]
         self._buffer = ffi.new("char[]", FIRST_BUFFER_BYTES)
         self._need = ffi.new("uint32_t *")
-        self._completeness = ffi.new("int32_t *")
+        self._state = ffi.new("int32_t *")
         self._counts = ffi.new("uint32_t[2]")
         self._position = ffi.new("uint64_t *")
 
@@ -163,15 +178,16 @@ class Client:
         """Judge one document. Never raises for what a server or a network does: read `Answer.result`."""
         request, kept = _request(document, format, encoding, deadline_ms)
         request.request_id = _text(request_id, kept)
-        buffer, need, completeness = self._buffer, self._need, self._completeness
-        result = lib.pck_check(self._handle, request, buffer, len(buffer), need, completeness)
+        buffer, need, state = self._buffer, self._need, self._state
+        result = lib.pck_check(self._handle, request, buffer, len(buffer), need, state)
         if result == lib.PCK_E_BUFFER:
             buffer = ffi.new("char[]", need[0])
-            result = lib.pck_last_answer(self._handle, buffer, len(buffer), need, completeness)
+            result = lib.pck_last_answer(self._handle, buffer, len(buffer), need, state)
         return Answer(
             result=result,
-            completeness=Completeness(completeness[0]),
-            answer=_given(buffer, need),
+            completeness=Completeness(state[0] & lib.PCK_COMPLETENESS_MASK),
+            stale=bool(state[0] & lib.PCK_STALE),
+            answer=_given(buffer, need, encoding),
             error=self.last_error() if result < 0 else "",
         )
 
@@ -227,7 +243,50 @@ class Client:
             buffer = ffi.new("char[]", need[0])
             result = lib.pck_last_answer(self._handle, buffer, len(buffer), need, ffi.NULL)
         self._done(result)
-        return FeedbackReceipt(answer=_given(buffer, need), recorded=counts[0], unmatched=counts[1])
+        return FeedbackReceipt(answer=_given(buffer, need, encoding), recorded=counts[0], unmatched=counts[1])
+
+    def recent_history(
+        self,
+        patient_id: str,
+        *,
+        since: str | None = None,
+        limit: int = 0,
+        encoding: Encoding = Encoding.UTF_8,
+        deadline_ms: int = 0,
+    ) -> bytes:
+        """Return what a patient's stored history holds, as the server's JSON. Raises ClientError."""
+        request, kept = _structure("pck_history_request")
+        request.deadline_ms = deadline_ms
+        request.encoding = encoding
+        request.limit = limit
+        request.patient_id = _text(patient_id, kept)
+        request.since = _text(since, kept)
+        buffer, need = self._buffer, self._need
+        result = lib.pck_recent_history(self._handle, request, buffer, len(buffer), need)
+        if result == lib.PCK_E_BUFFER:
+            buffer = ffi.new("char[]", need[0])
+            result = lib.pck_last_answer(self._handle, buffer, len(buffer), need, ffi.NULL)
+        self._done(result)
+        return _given(buffer, need, encoding)
+
+    def review_status(
+        self, check_id: str, *, encoding: Encoding = Encoding.UTF_8, deadline_ms: int = 0
+    ) -> tuple[int, bytes]:
+        """Return what became of a review, a number of `Review` or a newer one, and the server's JSON.
+
+        Raises ClientError, with PCK_E_UNSUPPORTED from a server that reviews nothing.
+        """
+        request, kept = _structure("pck_review_request")
+        request.deadline_ms = deadline_ms
+        request.encoding = encoding
+        request.check_id = _text(check_id, kept)
+        buffer, need, review = self._buffer, self._need, ffi.new("int32_t *")
+        result = lib.pck_review_status(self._handle, request, buffer, len(buffer), need, review)
+        if result == lib.PCK_E_BUFFER:
+            buffer = ffi.new("char[]", need[0])
+            result = lib.pck_last_answer(self._handle, buffer, len(buffer), need, ffi.NULL)
+        self._done(result)
+        return review[0], _given(buffer, need, encoding)
 
     def last_error(self) -> str:
         """Return what went wrong in the last call; empty if nothing did."""
@@ -287,6 +346,7 @@ def _request(document: bytes, layout: int, encoding: int, deadline_ms: int) -> t
     return request, kept
 
 
-def _given(buffer: Any, need: Any) -> bytes:
-    """Return the text in a buffer; `need` counts its zero byte, and is 0 where there is none."""
-    return ffi.buffer(buffer, need[0] - 1)[:] if need[0] else b""
+def _given(buffer: Any, need: Any, encoding: int) -> bytes:
+    """Return the text in a buffer; `need` counts its terminating zero, and is 0 where there is none."""
+    zero_bytes = 2 if encoding == lib.PCK_ENCODING_UTF16 else 1
+    return ffi.buffer(buffer, need[0] - zero_bytes)[:] if need[0] else b""

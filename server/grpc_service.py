@@ -24,8 +24,8 @@ from precheck.v1 import check_pb2, check_pb2_grpc, operations_pb2, operations_pb
 from server import limits
 from server.check import AbandonedError, CheckService, Format, Request
 from server.dictionary.holder import DictionaryHolder
-from server.entrance.text import Encoding, EntranceError
-from server.entrance.typed import document_of, filled
+from server.entrance.text import Encoding, EntranceError, write_json
+from server.entrance.typed import document_of, document_values, filled
 from server.metrics import Metrics
 from server.packs import ActivationError, PackHolder
 from server.profile import ProfileError
@@ -58,6 +58,14 @@ _STATUS_OF: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (ActivationError, grpc.StatusCode.FAILED_PRECONDITION),
 )
 """The one place where a failure becomes a status. Whatever else is raised is INTERNAL, with a fixed text."""
+_ALWAYS_TOLD: dict[str, Any] = {
+    "lines": [],
+    "visits": [],
+    "lines_total": 0,
+    "visits_total": 0,
+    "history_position": 0,
+}
+"""What a document about a patient's history states, of a patient without one too."""
 STORE_LOG_INTERVAL_S = 10.0
 DRAIN_POLL_S = 0.02
 LAST_ANSWER_S = 0.3
@@ -148,24 +156,38 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
     ) -> check_pb2.RecentHistoryResponse:
         """Return what a patient's stored history holds."""
         with self._calls.admit(context):
-            recent = self._service.recent_history(request.patient_id, request.since, request.limit)
-            response = check_pb2.RecentHistoryResponse(
-                lines_total=recent.lines_total,
-                visits_total=recent.visits_total,
-                history_position=recent.position,
-                changed_at=recent.changed_at,
-                age_seconds=recent.age_s,
+            return self._recent(request)
+
+    def RecentHistoryDocument(  # noqa: N802 - the name of the RPC
+        self, request: check_pb2.RecentHistoryDocumentRequest, context: grpc.ServicerContext
+    ) -> check_pb2.RecentHistoryDocumentResponse:
+        """Return the same as JSON."""
+        with self._calls.admit(context):
+            encoding = _encoding(request.encoding) or "utf-8"
+            told = document_values(self._recent(request))
+            return check_pb2.RecentHistoryDocumentResponse(answer=write_json(_ALWAYS_TOLD | told, encoding))
+
+    def _recent(
+        self, request: check_pb2.RecentHistoryRequest | check_pb2.RecentHistoryDocumentRequest
+    ) -> check_pb2.RecentHistoryResponse:
+        recent = self._service.recent_history(request.patient_id, request.since, request.limit)
+        response = check_pb2.RecentHistoryResponse(
+            lines_total=recent.lines_total,
+            visits_total=recent.visits_total,
+            history_position=recent.position,
+            changed_at=recent.changed_at,
+            age_seconds=recent.age_s,
+        )
+        for line in recent.lines:
+            told = response.lines.add(
+                encounter_id=line.encounter_id,
+                facility_id=line.facility_id,
+                begin_is_the_messages=not line.begin_stated,
             )
-            for line in recent.lines:
-                told = response.lines.add(
-                    encounter_id=line.encounter_id,
-                    facility_id=line.facility_id,
-                    begin_is_the_messages=not line.begin_stated,
-                )
-                filled(told.line, msgspec.to_builtins(line))
-            for visit in recent.visits:
-                filled(response.visits.add(), msgspec.to_builtins(visit))
-            return response
+            filled(told.line, msgspec.to_builtins(line))
+        for visit in recent.visits:
+            filled(response.visits.add(), msgspec.to_builtins(visit))
+        return response
 
     def Commit(  # noqa: N802 - the name of the RPC
         self, request: check_pb2.CommitRequest, context: grpc.ServicerContext

@@ -12,6 +12,8 @@
  *   -100 .. -199   not checked; the same call may be tried again
  *   -900 ..        the client is unusable; only pck_last_error() and pck_free() are allowed
  *
+ * Every result fits into 16 bits with its sign, for hosts that read no more.
+ *
  * Threads.  One pck_client may be used by one thread at a time, and by different threads one
  * after the other; a second thread that enters meanwhile gets PCK_E_BUSY.  pck_cancel() is the
  * one exception.  Different clients share nothing.  The library starts no thread, installs no
@@ -26,13 +28,17 @@
  * the bytes the whole text takes, with its terminating zero; it is 0 where there is no text.
  * Text that fits is copied with its zero.  Otherwise the function returns PCK_E_BUFFER, and `out`
  * (if `cap` > 0) holds an empty string.  `out` may be NULL if `cap` is 0; `need` may be NULL.
+ * In UTF-16 the terminating zero has two bytes, and sizes count bytes all the same.
  *
  * Structures.  Zero the structure, set struct_size to its sizeof, then set fields.  A field that
  * is 0 or NULL has its default.  Later headers may append fields: a longer structure is accepted
  * if what this library does not know of it is zero.
  *
  * Strings are zero-terminated UTF-8 and are copied; the library keeps no pointer of the caller's
- * after a function returned.
+ * after a function returned.  Documents and the answers to them are in the encoding that the caller
+ * states.
+ *
+ * Hosts that can declare no structure, as VB6 and PowerBuilder, take precheck_flat.h instead.
  */
 #ifndef PRECHECK_H
 #define PRECHECK_H
@@ -81,7 +87,7 @@ extern "C" {
 #define PCK_E_BUSY                     (-7)  /* another thread is inside this client                    */
 #define PCK_E_DOCUMENT_LIMIT           (-8)  /* the document is longer than PCK_DOCUMENT_BYTES_MAX      */
 #define PCK_E_ANSWER_LIMIT             (-9)  /* the answer is longer than max_answer_bytes              */
-#define PCK_E_REJECTED                (-10)  /* the server refused the document; the text says why      */
+#define PCK_E_REJECTED                (-10)  /* the document or request was refused; the text says why  */
 #define PCK_E_DENIED                  (-11)  /* the server does not allow this caller                   */
 #define PCK_E_UNSUPPORTED             (-12)  /* this server does not know the call                      */
 
@@ -107,8 +113,8 @@ extern "C" {
 #define PCK_DOCUMENT_BYTES_MAX    25165824  /* 24 MiB, as at the server                                */
 #define PCK_ANSWER_BYTES_DEFAULT  33554432  /* 32 MiB                                                  */
 #define PCK_ANSWER_BYTES_MAX     134217728  /* 128 MiB                                                 */
-#define PCK_ID_BYTES_MAX               256  /* station_id, profile, request_id, each                   */
-#define PCK_TEXT_BYTES_MAX            2048  /* every string of pck_void_request, each                  */
+#define PCK_ID_BYTES_MAX               256  /* station_id, profile, request_id, check_id, each         */
+#define PCK_TEXT_BYTES_MAX            2048  /* each string of pck_void_request and pck_history_request */
 #define PCK_ORDER_IDS_MAX             1000
 #define PCK_ERROR_BYTES_MAX            512  /* the longest error text, with its zero                   */
 
@@ -121,15 +127,39 @@ extern "C" {
 #define PCK_FORMAT_NHSA_3102             3
 #define PCK_FORMAT_NHSA_3103             4  /* for pck_feedback() only                                 */
 
-/* Encoding of a document, and of the answer to it: pck_request.encoding.  0 is UTF-8 too. */
+/*
+ * Encoding of a document, and of the answer to it: pck_request.encoding.  0 is UTF-8 too.
+ *
+ * GBK is passed on: the server reads it as its superset GB 18030.  UTF-16 is that of the machine's
+ * byte order, as the strings of C#, Delphi, Java and PowerBuilder are; the library sends UTF-8 and
+ * turns the answer back.  A byte order mark at its beginning is dropped.  A document with half a
+ * surrogate pair is PCK_E_REJECTED and is not sent: nothing is replaced in a document.  An odd number
+ * of bytes is PCK_E_ARGUMENT.
+ */
 #define PCK_ENCODING_UTF8                1
 #define PCK_ENCODING_GBK                 2
+#define PCK_ENCODING_UTF16               3
 
-/* How much of what could apply was judged. */
+/*
+ * The state of an answer: how much of what could apply was judged, in its low byte, and flags.  Flags
+ * may be added: take the low byte by PCK_COMPLETENESS_MASK.
+ */
+#define PCK_COMPLETENESS_MASK         0xff
 #define PCK_COMPLETENESS_UNKNOWN         0  /* there is no answer                                      */
 #define PCK_COMPLETE                     1  /* everything                                              */
 #define PCK_PARTIAL                      2  /* the result holds for the rest; the answer names the gap */
 #define PCK_NONE                         3  /* nothing: the result is PCK_E_NOT_EVALUATED              */
+#define PCK_STALE                    0x100  /* judged by rules past their expiry, or by a history that
+                                             * may lag; the answer says which                          */
+
+/* What became of a review.  Other numbers may come.  Only PCK_REVIEW_PASSED is a pharmacist's pass. */
+#define PCK_REVIEW_UNKNOWN               0  /* there is no answer                                      */
+#define PCK_REVIEW_PENDING               1  /* it waits for a pharmacist, or a pharmacist has it       */
+#define PCK_REVIEW_PASSED                2  /* a pharmacist passed it                                  */
+#define PCK_REVIEW_RETURNED              3  /* a pharmacist sent it back to the doctor                 */
+#define PCK_REVIEW_LAPSED                4  /* time ran out or nobody was on duty: no pharmacist passed it */
+#define PCK_REVIEW_SUPERSEDED            5  /* the prescription was changed or voided meanwhile        */
+#define PCK_REVIEW_NOT_REQUIRED          6  /* nobody has to review it                                 */
 
 /* An open client.  Made by pck_open(), released by pck_free(). */
 typedef struct pck_client pck_client;
@@ -158,7 +188,7 @@ typedef struct pck_request {
 	uint32_t format;            /* PCK_FORMAT_...; required                                        */
 	uint32_t encoding;          /* PCK_ENCODING_...; 0 = UTF-8                                     */
 	uint32_t deadline_ms;       /* of this call; 0 = the client's                                  */
-	uint32_t document_len;      /* bytes                                                           */
+	uint32_t document_len;      /* bytes; in UTF-16 too                                            */
 	uint32_t reserved[3];       /* must be zero; checked                                           */
 	const void *document;       /* not copied: it must stay until the call returns.  Required      */
 	const char *request_id;     /* for pck_check() only: a repeat with the same id and document is
@@ -178,6 +208,28 @@ typedef struct pck_void_request {
 	const char *item_code;      /* only lines of this code; NULL = all                             */
 	const char *reason;         /* for the record                                                  */
 } pck_void_request;
+
+/* Whose stored history to tell. */
+typedef struct pck_history_request {
+	uint32_t struct_size;       /* sizeof(pck_history_request), as the caller sees it              */
+	uint32_t deadline_ms;       /* of this call; 0 = the client's                                  */
+	uint32_t encoding;          /* of the answer, PCK_ENCODING_...; 0 = UTF-8                      */
+	uint32_t limit;             /* at most so many lines, and visits; 0 = the server's most        */
+	uint32_t reserved[4];       /* must be zero; checked                                           */
+	const char *patient_id;     /* required                                                        */
+	const char *since;          /* "2026-07-01" or "2026-07-01 08:00:00": only what begins then or
+	                             * later; NULL = everything                                        */
+} pck_history_request;
+
+/* Whose review to ask after. */
+typedef struct pck_review_request {
+	uint32_t struct_size;       /* sizeof(pck_review_request), as the caller sees it               */
+	uint32_t deadline_ms;       /* of this call; 0 = the client's                                  */
+	uint32_t encoding;          /* of the answer, PCK_ENCODING_...; 0 = UTF-8                      */
+	uint32_t reserved[5];       /* must be zero; checked                                           */
+	const char *check_id;       /* the decision, as its answer names it: check_id, in a national
+	                             * answer inf_refmsgid.  Required                                  */
+} pck_review_request;
 
 /* The version of the library, in the form of PCK_VERSION.  Never fails. */
 PCK_API int32_t PCK_CALL pck_version(void);
@@ -199,9 +251,10 @@ PCK_API int32_t PCK_CALL pck_open(const pck_options *options, pck_client **clien
 /*
  * Judges one document.  Returns PCK_PASS, PCK_WARN or PCK_BLOCK, or a negative value: NOT CHECKED.
  *
- * `out` gets the server's answer, in the document's own layout and encoding, and *completeness (if
- * not NULL) how much was judged.  With PCK_E_NOT_EVALUATED there is an answer too.  With every
- * other negative value *completeness is PCK_COMPLETENESS_UNKNOWN, and the answer is empty.
+ * `out` gets the server's answer, in the document's own layout and encoding, and *state (if not
+ * NULL) PCK_COMPLETE, PCK_PARTIAL or PCK_NONE, with PCK_STALE added where that holds.  With
+ * PCK_E_NOT_EVALUATED there is an answer too.  With every other negative value *state is
+ * PCK_COMPLETENESS_UNKNOWN, and the answer is empty.
  *
  * A connection is made when there is none, and kept for the next call.  A kept connection that turns
  * out to be lost is replaced by a new one to the same server.  Where a new one fails too, or the
@@ -212,15 +265,16 @@ PCK_API int32_t PCK_CALL pck_open(const pck_options *options, pck_client **clien
  * at little cost.  Where all are marked down, all are tried.
  */
 PCK_API int32_t PCK_CALL pck_check(pck_client *client, const pck_request *request,
-                                   char *out, uint32_t cap, uint32_t *need, int32_t *completeness);
+                                   char *out, uint32_t cap, uint32_t *need, int32_t *state);
 
 /*
- * The answer of the last pck_check() or pck_feedback() on this client, and its result: for the
- * caller whose buffer was too small.  It asks no server.  PCK_E_NO_ANSWER if the last call brought
- * none; pck_commit() and pck_void() bring none.
+ * The answer of the last call on this client in its encoding, its result, and the *state that a check
+ * gave (PCK_COMPLETENESS_UNKNOWN after other calls): for the caller whose buffer was too small.  It
+ * asks no server.  PCK_E_NO_ANSWER if the last call brought none; pck_commit() and pck_void() bring
+ * none.
  */
 PCK_API int32_t PCK_CALL pck_last_answer(pck_client *client, char *out, uint32_t cap,
-                                         uint32_t *need, int32_t *completeness);
+                                         uint32_t *need, int32_t *state);
 
 /*
  * Commits the current lines of a document into the patient's history.  Repeating it changes
@@ -247,6 +301,22 @@ PCK_API int32_t PCK_CALL pck_void(pck_client *client, const pck_void_request *re
 PCK_API int32_t PCK_CALL pck_feedback(pck_client *client, const pck_request *request,
                                       char *out, uint32_t cap, uint32_t *need,
                                       uint32_t *recorded, uint32_t *unmatched);
+
+/*
+ * Tells what a patient's stored history holds: what the next check will count with, newest first.
+ * Returns PCK_OK; `out` gets a JSON document of the server's.
+ */
+PCK_API int32_t PCK_CALL pck_recent_history(pck_client *client, const pck_history_request *request,
+                                            char *out, uint32_t cap, uint32_t *need);
+
+/*
+ * Tells what became of a decision that a pharmacist had to review.  Returns PCK_OK; *review (if not
+ * NULL) is PCK_REVIEW_..., and `out` gets a JSON document of the server's.  *review is
+ * PCK_REVIEW_UNKNOWN unless PCK_OK or PCK_E_BUFFER is returned.  A server that reviews nothing
+ * answers PCK_E_UNSUPPORTED.
+ */
+PCK_API int32_t PCK_CALL pck_review_status(pck_client *client, const pck_review_request *request,
+                                           char *out, uint32_t cap, uint32_t *need, int32_t *review);
 
 /*
  * What went wrong in the last call on this client other than this one and pck_last_answer(): one

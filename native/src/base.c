@@ -5,28 +5,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t pck_utf8_step(const char *text)
+size_t pck_utf8_get(const uint8_t *data, size_t len, uint32_t *point)
 {
-	const uint8_t *c = (const uint8_t *)text;
-	size_t len, i;
-	uint32_t point;
+	size_t wanted, i;
 
-	if (c[0] < 0x80)
+	*point = data[0];
+	if (data[0] < 0x80)
 		return 1;
-	if (c[0] < 0xc2 || c[0] > 0xf4)
+	if (data[0] < 0xc2 || data[0] > 0xf4)
 		return 0;
-	len = c[0] >= 0xf0 ? 4 : c[0] >= 0xe0 ? 3 : 2;
-	point = c[0] & (0x7fu >> len);
-	for (i = 1; i < len; i++) {
-		if ((c[i] & 0xc0) != 0x80)
+	wanted = data[0] >= 0xf0 ? 4 : data[0] >= 0xe0 ? 3 : 2;
+	*point = data[0] & (0x7fu >> wanted);
+	for (i = 1; i < wanted; i++) {
+		if (i == len || (data[i] & 0xc0) != 0x80)
 			return 0;
-		point = point << 6 | (c[i] & 0x3f);
+		*point = *point << 6 | (data[i] & 0x3f);
 	}
 	/* Overlong forms, surrogates, beyond Unicode. */
-	if ((len == 3 && point < 0x800) || (len == 4 && (point < 0x10000 || point > 0x10ffff)) ||
-	    (point >= 0xd800 && point <= 0xdfff))
+	if ((wanted == 3 && *point < 0x800) || (wanted == 4 && (*point < 0x10000 || *point > 0x10ffff)) ||
+	    (*point >= 0xd800 && *point <= 0xdfff))
 		return 0;
-	return len;
+	return wanted;
+}
+
+size_t pck_utf8_step(const char *text)
+{
+	uint32_t point;
+
+	/* The terminating zero is no continuation byte, so that nothing beyond it is read. */
+	return pck_utf8_get((const uint8_t *)text, SIZE_MAX, &point);
 }
 
 void pck_error_set(struct pck_error *error, const char *format, ...)

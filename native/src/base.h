@@ -24,6 +24,9 @@ struct pck_error {
 	char text[PCK_ERROR_BYTES_MAX];
 };
 
+/* The UTF-8 character that `len` > 0 bytes begin with, and how many of them it takes; 0 if it is none. */
+size_t pck_utf8_get(const uint8_t *data, size_t len, uint32_t *point);
+
 /* The bytes of the UTF-8 character at `text`, which is zero-terminated; 0 if it is none. */
 size_t pck_utf8_step(const char *text);
 

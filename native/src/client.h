@@ -40,15 +40,31 @@ struct pck_client {
 	int32_t dead;                      /* PCK_OK, or the result of every later call   */
 	struct pck_error error;
 	struct pck_reply reply;
-	const uint8_t *answer;             /* in `reply`; NULL: the last call brought none */
+	int wide;                          /* the call's encoding is UTF-16               */
+	struct pck_bytes sent;             /* its document as UTF-8, if it is wide        */
+	struct pck_bytes converted;        /* its answer as UTF-16, if it is wide         */
+	const uint8_t *answer;             /* in `reply` or `converted`; NULL: the last call brought none */
 	uint32_t answer_len;
 	int32_t answer_result;
-	int32_t answer_completeness;
+	int32_t answer_state;
 };
 
 /* Makes the endpoints of a zeroed client, whose servers may be filled in later.  Frees what they hold. */
 void pck_endpoints_init(struct pck_client *client);
 void pck_endpoints_free(struct pck_client *client);
+
+/*
+ * The start of a function that asks a server, and its end, which returns the result given to it.  Between
+ * them the client is this thread's.  Unless pck_begin() returns PCK_OK there is nothing to end.
+ */
+int32_t pck_begin(struct pck_client *client);
+int32_t pck_end(struct pck_client *client, int32_t result);
+
+/* Leaves the caller an empty text.  PCK_E_ARGUMENT: `out` is NULL and `cap` is not 0. */
+int32_t pck_give_nothing(char *out, uint32_t cap, uint32_t *need);
+
+/* Gives out client->answer, and returns its result or PCK_E_BUFFER; `state` may be NULL. */
+int32_t pck_give_answer(struct pck_client *client, char *out, uint32_t cap, uint32_t *need, int32_t *state);
 
 /*
  * Runs one unary call: connects where needed, sends, and asks another server where one fails or

@@ -231,7 +231,8 @@ int32_t pck_take_request(pck_request *own, const pck_request *given, int with_id
 		pck_error_set(error, "document is missing");
 		return PCK_E_ARGUMENT;
 	}
-	if (own->document_len > PCK_DOCUMENT_BYTES_MAX) {
+	/* UTF-16 may take twice what is sent; that is counted when it is converted. */
+	if (own->document_len / (own->encoding == PCK_ENCODING_UTF16 ? 2 : 1) > PCK_DOCUMENT_BYTES_MAX) {
 		pck_error_set(error, "the document has %lu bytes, the limit is %lu", (unsigned long)own->document_len,
 		              (unsigned long)PCK_DOCUMENT_BYTES_MAX);
 		return PCK_E_DOCUMENT_LIMIT;
@@ -242,6 +243,44 @@ int32_t pck_take_request(pck_request *own, const pck_request *given, int with_id
 	}
 	set_default(&own->deadline_ms, deadline_ms);
 	return PCK_OK;
+}
+
+int32_t pck_take_history(pck_history_request *own, const pck_history_request *given, uint32_t deadline_ms,
+                         struct pck_error *error)
+{
+	int32_t result = take_struct(own, given, sizeof *own, error);
+
+	if (result == PCK_OK)
+		result = check_reserved(own->reserved, 4, error);
+	if (result == PCK_OK)
+		result = check_number("encoding", own->encoding, 0, NUMBER_MAX, error);
+	if (result == PCK_OK)
+		result = check_number("deadline_ms", own->deadline_ms, 0, PCK_DEADLINE_MS_MAX, error);
+	if (result == PCK_OK)
+		result = check_string("patient_id", own->patient_id, PCK_TEXT_BYTES_MAX, 1, error);
+	if (result == PCK_OK)
+		result = check_string("since", own->since, PCK_TEXT_BYTES_MAX, 0, error);
+	if (result == PCK_OK)
+		set_default(&own->deadline_ms, deadline_ms);
+	return result;
+}
+
+int32_t pck_take_review(pck_review_request *own, const pck_review_request *given, uint32_t deadline_ms,
+                        struct pck_error *error)
+{
+	int32_t result = take_struct(own, given, sizeof *own, error);
+
+	if (result == PCK_OK)
+		result = check_reserved(own->reserved, 5, error);
+	if (result == PCK_OK)
+		result = check_number("encoding", own->encoding, 0, NUMBER_MAX, error);
+	if (result == PCK_OK)
+		result = check_number("deadline_ms", own->deadline_ms, 0, PCK_DEADLINE_MS_MAX, error);
+	if (result == PCK_OK)
+		result = check_string("check_id", own->check_id, PCK_ID_BYTES_MAX, 1, error);
+	if (result == PCK_OK)
+		set_default(&own->deadline_ms, deadline_ms);
+	return result;
 }
 
 int32_t pck_take_void(pck_void_request *own, const pck_void_request *given, uint32_t deadline_ms,

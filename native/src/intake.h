@@ -11,6 +11,10 @@
 int32_t pck_take_options(pck_options *own, const pck_options *given, struct pck_error *error);
 int32_t pck_take_request(pck_request *own, const pck_request *given, int with_id, uint32_t deadline_ms,
                          struct pck_error *error);
+int32_t pck_take_history(pck_history_request *own, const pck_history_request *given, uint32_t deadline_ms,
+                         struct pck_error *error);
+int32_t pck_take_review(pck_review_request *own, const pck_review_request *given, uint32_t deadline_ms,
+                        struct pck_error *error);
 int32_t pck_take_void(pck_void_request *own, const pck_void_request *given, uint32_t deadline_ms,
                       struct pck_error *error);
 

@@ -77,6 +77,16 @@ int pck_random(void *data, size_t len);
  */
 int32_t pck_read_file(const char *path, size_t max, struct pck_bytes *bytes, struct pck_error *error);
 
+/*
+ * Text between GBK and UTF-16, appended, by the system's own tables; where it has none, text that is not
+ * ASCII cannot be read.  Returns PCK_OK, PCK_E_MEMORY or PCK_TEXT_BROKEN.
+ */
+int32_t pck_gbk_to_utf16(struct pck_bytes *to, const char *text, size_t len);
+/* What GBK (or ASCII) has not becomes `?`. */
+int32_t pck_utf16_to_gbk(struct pck_bytes *to, const uint8_t *data, size_t len);
+/* What pck_gbk_to_utf16() reads, for error texts. */
+extern const char pck_gbk_name[];
+
 /* The system's words for an error number. */
 const char *pck_system_error(int number, char *text, size_t cap);
 

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* pipe2, SOCK_CLOEXEC */
 
 #include "platform.h"
+#include "text.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -238,6 +239,39 @@ int32_t pck_read_file(const char *path, size_t max, struct pck_bytes *bytes, str
 	}
 	(void)close(fd);
 	return result == PCK_OK ? pck_bytes_append(bytes, "", 1) : result;
+}
+
+/* Hosts whose text is GBK run on Windows; a table of 24,000 characters is not worth it for others. */
+const char pck_gbk_name[] = "ASCII, and other text than documents must be that here";
+
+int32_t pck_gbk_to_utf16(struct pck_bytes *to, const char *text, size_t len)
+{
+	size_t i;
+
+	if (pck_bytes_reserve(to, 2 * len) != PCK_OK)
+		return PCK_E_MEMORY;
+	for (i = 0; i < len; i++) {
+		uint16_t unit = (uint8_t)text[i];
+
+		if (unit >= 0x80)
+			return PCK_TEXT_BROKEN;
+		(void)pck_bytes_append(to, &unit, sizeof unit);
+	}
+	return PCK_OK;
+}
+
+int32_t pck_utf16_to_gbk(struct pck_bytes *to, const uint8_t *data, size_t len)
+{
+	int32_t result = PCK_OK;
+	uint16_t unit;
+
+	for (; result == PCK_OK && len >= sizeof unit; data += sizeof unit, len -= sizeof unit) {
+		memcpy(&unit, data, sizeof unit);
+		/* One `?` for both halves of a pair. */
+		if (unit < 0xdc00 || unit > 0xdfff)
+			result = pck_bytes_append(to, unit < 0x80 ? (const char[]){(char)unit} : "?", 1);
+	}
+	return result;
 }
 
 const char *pck_system_error(int number, char *text, size_t cap)

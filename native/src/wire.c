@@ -115,6 +115,7 @@ static int get_value(struct reader *reader, uint32_t wire_type, uint64_t *number
 int32_t pck_wire_read(const uint8_t *data, size_t len, const char *kinds, struct pck_fields *fields)
 {
 	struct reader reader = {data, len};
+	size_t kinds_len = strlen(kinds);
 
 	memset(fields, 0, sizeof *fields);
 	while (reader.left > 0) {
@@ -129,7 +130,7 @@ int32_t pck_wire_read(const uint8_t *data, size_t len, const char *kinds, struct
 		wire_type = (uint32_t)tag & 7;
 		if (field == 0 || get_value(&reader, wire_type, &number, &bytes) != 0)
 			return PCK_E_BAD_REPLY;
-		if (field > PCK_WIRE_FIELDS || kinds[field - 1] == '-')
+		if (field > kinds_len || kinds[field - 1] == '-')
 			continue;
 		if (wire_type != (kinds[field - 1] == 'b' ? WIRE_BYTES : WIRE_VARINT))
 			return PCK_E_BAD_REPLY;

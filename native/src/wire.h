@@ -25,7 +25,7 @@ int32_t pck_wire_number(struct pck_body *body, uint32_t field, uint64_t value);
 int32_t pck_wire_string(struct pck_body *body, uint32_t field, const char *text);
 
 /* One response: its fields 1 to PCK_WIRE_FIELDS, last one wins, absent ones zero. */
-#define PCK_WIRE_FIELDS 3
+#define PCK_WIRE_FIELDS 6
 struct pck_fields {
 	const uint8_t *bytes[PCK_WIRE_FIELDS + 1];
 	size_t len[PCK_WIRE_FIELDS + 1];
@@ -33,7 +33,8 @@ struct pck_fields {
 };
 
 /*
- * Reads `data`.  `kinds` has a letter for each of the fields 1, 2, 3: 'b' bytes, 'n' number, '-' not read.
+ * Reads `data`.  `kinds` has a letter for each of the fields 1, 2, 3, ...: 'b' bytes, 'n' number, '-' not
+ * read; fields beyond its letters, of which there are at most PCK_WIRE_FIELDS, are not read.
  * Returns PCK_OK, or PCK_E_BAD_REPLY if it is no protobuf message of that shape.
  */
 int32_t pck_wire_read(const uint8_t *data, size_t len, const char *kinds, struct pck_fields *fields);

@@ -24,7 +24,12 @@ CAPITALS = frozenset({"IncisionClass"})
 
 def document_of(facts: facts_pb2.Facts) -> bytes:
     """Return typed facts as our own JSON document; equal facts give equal bytes. Raises EntranceError for an enum."""
-    return orjson.dumps(_object(facts, ""))
+    return orjson.dumps(document_values(facts))
+
+
+def document_values(message: Message) -> dict[str, Any]:
+    """Return what a message states as values of our own JSON, without what it leaves out. Raises EntranceError."""
+    return _object(message, "")
 
 
 def filled(message: Filled, values: Mapping[str, Any]) -> Filled:

@@ -9,7 +9,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "precheck.h"
+#include "precheck_flat.h"
 
 #include <dirent.h>
 #include <limits.h>
@@ -150,6 +150,59 @@ static void other_calls(pck_client *client)
 	}
 }
 
+/* UTF-16, and the calls that bring a document of the server's. */
+static void wide_calls(pck_client *client)
+{
+	static const uint16_t wide[] = {'{', '"', 'a', 'n', 's', 'w', 'e', 'r', '"', ':', '"', 0x836f, 0xd842, 0xdfb7, '"', '}'};
+	static const uint16_t half[] = {'{', 0xd842};
+	pck_request request = {.struct_size = sizeof request, .format = 1, .encoding = PCK_ENCODING_UTF16};
+	pck_history_request history = {.struct_size = sizeof history, .patient_id = "p", .since = "{\"answer\": \"ok\"}"};
+	pck_review_request review = {.struct_size = sizeof review, .check_id = "{\"answer\": \"ok\", \"state\": 2}"};
+	uint32_t need;
+	int32_t state;
+	char out[8];
+	int i;
+
+	for (i = 0; i < ROUNDS; i++, calls += 5) {
+		request.document = wide;
+		request.document_len = sizeof wide;
+		CHECK(pck_check(client, &request, out, 7, &need, NULL) == PCK_E_BUFFER && need == 8);
+		CHECK(pck_last_answer(client, out, sizeof out, NULL, NULL) == PCK_PASS && memcmp(out, wide + 11, 6) == 0);
+		request.document = half;
+		request.document_len = sizeof half;
+		CHECK(pck_check(client, &request, out, sizeof out, &need, NULL) == PCK_E_REJECTED);
+		history.encoding = review.encoding = i % 2 == 0 ? PCK_ENCODING_UTF8 : PCK_ENCODING_UTF16;
+		CHECK(pck_recent_history(client, &history, out, sizeof out, &need) == PCK_OK && need == (i % 2 == 0 ? 3 : 6));
+		CHECK(pck_review_status(client, &review, out, sizeof out, NULL, &state) == PCK_OK && state == PCK_REVIEW_PASSED);
+	}
+}
+
+static void flat_calls(const char *server)
+{
+	static const uint16_t wide[] = {'{', '}', 0};
+	static const char refused[] = "{\"status\": \"INTERNAL\", \"message\": \"\\u836f\\ud842\\udfb7\"}";
+	char options[128], out[8], error[PCK_ERROR_BYTES_MAX];
+	uint16_t wide_out[8];
+	int32_t handle, need, state, lines;
+	int i;
+
+	snprintf(options, sizeof options, "servers=%s; deadline_ms=%d", server, PATIENT_MS);
+	for (i = 0; i < ROUNDS; i++, calls += 6) {
+		CHECK(pck_flat_open_a(options, &handle, error, sizeof error) == PCK_OK && error[0] == '\0');
+		CHECK(pck_flat_check_a(handle, 1, "{\"answer\": \"abc\"}", "", 0, out, 4, &need, &state) == PCK_PASS);
+		CHECK(need == 4 && state == PCK_COMPLETE && strcmp(out, "abc") == 0);
+		CHECK(pck_flat_check_w(handle, 1, wide, NULL, 0, wide_out, 1, &need, &state) == PCK_PASS && need == 1);
+		CHECK(pck_flat_void_a(handle, "p", "e", "a, b,c", "", "", 0, &lines) == PCK_OK && lines == 3);
+		CHECK(pck_flat_void_a(handle, "p", "e", "", "", "", 0, &lines) == PCK_E_ARGUMENT && lines == 0);
+		CHECK(pck_flat_check_a(handle, 1, refused, "", 0, out, sizeof out, NULL, NULL) == PCK_E_SERVER);
+		CHECK(pck_flat_last_error_a(handle, error, sizeof error) == PCK_OK && strchr(error, '?') != NULL);
+		CHECK(pck_flat_last_error_w(handle, wide_out, 8) == PCK_OK && wide_out[7] == 0);
+		CHECK(pck_flat_recent_history_a(handle, "p", "{}", 0, 0, out, sizeof out, &need) == PCK_OK && need == 1);
+		CHECK(pck_flat_close(handle) == PCK_OK && pck_flat_close(handle) == PCK_E_ARGUMENT);
+		CHECK(pck_flat_open_a("servers", &handle, error, 5) == PCK_E_ARGUMENT && handle == 0 && strlen(error) == 4);
+	}
+}
+
 /* SIGPIPE is left as it is: a library that raises it kills this program. */
 static void failing_servers(const char *dead, const char *breaking)
 {
@@ -170,6 +223,8 @@ static void exhausted_client(pck_client *client)
 {
 	pck_request request = {.struct_size = sizeof request, .format = 1, .document = "{}", .document_len = 2};
 	pck_void_request voiding = {.struct_size = sizeof voiding, .patient_id = "p", .encounter_id = "e"};
+	pck_history_request history = {.struct_size = sizeof history, .patient_id = "p"};
+	pck_review_request review = {.struct_size = sizeof review, .check_id = "c"};
 	char why[PCK_ERROR_BYTES_MAX];
 	int i;
 
@@ -178,41 +233,76 @@ static void exhausted_client(pck_client *client)
 		CHECK(pck_commit(client, &request, NULL, NULL) == PCK_E_MEMORY);
 		CHECK(pck_void(client, &voiding, NULL, NULL) == PCK_E_MEMORY);
 		CHECK(pck_feedback(client, &request, NULL, 0, NULL, NULL, NULL) == PCK_E_MEMORY);
+		CHECK(pck_recent_history(client, &history, NULL, 0, NULL) == PCK_E_MEMORY);
+		CHECK(pck_review_status(client, &review, NULL, 0, NULL, NULL) == PCK_E_MEMORY);
 		CHECK(pck_last_answer(client, NULL, 0, NULL, NULL) == PCK_E_MEMORY);
 		CHECK(pck_last_error(client, why, sizeof why, NULL) == PCK_OK && strcmp(why, "out of memory") == 0);
 	}
 }
 
-/* Fails every allocation of opening and of a first call in turn. */
-static void running_out_of_memory(const char *server)
+/* Opening and a first call; leaves the client in `*client`, NULL where there is none. */
+static int32_t first_call(const char *server, uint32_t encoding, pck_client **client)
 {
+	static const char narrow[] = "{\"verdict\": 1, \"answer\": \"abc\"}";
 	pck_options options = {.struct_size = sizeof options, .servers = server, .deadline_ms = PATIENT_MS};
-	pck_request request = {.struct_size = sizeof request, .format = 1};
-	pck_client *client;
+	pck_request request = {.struct_size = sizeof request, .format = 1, .encoding = encoding};
+	uint16_t wide[sizeof narrow];
 	char out[32];
-	int32_t opened, checked = PCK_E_MEMORY;
+	int32_t result = pck_open(&options, client, NULL, 0);
+	size_t i;
+
+	for (i = 0; i < sizeof narrow; i++)
+		wide[i] = (uint8_t)narrow[i];
+	request.document = encoding == PCK_ENCODING_UTF16 ? (const void *)wide : narrow;
+	request.document_len = (uint32_t)(strlen(narrow) * (encoding == PCK_ENCODING_UTF16 ? 2 : 1));
+	CHECK((result == PCK_OK) == (*client != NULL));
+	if (result == PCK_OK)
+		result = pck_check(*client, &request, out, sizeof out, NULL, NULL);
+	CHECK(result == PCK_E_MEMORY ||
+	      (result == PCK_WARN && memcmp(out, encoding == PCK_ENCODING_UTF16 ? "a\0b\0c\0\0" : "abc", 4) == 0));
+	return result;
+}
+
+/* The same through the flat entry; frees the client itself. */
+static int32_t first_flat_call(const char *server)
+{
+	char options[128], out[8];
+	int32_t handle, lines;
+	int32_t result;
+
+	snprintf(options, sizeof options, "servers=%s; deadline_ms=%d", server, PATIENT_MS);
+	result = pck_flat_open_a(options, &handle, out, sizeof out);
+	CHECK((result == PCK_OK) == (handle != 0));
+	if (result == PCK_OK)
+		result = pck_flat_void_a(handle, "p", "e", "a,b", "", "", 0, &lines);
+	CHECK(result == PCK_E_MEMORY || (result == PCK_OK && lines == 2));
+	if (handle != 0 && result == PCK_E_MEMORY)
+		CHECK(pck_flat_commit_a(handle, 1, "{}", 0, &lines) == PCK_E_MEMORY);
+	CHECK(handle == 0 || pck_flat_close(handle) == PCK_OK);
+	return result;
+}
+
+/* Fails every allocation of opening and of a first call in turn. */
+static void running_out_of_memory(const char *server, uint32_t encoding)
+{
+	pck_client *client = NULL;
+	int32_t result = PCK_E_MEMORY;
+	int is_over = 0;
 	int failures = 0;
 	int n;
 
-	request.document = "{\"verdict\": 1, \"answer\": \"abc\"}";
-	request.document_len = (uint32_t)strlen(request.document);
-	for (n = 0;; n++) {
+	for (n = 0; !is_over; n++) {
 		allocations_until_failure = n;
-		opened = pck_open(&options, &client, NULL, 0);
-		checked = opened == PCK_OK ? pck_check(client, &request, out, sizeof out, NULL, NULL) : opened;
-		if (allocations_until_failure >= 0)
-			break;
+		result = encoding != 0 ? first_call(server, encoding, &client) : first_flat_call(server);
+		is_over = allocations_until_failure >= 0;
 		allocations_until_failure = INT_MAX;
-		CHECK(checked == PCK_E_MEMORY || (checked == PCK_WARN && strcmp(out, "abc") == 0));
-		CHECK((opened == PCK_OK) == (client != NULL));
-		if (checked == PCK_E_MEMORY && client != NULL)
+		if (result == PCK_E_MEMORY && client != NULL)
 			exhausted_client(client);
-		failures += checked == PCK_E_MEMORY;
+		failures += result == PCK_E_MEMORY;
 		pck_free(client);
+		client = NULL;
 	}
-	allocations_until_failure = INT_MAX;
-	CHECK(checked == PCK_WARN && failures > 10);
-	pck_free(client);
+	CHECK(result >= PCK_OK && failures > 10);
 }
 
 static atomic_int ended;
@@ -267,10 +357,14 @@ int main(int argc, char **argv)
 	client = open_client(argv[1], PATIENT_MS);
 	outcomes(client);
 	other_calls(client);
+	wide_calls(client);
+	flat_calls(argv[1]);
 	CHECK(threads() == threads_before);
 	cancelling(client);
 	pck_free(client);
-	running_out_of_memory(argv[1]);
+	running_out_of_memory(argv[1], PCK_ENCODING_UTF8);
+	running_out_of_memory(argv[1], PCK_ENCODING_UTF16);
+	running_out_of_memory(argv[1], 0); /* the flat entry */
 
 	failing_servers(argv[2], argv[3]);
 	client = open_client(argv[1], 20);

@@ -25,7 +25,8 @@ STARTUP_SECONDS_MAX = 30
 class Obedient(check_pb2_grpc.PrecheckServicer):
     """Does what the JSON document asks for, and remembers what it saw.
 
-    `verdict`, `completeness`, `answer` or `answer_bytes`; `status` and `message` fail; `sleep_s` waits first.
+    `verdict`, `completeness`, `stale`, `answer` or `answer_bytes`; `status` and `message` fail; `sleep_s` waits first.
+    Requests without a document carry it in another text.
     """
 
     def __init__(self):
@@ -55,6 +56,7 @@ class Obedient(check_pb2_grpc.PrecheckServicer):
             answer=answer,
             verdict=wish.get("verdict", 0),
             completeness=wish.get("completeness", 1),
+            stale=wish.get("stale", False),
             check_id="01ARZ3NDEKTSV4RRFFQ69G5FAV",
             revision="nhsa@7+abc",
         )
@@ -66,6 +68,15 @@ class Obedient(check_pb2_grpc.PrecheckServicer):
     def Void(self, request, context):  # noqa: N802
         self._obey(request, context, request.reason)
         return check_pb2.VoidResponse(voided_lines=len(request.order_ids), history_position=2**40)
+
+    def RecentHistoryDocument(self, request, context):  # noqa: N802
+        wish = self._obey(request, context, request.since)
+        answer = wish.get("answer", "").encode() or b"a" * wish.get("answer_bytes", 0)
+        return check_pb2.RecentHistoryDocumentResponse(answer=answer)
+
+    def ReviewStatus(self, request, context):  # noqa: N802
+        wish = self._obey(request, context, request.check_id)
+        return check_pb2.ReviewStatusResponse(answer=wish.get("answer", "").encode(), state=wish.get("state", 0))
 
     def Feedback(self, request, context):  # noqa: N802
         wish = self._obey(request, context, request.document)

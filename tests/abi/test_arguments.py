@@ -265,6 +265,10 @@ def test_null_clients_and_null_requests_are_refused(handle):
     assert lib.pck_commit(nothing, made, nothing, nothing) == lib.PCK_E_ARGUMENT
     assert lib.pck_void(nothing, nothing, nothing, nothing) == lib.PCK_E_ARGUMENT
     assert lib.pck_feedback(nothing, made, nothing, 0, nothing, nothing, nothing) == lib.PCK_E_ARGUMENT
+    assert lib.pck_recent_history(nothing, nothing, nothing, 0, need) == lib.PCK_E_ARGUMENT
+    assert lib.pck_recent_history(handle, nothing, nothing, 0, need) == lib.PCK_E_ARGUMENT
+    assert lib.pck_review_status(nothing, nothing, nothing, 0, need, nothing) == lib.PCK_E_ARGUMENT
+    assert lib.pck_review_status(handle, nothing, nothing, 0, need, nothing) == lib.PCK_E_ARGUMENT
     assert lib.pck_last_answer(nothing, nothing, 0, nothing, nothing) == lib.PCK_E_ARGUMENT
     assert lib.pck_last_error(nothing, nothing, 0, nothing) == lib.PCK_E_ARGUMENT
     assert lib.pck_check(handle, nothing, nothing, 0, nothing, nothing) == lib.PCK_E_ARGUMENT
@@ -276,8 +280,46 @@ def test_out_may_be_null_only_with_cap_zero(handle):
     made, _data = request()
     assert lib.pck_check(handle, made, ffi.NULL, 10, ffi.NULL, ffi.NULL) == lib.PCK_E_ARGUMENT
     assert lib.pck_feedback(handle, made, ffi.NULL, 10, ffi.NULL, ffi.NULL, ffi.NULL) == lib.PCK_E_ARGUMENT
+    assert lib.pck_recent_history(handle, ffi.NULL, ffi.NULL, 10, ffi.NULL) == lib.PCK_E_ARGUMENT
+    assert lib.pck_review_status(handle, ffi.NULL, ffi.NULL, 10, ffi.NULL, ffi.NULL) == lib.PCK_E_ARGUMENT
     assert lib.pck_last_answer(handle, ffi.NULL, 10, ffi.NULL, ffi.NULL) == lib.PCK_E_ARGUMENT
     assert lib.pck_last_error(handle, ffi.NULL, 10, ffi.NULL) == lib.PCK_E_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    ("asked", "wrong"),
+    [
+        ("pck_history_request", {"patient_id": None}),
+        ("pck_history_request", {"patient_id": b""}),
+        ("pck_history_request", {"patient_id": b"p" * 2049}),
+        ("pck_history_request", {"since": b"s" * 2049}),
+        ("pck_history_request", {"since": b"\xff"}),
+        ("pck_history_request", {"encoding": 256}),
+        ("pck_history_request", {"deadline_ms": 600_001}),
+        ("pck_history_request", {"reserved": [0, 0, 0, 1]}),
+        ("pck_history_request", {"struct_size": 8}),
+        ("pck_review_request", {"check_id": None}),
+        ("pck_review_request", {"check_id": b"c" * 257}),
+        ("pck_review_request", {"encoding": 256}),
+        ("pck_review_request", {"deadline_ms": 600_001}),
+        ("pck_review_request", {"reserved": [0, 0, 0, 0, 1]}),
+        ("pck_review_request", {"struct_size": 8}),
+    ],
+)
+def test_questions_outside_the_limits_are_refused_by_name(handle, asked, wrong):
+    kept = [ffi.new("char[]", b"1")]
+    required = {"pck_history_request": {"patient_id": kept[0]}, "pck_review_request": {"check_id": kept[0]}}[asked]
+    made = ffi.new(f"{asked} *", {"struct_size": ffi.sizeof(asked), **required})
+    for name, value in wrong.items():
+        kept.append(ffi.new("char[]", value) if isinstance(value, bytes) else value)
+        setattr(made, name, ffi.NULL if value is None else kept[-1])
+    if asked == "pck_history_request":
+        result = lib.pck_recent_history(handle, made, ffi.NULL, 0, ffi.NULL)
+    else:
+        result = lib.pck_review_status(handle, made, ffi.NULL, 0, ffi.NULL, ffi.NULL)
+    (name,) = wrong
+    assert result == (lib.PCK_E_STRUCT if name in ("reserved", "struct_size") else lib.PCK_E_ARGUMENT)
+    assert name in last_error(handle)
 
 
 @pytest.mark.parametrize(
@@ -332,5 +374,5 @@ def test_last_error_follows_the_rule_for_buffers_and_is_not_changed_by_asking(ha
 
 def test_the_binding_has_the_numbers_of_the_header():
     assert [int(value) for value in Format] == [1, 2, 3, 4]
-    assert [int(value) for value in Encoding] == [1, 2]
+    assert [int(value) for value in Encoding] == [1, 2, 3]
     assert (lib.PCK_DEADLINE_MS_DEFAULT, lib.PCK_DOCUMENT_BYTES_MAX) == (300, 24 * 1024 * 1024)

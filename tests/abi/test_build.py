@@ -221,8 +221,17 @@ def test_a_build_of_nothing_does_nothing():
 
 def test_cffi_sees_the_whole_header():
     seen = build.declarations()
-    constants = set(re.findall(r"^#define (PCK_\w+) +\(?-?\d", build.HEADER.read_text(), re.MULTILINE))
+    text = "\n".join(header.read_text() for header in build.HEADERS)
+    constants = set(re.findall(r"^#define (PCK_\w+) +\(?-?\d", text, re.MULTILINE))
     assert set(re.findall(r"#define (PCK_\w+)", seen)) == constants
     assert len(constants) > 40
-    for name in ("pck_options", "pck_request", "pck_void_request", "pck_open(", "pck_check(", "pck_free("):
+    for name in (
+        "pck_options",
+        "pck_request",
+        "pck_void_request",
+        "pck_open(",
+        "pck_check(",
+        "pck_free(",
+        "pck_flat_open_a(",
+    ):
         assert name in seen

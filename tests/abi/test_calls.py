@@ -1,11 +1,14 @@
 """What goes to the server and what comes back."""
 
+import contextlib
 import json
 
 import grpc
 import pytest
+from precheck.v1 import check_pb2_grpc
 
-from client_shim.client import Client, ClientError, Completeness, Encoding, Format, ffi, lib
+from client_shim.client import Client, ClientError, Completeness, Encoding, Format, Review, ffi, lib
+from tests.abi.servers import grpc_server
 
 
 def wish(**fields):
@@ -38,6 +41,17 @@ def test_a_reply_without_completeness_is_no_pass(client):
     answer = client.check(wish(verdict=0, completeness=0))
     assert answer.result == lib.PCK_E_BAD_REPLY
     assert answer.completeness == Completeness.UNKNOWN
+
+
+@pytest.mark.parametrize("completeness", [1, 2, 3])
+@pytest.mark.parametrize("stale", [False, True])
+def test_a_stale_answer_says_so_beside_its_completeness(client, completeness, stale):
+    document = wish(verdict=1, completeness=completeness, stale=stale, answer="x")
+    answer = client.check(document)
+    assert (answer.completeness, answer.stale) == (completeness, stale)
+    *_, state = raw_check(client, document, 2)
+    assert state == completeness | (lib.PCK_STALE if stale else 0)
+    assert state & lib.PCK_COMPLETENESS_MASK == completeness
 
 
 STATUSES = {
@@ -102,7 +116,10 @@ def test_everything_the_caller_says_reaches_the_server(server):
         client.commit(wish(), format=Format.NHSA_3101)
         client.void("p1", "e1", ["r1", "r2"], item_code="XC09", reason='{"r": "撤销"}')
         client.feedback(wish())
-    check, commit, void, feedback = servicer.requests
+        client.recent_history("p1", since=wish().decode(), limit=7, encoding=Encoding.GBK)
+        with contextlib.suppress(ClientError):
+            client.review_status('{"state": 0}', encoding=Encoding.GBK)
+    check, commit, void, feedback, history, review = servicer.requests
     assert (check.document, check.format, check.encoding) == (document, 3, 2)
     assert (check.station_id, check.profile, check.request_id) == ("门诊-3", "his_a", "id-1")
     assert (commit.document, commit.format, commit.encoding) == (wish(), 2, 1)
@@ -110,6 +127,8 @@ def test_everything_the_caller_says_reaches_the_server(server):
     assert (void.patient_id, void.encounter_id, list(void.order_ids)) == ("p1", "e1", ["r1", "r2"])
     assert (void.item_code, void.reason, void.station_id) == ("XC09", '{"r": "撤销"}', "门诊-3")
     assert (feedback.document, feedback.format, feedback.station_id) == (wish(), 4, "门诊-3")
+    assert (history.patient_id, history.since, history.limit, history.encoding) == ("p1", "{}", 7, 2)
+    assert (review.check_id, review.encoding) == ('{"state": 0}', 2)
 
 
 @pytest.mark.parametrize(("layout", "encoding"), [(200, 0), (255, 255)])
@@ -159,6 +178,35 @@ def test_counts_are_zero_when_the_call_fails(client):
     assert list(client._counts) == [0, 0]
 
 
+@pytest.mark.parametrize("length", [0, 10, 70_000])
+def test_recent_history_brings_the_servers_document(client, length):
+    assert client.recent_history("p", since=wish(answer_bytes=length).decode()) == b"a" * length
+
+
+def test_recent_history_that_fails_says_why(client):
+    with pytest.raises(ClientError, match=r"PCK_E_REJECTED: .*no such patient"):
+        client.recent_history("p", since=wish(status="INVALID_ARGUMENT", message="no such patient").decode())
+
+
+@pytest.mark.parametrize("state", [*Review, 77])
+def test_review_status_brings_the_servers_number(client, state):
+    assert client.review_status(wish(state=int(state), answer="who").decode()) == (state, b"who")
+
+
+@pytest.mark.parametrize("state", [0, 40_000, -1])
+def test_a_review_state_that_is_none_is_no_answer(client, state):
+    with pytest.raises(ClientError, match="PCK_E_BAD_REPLY"):
+        client.review_status(wish(state=state, answer="who").decode())
+    assert lib.pck_last_answer(client._handle, ffi.NULL, 0, ffi.NULL, ffi.NULL) == lib.PCK_E_NO_ANSWER
+
+
+def test_a_server_that_reviews_nothing_is_said_to():
+    with grpc_server(servicer=check_pb2_grpc.PrecheckServicer()) as (_, address):
+        with Client(address, deadline_ms=20_000) as client, pytest.raises(ClientError) as caught:
+            client.review_status("01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        assert caught.value.result == lib.PCK_E_UNSUPPORTED
+
+
 # ---- buffers ----
 
 
@@ -183,7 +231,7 @@ def test_an_answer_that_does_not_fit_waits_to_be_fetched(client, server, cap, co
     document = wish(verdict=1, completeness=completeness, answer="12345")
     result, out, need, how = raw_check(client, document, cap)
     assert (result, need, how) == (lib.PCK_E_BUFFER, 6, lib.PCK_COMPLETENESS_UNKNOWN)
-    assert out == (b"\0" + b"x" * (cap - 1) if cap else b"")
+    assert out == (b"\0\0xxx"[:cap])
     assert "6 bytes" in client.last_error()
     small, fetched = ffi.new("char[]", 5), ffi.new("char[]", 6)
     got, complete = ffi.new("uint32_t *"), ffi.new("int32_t *")

@@ -1,89 +1,23 @@
 """What the header promises to a compiler and a linker."""
 
+import platform
 import re
 import subprocess
+import tomllib
+from pathlib import Path
 
 import pytest
 
-from client_shim.build import HEADER, LIBRARY, NATIVE, compiler
+from client_shim.build import HEADERS, LIBRARY, NATIVE, compiler
 from client_shim.client import ffi, lib
 
-FUNCTIONS = set(re.findall(r"PCK_CALL (pck_\w+)\(", HEADER.read_text()))
-
-# Layout on a 64-bit machine. A field may be appended; nothing here may ever change.
-LAYOUT = {
-    "pck_options": (
-        88,
-        {
-            "struct_size": 0,
-            "deadline_ms": 4,
-            "max_answer_bytes": 8,
-            "idle_ms": 12,
-            "reserved": 16,
-            "servers": 32,
-            "station_id": 40,
-            "profile": 48,
-            "tls_ca_file": 56,
-            "tls_server_name": 64,
-            "tls_cert_file": 72,
-            "tls_key_file": 80,
-        },
-    ),
-    "pck_request": (
-        48,
-        {
-            "struct_size": 0,
-            "format": 4,
-            "encoding": 8,
-            "deadline_ms": 12,
-            "document_len": 16,
-            "reserved": 20,
-            "document": 32,
-            "request_id": 40,
-        },
-    ),
-    "pck_void_request": (
-        64,
-        {
-            "struct_size": 0,
-            "deadline_ms": 4,
-            "order_id_count": 8,
-            "reserved": 12,
-            "patient_id": 24,
-            "encounter_id": 32,
-            "order_ids": 40,
-            "item_code": 48,
-            "reason": 56,
-        },
-    ),
-}
-
+CONTRACT = tomllib.loads((Path(__file__).parent / "contract.toml").read_text())
+TEXT = "\n".join(header.read_text() for header in HEADERS)
+FUNCTIONS = set(re.findall(r"PCK_CALL (pck_\w+)\(", TEXT))
+STRUCTURES = set(re.findall(r"^typedef struct (pck_\w+) \{", TEXT, re.MULTILINE))
+CONSTANTS = set(re.findall(r"^#define (PCK_\w+) +\(?-?\d", TEXT, re.MULTILINE))
 RESULTS = {
-    "PCK_PASS": 0,
-    "PCK_WARN": 1,
-    "PCK_BLOCK": 2,
-    "PCK_E_ARGUMENT": -1,
-    "PCK_E_STRUCT": -2,
-    "PCK_E_SERVERS": -3,
-    "PCK_E_CERTIFICATE": -4,
-    "PCK_E_BUFFER": -5,
-    "PCK_E_NO_ANSWER": -6,
-    "PCK_E_BUSY": -7,
-    "PCK_E_DOCUMENT_LIMIT": -8,
-    "PCK_E_ANSWER_LIMIT": -9,
-    "PCK_E_REJECTED": -10,
-    "PCK_E_DENIED": -11,
-    "PCK_E_UNSUPPORTED": -12,
-    "PCK_E_TIMEOUT": -100,
-    "PCK_E_UNREACHABLE": -101,
-    "PCK_E_TLS": -102,
-    "PCK_E_UNAVAILABLE": -103,
-    "PCK_E_BAD_REPLY": -104,
-    "PCK_E_SERVER": -105,
-    "PCK_E_CANCELLED": -106,
-    "PCK_E_NOT_EVALUATED": -107,
-    "PCK_E_MEMORY": -900,
-    "PCK_E_INTERNAL": -901,
+    name: number for name, number in CONTRACT["constants"].items() if re.fullmatch(r"PCK_(PASS|WARN|BLOCK|E_\w+)", name)
 }
 
 
@@ -94,7 +28,15 @@ def output_of(*command):
 def test_library_exports_what_the_header_declares_and_nothing_else():
     lines = output_of("nm", "-D", "--defined-only", LIBRARY).splitlines()
     assert {line.split()[-1] for line in lines} == FUNCTIONS
-    assert len(FUNCTIONS) == 11
+
+
+def test_functions_keep_their_types():
+    declared = {name: re.search("'(.*)'", str(ffi.typeof(getattr(lib, name))))[1] for name in FUNCTIONS}
+    assert {name: kind.replace("(*)", "") for name, kind in declared.items()} == CONTRACT["exports"]
+
+
+def test_constants_keep_their_numbers():
+    assert {name: getattr(lib, name) for name in CONSTANTS} == CONTRACT["constants"]
 
 
 def test_def_file_lists_what_the_header_declares():
@@ -121,30 +63,57 @@ def test_library_is_small_enough_for_a_station():
 @pytest.mark.parametrize(("language", "standard"), [("c", "c99"), ("c", "c11"), ("c++", "c++11")])
 def test_header_compiles_without_a_warning(tmp_path, language, standard):
     source = tmp_path / "use.c"
-    source.write_text('#include "precheck.h"\n#include "precheck.h"\nint main(void) { return pck_version() == 0; }\n')
+    use = "int main(void) { return pck_version() == 0 || pck_flat_close(0) == 0; }\n"
+    source.write_text('#include "precheck_flat.h"\n#include "precheck.h"\n#include "precheck_flat.h"\n' + use)
     flags = ["-Wall", "-Wextra", "-Werror", "-pedantic", f"-std={standard}", "-x", language]
-    output_of(*compiler(), *flags, f"-I{HEADER.parent}", "-fsyntax-only", str(source))
+    output_of(*compiler(), *flags, f"-I{NATIVE / 'include'}", "-fsyntax-only", str(source))
 
 
 def test_header_uses_only_types_that_every_language_can_declare():
-    code = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.DOTALL)
+    code = re.sub(r"/\*.*?\*/", "", TEXT, flags=re.DOTALL)
     assert not re.search(r"\b(enum|bool|_Bool|FILE|size_t|long|float|double|va_list|time_t)\b|\.\.\.", code)
     assert not re.search(r"^\s*\w+\s+\w+\s*:\s*\d", code, re.MULTILINE), "a bit-field"
     assert not re.search(r"\(\s*PCK_CALL\s*\*|\(\*", code), "a callback"
 
 
-@pytest.mark.parametrize("name", LAYOUT)
-def test_structures_keep_their_layout(name):
-    size, offsets = LAYOUT[name]
-    assert {field: part.offset for field, part in ffi.typeof(name).fields} == offsets
-    assert ffi.sizeof(name) == size
+def layout_probe(bits):
+    """A C file that compiles where the structures have the layout of the contract."""
+    checks = []
+    for structure, layout in CONTRACT[f"layout-{bits}"].items():
+        fields = dict(layout)
+        checks.append(f'_Static_assert(sizeof({structure}) == {fields.pop("sizeof")}, "sizeof {structure}");')
+        checks += [
+            f'_Static_assert(offsetof({structure}, {name}) == {offset}, "{structure}.{name}");'
+            for name, offset in fields.items()
+        ]
+    return "\n".join(['#include "precheck_flat.h"', "#include <stddef.h>", *checks, ""])
 
 
-def test_results_keep_their_numbers_and_have_names():
-    declared = set(re.findall(r"#define (PCK_(?:PASS|WARN|BLOCK|E_\w+))", HEADER.read_text()))
-    assert declared == set(RESULTS)
+@pytest.mark.parametrize("bits", [64, 32])
+def test_structures_keep_their_layout(bits, tmp_path):
+    if bits == 32 and platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip(f"the compiler of {platform.machine()} has no 32-bit mode")
+    probe = tmp_path / "probe.c"
+    probe.write_text(layout_probe(bits))
+    mode = ["-m32"] if bits == 32 else []
+    output_of(*compiler(), *mode, "-std=c11", "-ffreestanding", f"-I{NATIVE / 'include'}", "-fsyntax-only", probe)
+
+
+def test_the_contract_names_every_structure_and_field():
+    declared = {name: ["sizeof", *(field for field, _ in ffi.typeof(name).fields)] for name in STRUCTURES}
+    for bits in (64, 32):
+        assert {name: list(layout) for name, layout in CONTRACT[f"layout-{bits}"].items()} == declared
+
+
+def test_a_structure_of_another_layout_is_noticed(tmp_path):
+    probe = tmp_path / "probe.c"
+    probe.write_text(layout_probe(64).replace("deadline_ms) == 4", "deadline_ms) == 8"))
+    with pytest.raises(subprocess.CalledProcessError):
+        output_of(*compiler(), "-std=c11", "-ffreestanding", f"-I{NATIVE / 'include'}", "-fsyntax-only", probe)
+
+
+def test_results_have_names():
     for name, number in RESULTS.items():
-        assert getattr(lib, name) == number
         assert ffi.string(lib.pck_result_name(number)).decode() == name
     for number in (3, -13, -99, -108, -899, -902, 2**31 - 1, -(2**31)):
         assert ffi.string(lib.pck_result_name(number)) == b"PCK_E_?"
@@ -153,6 +122,12 @@ def test_results_keep_their_numbers_and_have_names():
 def test_results_lie_in_the_documented_ranges():
     for name, number in RESULTS.items():
         assert number in (0, 1, 2) or -99 <= number <= -1 or -199 <= number <= -100 or number <= -900, name
+
+
+def test_results_and_states_fit_into_16_bits_with_their_sign():
+    for number in (*RESULTS.values(), lib.PCK_STALE | lib.PCK_COMPLETENESS_MASK, lib.PCK_REVIEW_NOT_REQUIRED):
+        low_half = number & 0xFFFF
+        assert (low_half - 0x10000 if low_half >= 0x8000 else low_half) == number
 
 
 def test_version_of_library_and_header_agree():

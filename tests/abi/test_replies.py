@@ -25,6 +25,8 @@ REPLIES = {
         whole(grpc_message(b"\x98\x06\x07\x18\x02\x10\x02\xa2\x06\x03abc\xa5\x06abcd\xa1\x06abcdefgh\x22\x01c")),
         "PCK_BLOCK",
     ),
+    "a stale one": (whole(grpc_message(b"\x18\x01\x30\x01")), "PCK_PASS"),
+    "a staleness that is a string": (whole(grpc_message(b"\x18\x01\x32\x01a")), "PCK_E_BAD_REPLY"),
     "the last of a repeated field counts": (whole(grpc_message(b"\x18\x01\x10\x02\x10\x01")), "PCK_WARN"),
     "nothing": (b"", "PCK_E_UNREACHABLE"),
     "settings only": (HELLO, "PCK_E_UNREACHABLE"),

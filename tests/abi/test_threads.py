@@ -78,6 +78,8 @@ def test_a_second_thread_inside_one_client_is_told_so(server):
         assert lib.pck_commit(handle, request, nothing, nothing) == lib.PCK_E_BUSY
         assert lib.pck_void(handle, nothing, nothing, nothing) == lib.PCK_E_BUSY
         assert lib.pck_feedback(handle, request, nothing, 0, nothing, nothing, nothing) == lib.PCK_E_BUSY
+        assert lib.pck_recent_history(handle, nothing, nothing, 0, nothing) == lib.PCK_E_BUSY
+        assert lib.pck_review_status(handle, nothing, nothing, 0, nothing, nothing) == lib.PCK_E_BUSY
         assert lib.pck_last_answer(handle, nothing, 0, nothing, nothing) == lib.PCK_E_BUSY
         assert lib.pck_last_error(handle, nothing, 0, nothing) == lib.PCK_E_BUSY
         client.cancel()

@@ -35,6 +35,16 @@ class Completeness(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     COMPLETENESS_COMPLETE: _ClassVar[Completeness]
     COMPLETENESS_PARTIAL: _ClassVar[Completeness]
     COMPLETENESS_NONE: _ClassVar[Completeness]
+
+class ReviewState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REVIEW_STATE_UNSPECIFIED: _ClassVar[ReviewState]
+    REVIEW_STATE_PENDING: _ClassVar[ReviewState]
+    REVIEW_STATE_PASSED: _ClassVar[ReviewState]
+    REVIEW_STATE_RETURNED: _ClassVar[ReviewState]
+    REVIEW_STATE_LAPSED: _ClassVar[ReviewState]
+    REVIEW_STATE_SUPERSEDED: _ClassVar[ReviewState]
+    REVIEW_STATE_NOT_REQUIRED: _ClassVar[ReviewState]
 DOCUMENT_FORMAT_UNSPECIFIED: DocumentFormat
 DOCUMENT_FORMAT_PRECHECK_JSON: DocumentFormat
 DOCUMENT_FORMAT_NHSA_3101: DocumentFormat
@@ -50,6 +60,13 @@ COMPLETENESS_UNSPECIFIED: Completeness
 COMPLETENESS_COMPLETE: Completeness
 COMPLETENESS_PARTIAL: Completeness
 COMPLETENESS_NONE: Completeness
+REVIEW_STATE_UNSPECIFIED: ReviewState
+REVIEW_STATE_PENDING: ReviewState
+REVIEW_STATE_PASSED: ReviewState
+REVIEW_STATE_RETURNED: ReviewState
+REVIEW_STATE_LAPSED: ReviewState
+REVIEW_STATE_SUPERSEDED: ReviewState
+REVIEW_STATE_NOT_REQUIRED: ReviewState
 
 class CheckDocumentRequest(_message.Message):
     __slots__ = ("document", "format", "encoding", "profile", "station_id", "request_id")
@@ -68,18 +85,20 @@ class CheckDocumentRequest(_message.Message):
     def __init__(self, document: _Optional[bytes] = ..., format: _Optional[_Union[DocumentFormat, str]] = ..., encoding: _Optional[_Union[DocumentEncoding, str]] = ..., profile: _Optional[str] = ..., station_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CheckDocumentResponse(_message.Message):
-    __slots__ = ("answer", "verdict", "completeness", "check_id", "revision")
+    __slots__ = ("answer", "verdict", "completeness", "check_id", "revision", "stale")
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     COMPLETENESS_FIELD_NUMBER: _ClassVar[int]
     CHECK_ID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
     answer: bytes
     verdict: Verdict
     completeness: Completeness
     check_id: str
     revision: str
-    def __init__(self, answer: _Optional[bytes] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., check_id: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
+    stale: bool
+    def __init__(self, answer: _Optional[bytes] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., check_id: _Optional[str] = ..., revision: _Optional[str] = ..., stale: _Optional[bool] = ...) -> None: ...
 
 class CheckRequest(_message.Message):
     __slots__ = ("facts", "profile", "station_id", "request_id")
@@ -94,7 +113,7 @@ class CheckRequest(_message.Message):
     def __init__(self, facts: _Optional[_Union[_facts_pb2.Facts, _Mapping]] = ..., profile: _Optional[str] = ..., station_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CheckResponse(_message.Message):
-    __slots__ = ("check_id", "message_id", "verdict", "completeness", "revision", "answered_at", "history_position", "findings", "hints", "not_evaluated", "display")
+    __slots__ = ("check_id", "message_id", "verdict", "completeness", "revision", "answered_at", "history_position", "findings", "hints", "not_evaluated", "display", "stale")
     CHECK_ID_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +125,7 @@ class CheckResponse(_message.Message):
     HINTS_FIELD_NUMBER: _ClassVar[int]
     NOT_EVALUATED_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
     check_id: str
     message_id: str
     verdict: Verdict
@@ -117,7 +137,8 @@ class CheckResponse(_message.Message):
     hints: _containers.RepeatedCompositeFieldContainer[_answer_pb2.Hint]
     not_evaluated: _containers.RepeatedCompositeFieldContainer[_answer_pb2.NotEvaluated]
     display: _answer_pb2.Display
-    def __init__(self, check_id: _Optional[str] = ..., message_id: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., revision: _Optional[str] = ..., answered_at: _Optional[str] = ..., history_position: _Optional[int] = ..., findings: _Optional[_Iterable[_Union[_answer_pb2.Finding, _Mapping]]] = ..., hints: _Optional[_Iterable[_Union[_answer_pb2.Hint, _Mapping]]] = ..., not_evaluated: _Optional[_Iterable[_Union[_answer_pb2.NotEvaluated, _Mapping]]] = ..., display: _Optional[_Union[_answer_pb2.Display, _Mapping]] = ...) -> None: ...
+    stale: bool
+    def __init__(self, check_id: _Optional[str] = ..., message_id: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., revision: _Optional[str] = ..., answered_at: _Optional[str] = ..., history_position: _Optional[int] = ..., findings: _Optional[_Iterable[_Union[_answer_pb2.Finding, _Mapping]]] = ..., hints: _Optional[_Iterable[_Union[_answer_pb2.Hint, _Mapping]]] = ..., not_evaluated: _Optional[_Iterable[_Union[_answer_pb2.NotEvaluated, _Mapping]]] = ..., display: _Optional[_Union[_answer_pb2.Display, _Mapping]] = ..., stale: _Optional[bool] = ...) -> None: ...
 
 class CommitRequest(_message.Message):
     __slots__ = ("document", "format", "encoding", "profile", "station_id", "facts")
@@ -206,6 +227,40 @@ class RecentHistoryResponse(_message.Message):
     changed_at: str
     age_seconds: int
     def __init__(self, lines: _Optional[_Iterable[_Union[HistoryLine, _Mapping]]] = ..., visits: _Optional[_Iterable[_Union[_facts_pb2.Visit, _Mapping]]] = ..., lines_total: _Optional[int] = ..., visits_total: _Optional[int] = ..., history_position: _Optional[int] = ..., changed_at: _Optional[str] = ..., age_seconds: _Optional[int] = ...) -> None: ...
+
+class RecentHistoryDocumentRequest(_message.Message):
+    __slots__ = ("patient_id", "since", "limit", "encoding")
+    PATIENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    patient_id: str
+    since: str
+    limit: int
+    encoding: DocumentEncoding
+    def __init__(self, patient_id: _Optional[str] = ..., since: _Optional[str] = ..., limit: _Optional[int] = ..., encoding: _Optional[_Union[DocumentEncoding, str]] = ...) -> None: ...
+
+class RecentHistoryDocumentResponse(_message.Message):
+    __slots__ = ("answer",)
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    answer: bytes
+    def __init__(self, answer: _Optional[bytes] = ...) -> None: ...
+
+class ReviewStatusRequest(_message.Message):
+    __slots__ = ("check_id", "encoding")
+    CHECK_ID_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    check_id: str
+    encoding: DocumentEncoding
+    def __init__(self, check_id: _Optional[str] = ..., encoding: _Optional[_Union[DocumentEncoding, str]] = ...) -> None: ...
+
+class ReviewStatusResponse(_message.Message):
+    __slots__ = ("answer", "state")
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    answer: bytes
+    state: ReviewState
+    def __init__(self, answer: _Optional[bytes] = ..., state: _Optional[_Union[ReviewState, str]] = ...) -> None: ...
 
 class FeedbackRequest(_message.Message):
     __slots__ = ("document", "format", "encoding", "station_id")

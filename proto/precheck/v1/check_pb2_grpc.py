@@ -70,6 +70,16 @@ class PrecheckStub:
                 request_serializer=precheck_dot_v1_dot_check__pb2.RecentHistoryRequest.SerializeToString,
                 response_deserializer=precheck_dot_v1_dot_check__pb2.RecentHistoryResponse.FromString,
                 _registered_method=True)
+        self.RecentHistoryDocument = channel.unary_unary(
+                '/precheck.v1.Precheck/RecentHistoryDocument',
+                request_serializer=precheck_dot_v1_dot_check__pb2.RecentHistoryDocumentRequest.SerializeToString,
+                response_deserializer=precheck_dot_v1_dot_check__pb2.RecentHistoryDocumentResponse.FromString,
+                _registered_method=True)
+        self.ReviewStatus = channel.unary_unary(
+                '/precheck.v1.Precheck/ReviewStatus',
+                request_serializer=precheck_dot_v1_dot_check__pb2.ReviewStatusRequest.SerializeToString,
+                response_deserializer=precheck_dot_v1_dot_check__pb2.ReviewStatusResponse.FromString,
+                _registered_method=True)
         self.Feedback = channel.unary_unary(
                 '/precheck.v1.Precheck/Feedback',
                 request_serializer=precheck_dot_v1_dot_check__pb2.FeedbackRequest.SerializeToString,
@@ -131,6 +141,21 @@ class PrecheckServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecentHistoryDocument(self, request, context):
+        """The same as a JSON document, for a client that knows no field: what the C client asks with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReviewStatus(self, request, context):
+        """Tells what became of a decision that a pharmacist had to review. Its place is kept: this server reviews nothing, and
+        answers UNIMPLEMENTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Feedback(self, request, context):
         """Records what the doctor did about findings (transaction 3103, or our JSON).
         """
@@ -165,6 +190,16 @@ def add_PrecheckServicer_to_server(servicer, server):
                     servicer.RecentHistory,
                     request_deserializer=precheck_dot_v1_dot_check__pb2.RecentHistoryRequest.FromString,
                     response_serializer=precheck_dot_v1_dot_check__pb2.RecentHistoryResponse.SerializeToString,
+            ),
+            'RecentHistoryDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecentHistoryDocument,
+                    request_deserializer=precheck_dot_v1_dot_check__pb2.RecentHistoryDocumentRequest.FromString,
+                    response_serializer=precheck_dot_v1_dot_check__pb2.RecentHistoryDocumentResponse.SerializeToString,
+            ),
+            'ReviewStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReviewStatus,
+                    request_deserializer=precheck_dot_v1_dot_check__pb2.ReviewStatusRequest.FromString,
+                    response_serializer=precheck_dot_v1_dot_check__pb2.ReviewStatusResponse.SerializeToString,
             ),
             'Feedback': grpc.unary_unary_rpc_method_handler(
                     servicer.Feedback,
@@ -318,6 +353,60 @@ class Precheck:
             '/precheck.v1.Precheck/RecentHistory',
             precheck_dot_v1_dot_check__pb2.RecentHistoryRequest.SerializeToString,
             precheck_dot_v1_dot_check__pb2.RecentHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecentHistoryDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/precheck.v1.Precheck/RecentHistoryDocument',
+            precheck_dot_v1_dot_check__pb2.RecentHistoryDocumentRequest.SerializeToString,
+            precheck_dot_v1_dot_check__pb2.RecentHistoryDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReviewStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/precheck.v1.Precheck/ReviewStatus',
+            precheck_dot_v1_dot_check__pb2.ReviewStatusRequest.SerializeToString,
+            precheck_dot_v1_dot_check__pb2.ReviewStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,
