@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from ruleset import codes, drug_names
 from ruleset.case import HERBS, ItemKind, Line
 from ruleset.outcome import Missing
+from ruleset.routes import is_systemic
 from ruleset.supply import last_possible_day
-from ruleset.template import EVERY_LINE, class_key, ingredient_key, item_key, kind_key
+from ruleset.template import EVERY_LINE, class_key, ingredient_key, item_key, kind_key, systemic_key
 from ruleset.timeline import ItemLines, Timeline, item_lines
 
 if TYPE_CHECKING:
@@ -58,18 +59,27 @@ CLASSES_UNKNOWN = Missing("classes", "字典、报文和编码中都没有药理
 KIND_UNKNOWN = Missing("item_kind", "目录类别不明，编码也看不出是不是药品")
 
 
-DrugKey = tuple[str | None, str, str, tuple[Any, ...], tuple[str, ...]]
+DrugKey = tuple[str | None, str, str, tuple[Any, ...], tuple[str, ...], str, str]
 
 
 def drug_of(line: Line, rows: RowSource) -> Drug:
     """Return the substances and classes of a line, worked out once for all lines of the same drug.
 
     Stated ones, else those of the national catalogue: the generic name without form and salt, and the ATC class
-    that stands in a western drug's code. The name of a drug without such a code is believed where some row or list
+    that stands in a western drug's code. Where no class is stated either, and the drug is given systemically, those of
+    its substances in `substances.csv` of a pack. The name of a drug without such a code is believed where some row or list
     speaks of just that substance: 华法林钠片 is warfarin whoever sends it, a brand name stays unknown. A line that is
     no drug has only the lists that name its item code.
     """
-    key: DrugKey = (line.item_kind, line.item_code, line.item_name, line.ingredients, line.classes)
+    key: DrugKey = (
+        line.item_kind,
+        line.item_code,
+        line.item_name,
+        line.ingredients,
+        line.classes,
+        line.form,
+        line.route,
+    )
     drug = rows.drugs.get(key)
     if drug is None:
         drug = rows.drugs[key] = _drug_of(line, rows)
@@ -82,6 +92,9 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
     ingredients, classes = substances_and_classes(line)
     if not ingredients and line.item_kind == "drug":
         ingredients = _known_by_name(line.item_name, rows)
+    if not classes and is_systemic(line.route, line.form, line.item_name):
+        stated = (name for ingredient in ingredients for name in rows.lists(systemic_key(ingredient)))
+        classes = _at_all_levels(stated)
     kinds = rows.kinds
     missing = tuple(_missing(line, ingredients, classes, kinds))
     if "list" in kinds:
@@ -109,8 +122,10 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
 def _known_by_name(item_name: str, rows: RowSource) -> tuple[str, ...]:
     """Return the substance that a name stands for, where a row or a list speaks of it; nothing for any other name."""
     name = drug_names.generic_name(item_name)
+    if not name:
+        return ()
     key = ingredient_key(name)
-    return (name,) if name and (rows.rows(key) or rows.lists(key)) else ()
+    return (name,) if rows.rows(key) or rows.lists(key) or rows.lists(systemic_key(name)) else ()
 
 
 def kind_of(line: Line) -> ItemKind | None:
@@ -143,10 +158,15 @@ def substances_and_classes(line: Line) -> tuple[tuple[str, ...], tuple[str, ...]
     if not ingredients and atc:
         name = drug_names.generic_name(line.item_name)
         ingredients = (name,) if name else ()
+    return ingredients, _at_all_levels((*line.classes, atc))
+
+
+def _at_all_levels(stated: Iterable[str]) -> tuple[str, ...]:
+    """Return classes with the wider ones of those that are ATC codes, each once."""
     classes: dict[str, None] = {}
-    for stated in (*line.classes, atc):
-        classes.update(dict.fromkeys(codes.class_prefixes(stated) or ((stated,) if stated else ())))
-    return ingredients, tuple(classes)
+    for one in stated:
+        classes.update(dict.fromkeys(codes.class_prefixes(one) or ((one,) if one else ())))
+    return tuple(classes)
 
 
 REFUNDS_OF = "\0"

@@ -43,6 +43,11 @@ def ingredient_key(name: str) -> str:
     return "ingredient:" + name
 
 
+def systemic_key(name: str) -> str:
+    """Return the key of a substance given so that it reaches the whole body; it leads to the ATC class it then has."""
+    return "systemic:" + name
+
+
 def class_key(name: str) -> str:
     """Return the index key of a class: an ATC code of any level, a hospital's own class, or a list of the pack."""
     return "class:" + name

@@ -13,7 +13,7 @@ from ruleset.pack.check import CheckedPack, check_pack, params_of
 from ruleset.pack.file import LIST_RULE, Manifest, PackFile, PackFileError, RowRecord, RuleRecord, write_pack
 from ruleset.pack.source import RuleSource, read_source
 from ruleset.rule import NOTHING_STATED, Citation, MessageTemplate, Row, RowCommon, Rule
-from ruleset.template import list_key
+from ruleset.template import list_key, systemic_key
 from ruleset.templates import TEMPLATES
 
 
@@ -52,14 +52,22 @@ def _row_records(pack: CheckedPack, places: Mapping[str, int]) -> Iterator[tuple
 
 
 def _list_records(pack: CheckedPack) -> Iterator[tuple[RowRecord, Sequence[str]]]:
-    """Yield each list once, under the key of every member: one look-up tells which lists an item is in."""
+    """Yield each list once, under the key of every member: one look-up tells which lists an item is in.
+
+    A systemic class is such a list too: its members are the substances that have it.
+    """
     for named in pack.source.lists.values():
         yield RowRecord(LIST_RULE, named.name, 0, 0, 0, []), tuple(list_key(key) for key in named.member_keys())
+    members: dict[str, list[str]] = {}
+    for row in pack.source.substances.rows if pack.source.substances else ():
+        members.setdefault(row.cells["systemic_class"], []).append(list_key(systemic_key(row.cells["ingredient"])))
+    for name, keys in sorted(members.items()):
+        yield RowRecord(LIST_RULE, name, 0, 0, 0, []), keys
 
 
 def _kinds(pack: CheckedPack) -> tuple[str, ...]:
     kinds = {key.partition(":")[0] for row in pack.rows if row.common.mode != "off" for key in row.keys}
-    return tuple(sorted(kinds | ({"list"} if pack.source.lists else set())))
+    return tuple(sorted(kinds | ({"list"} if pack.source.lists or pack.source.substances else set())))
 
 
 ENGINE_VERSION = "0.2.0"

@@ -23,6 +23,7 @@ from ruleset.pack.source import (
     LIST_COLUMNS,
     SCOPE_COLUMNS,
     STATED_COLUMNS,
+    SUBSTANCE_COLUMNS,
     PackSource,
     RawRow,
     RawTable,
@@ -57,6 +58,11 @@ def formatted(source: PackSource, *, sort: bool = False) -> Iterator[Formatted]:
         template = TEMPLATES.get(rule.template) if rule is not None else None
         rows = _sorted(table, template) if sort and template is not None else table.rows
         yield _file(root, table.path, column_order(table.header, template), rows)
+    if source.substances is not None:
+        rows = source.substances.rows
+        rows = sorted(rows, key=lambda row: row.cells.get("ingredient", "")) if sort else rows
+        order = tuple(name for name in SUBSTANCE_COLUMNS if name in source.substances.header)
+        yield _file(root, source.substances.path, order, rows)
     for named in source.lists.values():
         table = read_table(root, Path(named.path))
         rows = (

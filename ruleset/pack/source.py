@@ -3,6 +3,7 @@
     pack.toml          id, revision, title, region, minimum engine
     rules/ID.toml      one rule: a template with its defaults; ID is the rule's id
     rows/ID.csv        the rows of that rule: one column per field of the template that varies, and the common ones
+    substances.csv     the ATC class that a substance has when it is given systemically
     lists/NAME.csv     a named list of items, ingredients or ATC classes, which rows name as a `drug_class`
     tests/NAME.toml    cases with their expected findings
 
@@ -22,6 +23,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from ruleset.case import Trigger
+from ruleset.codes import class_prefixes
 from ruleset.pack.diagnostics import Diagnostic, PackError, did_you_mean
 from ruleset.rule import Citation, Curation, OverridePolicy, RowCommon, RuleKind, SeverityDegree
 from ruleset.scope import Conditions
@@ -45,6 +47,10 @@ COMMON_COLUMNS = (*IDENTITY_COLUMNS, *STATED_COLUMNS, *SCOPE_COLUMNS, *EXEMPT_CO
 LIST_COLUMNS = ("item_code", "ingredient", "drug_class", "diagnosis", "operation", "name")
 """Columns of a list: each line has one of the first five; `name` is for people. Diagnoses and operations are there for
 `within_list`."""
+
+SUBSTANCES = Path("substances.csv")
+SUBSTANCE_COLUMNS = ("ingredient", "systemic_class", "name")
+"""Columns of `substances.csv`; `name` is for people."""
 
 
 class PackHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,6 +144,8 @@ class PackSource(msgspec.Struct, frozen=True):
     tables: dict[str, RawTable]
     tests: dict[str, dict[str, Any]]
     lists: dict[str, NamedList] = {}
+    substances: RawTable | None = None
+    """`substances.csv`, checked: each row has an ingredient and an ATC class."""
 
 
 def read_source(root: Path) -> PackSource:
@@ -156,11 +164,12 @@ def read_source(root: Path) -> PackSource:
         if document is not None:
             tests[str(path)] = document
     lists = {path.stem: found for path in _files(root, "lists", "*.csv") if (found := _list(root, path, problems))}
+    substances = _substances(root, problems) if (root / SUBSTANCES).exists() else None
     if head is not None and head.rules_of:
         rules = {**_borrowed_rules(root, head.rules_of, tables, problems), **rules}
     if problems or head is None:
         raise PackError(problems)
-    return PackSource(str(root), head, rules, tables, tests, lists)
+    return PackSource(str(root), head, rules, tables, tests, lists, substances)
 
 
 def _borrowed_rules(
@@ -207,6 +216,29 @@ def _list(root: Path, path: Path, problems: list[Diagnostic]) -> NamedList | Non
             )
         members.extend((row.line, key) for key in given)
     return NamedList(path.stem, str(path), tuple(members))
+
+
+def _substances(root: Path, problems: list[Diagnostic]) -> RawTable | None:
+    table = _table(root, SUBSTANCES, problems)
+    if table is None:
+        return None
+    for column, name in enumerate(table.header, 1):
+        if name not in SUBSTANCE_COLUMNS:
+            help_text = did_you_mean(name, SUBSTANCE_COLUMNS)
+            problems.append(Diagnostic(str(SUBSTANCES), 1, column, f"unknown column `{name}`", help_text))
+            return None
+    first: dict[str, int] = {}
+    for row in table.rows:
+        ingredient, atc = row.cells.get("ingredient", ""), row.cells.get("systemic_class", "")
+        if not ingredient:
+            problems.append(Diagnostic(str(SUBSTANCES), row.line, 1, "`ingredient` is empty"))
+        if not class_prefixes(atc):
+            problem = f"`systemic_class` `{atc}` is no ATC code"
+            problems.append(Diagnostic(str(SUBSTANCES), row.line, 1, problem))
+        if first.setdefault(ingredient, row.line) != row.line:
+            problem = f"`{ingredient}` stands in line {first[ingredient]} already"
+            problems.append(Diagnostic(str(SUBSTANCES), row.line, 1, problem))
+    return table
 
 
 def _files(root: Path, folder: str, pattern: str) -> Iterator[Path]:

@@ -27,11 +27,15 @@ from tests.diff.oracle import (
     Hint,
     LineDict,
     Row,
+    read_lists,
     read_rows,
 )
+from tests.diff.oracle_world import SUBSTANCES_FILE
 
 OUTSIDE_A_LINE_DOCUMENT = ("tag", "position", "encounter_id", "facility_id")
 LISTLESS: dict[str, list[tuple[str, str]]] = {}
+SYSTEMIC_CLASSES = (("甲素", "J01DD"), ("丙素", "N02BE01"))
+"""What generated packs say in substances.csv."""
 ROUNDS_MAX = 20
 """How often rows that the compiler refuses are left out before a pack is given up."""
 
@@ -129,6 +133,11 @@ def write_pack_source(
     for folder in ("rules", "rows", "lists"):
         (root / folder).mkdir(parents=True)
     (root / "pack.toml").write_text('id = "small"\nrevision = 1\ntitle = "small"\n', encoding="utf-8")
+    _write_csv(
+        root / SUBSTANCES_FILE,
+        ("ingredient", "systemic_class"),
+        [{"ingredient": name, "systemic_class": drug_class} for name, drug_class in SYSTEMIC_CLASSES],
+    )
     for name, members in lists.items():
         _write_csv(
             root / "lists" / f"{name}.csv",
@@ -181,7 +190,7 @@ def compiled(root: Path, rules: list[dict[str, Any]], lists: dict[str, list[tupl
                 raise
             rules = _without(rules, bad)
             continue
-        return Compiled(snapshot, read_rows(source), lists, refused)
+        return Compiled(snapshot, read_rows(source), read_lists(source), refused)
     raise AssertionError(refused)
 
 

@@ -26,6 +26,7 @@ from tests.diff import (
 from tests.diff.oracle_scope import applies
 from tests.diff.oracle_world import (
     HERBS,
+    SUBSTANCES_FILE,
     Claim,
     Judge,
     JudgeEncounter,
@@ -34,6 +35,7 @@ from tests.diff.oracle_world import (
     Row,
     World,
     cents_of,
+    given_systemically,
     has_prefix,
     herb_names_of,
     is_national,
@@ -94,6 +96,10 @@ def read_lists(pack: Path) -> Lists:
                 for name in ("item_code", "ingredient", "drug_class")
                 if cells.get(name)
             ]
+    substances = pack / SUBSTANCES_FILE
+    if substances.exists():
+        with substances.open(encoding="utf-8-sig", newline="") as file:
+            found[SUBSTANCES_FILE] = [(cells["ingredient"], cells["systemic_class"]) for cells in csv.DictReader(file)]
     return found
 
 
@@ -276,7 +282,11 @@ def unknown_of_drug(line: LineDict, world: World) -> set[str]:
         return {"item_kind"} if asked else set()
     if kind_of(line) != "drug":
         return set()
-    classes = line.get("classes") or is_national(line)
+    classes = (
+        line.get("classes")
+        or is_national(line)
+        or (given_systemically(line) and any(name in world.systemic for name in world.substances(line)))
+    )
     unknown = set() if world.substances(line) else {"ingredients"}
     return asked & (unknown if classes else unknown | {"classes"})
 

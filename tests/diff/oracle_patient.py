@@ -223,7 +223,7 @@ def prior_evidence(row: Row, line: LineDict, world: World) -> list[Opinion]:
     names = row.texts("test_names")
     if not names:  # any culture
         cultures = {**world.claim, "patient": {**world.patient, "observations": cultures_of(world)}}
-        world, names = World(cultures, world.rows, world.lists), ["any"]
+        world, names = World(cultures, world.rows, world.given_lists), ["any"]
     results = results_named(world, names, world.as_of(line), within, ("final", "ordered") if enough else ("final",))
     if results is None:
         return unknown("observations")

@@ -48,6 +48,7 @@ PAYER_OF = {
     "工伤": "work_injury",
     "其他": "other",
 }
+SUBSTANCES_FILE = "substances.csv"
 GENERIC_NAMES = {"注射用头孢曲松钠": "头孢曲松", "甲素片": "甲素", "乙素注射剂": "乙素", "丙素片": "丙素"}
 """The substance of each national drug name that generated lines bear."""
 
@@ -139,6 +140,13 @@ def is_national(line: LineDict) -> bool:
     """Whether the line has the national code of a western drug, in which its class stands."""
     code = line.get("item_code") or ""
     return code.startswith("X") and len(code) == 23
+
+
+def given_systemically(line: LineDict) -> bool:
+    """By its route, else its form, else its name; generated lines are tablets and injections, or state a local route."""
+    if line.get("route"):
+        return line["route"] in ("口服", "静脉滴注", "静脉注射", "肌内注射", "皮下注射", "鼻饲")
+    return any(word in (line.get("form") or "") + (line.get("item_name") or "") for word in ("片", "注射"))
 
 
 def kind_of(line: LineDict) -> str | None:
@@ -467,7 +475,9 @@ class World:
     def __init__(self, claim: Claim, rows: list[Row], lists: dict[str, list[tuple[str, str]]]) -> None:
         self.claim = claim
         self.rows = [row for row in rows if row.text("mode") != "off"]
-        self.lists = lists
+        self.given_lists = lists
+        self.lists = {name: members for name, members in lists.items() if name != SUBSTANCES_FILE}
+        self.systemic = dict(lists.get(SUBSTANCES_FILE, ()))
         self.patient: Facts = claim["patient"]
         self.encounter: Facts = claim["encounter"]
         self.lines: list[LineDict] = claim["lines"]
@@ -528,7 +538,8 @@ class World:
     def is_spoken_of(self, substance: str) -> bool:
         """Whether some row or list of the packs names the substance."""
         named = {row.text(name) for row in self.rows for name in ("ingredient", "ingredient_a", "ingredient_b")}
-        return substance in named or any(("ingredient", substance) in members for members in self.lists.values())
+        listed_too = any(("ingredient", substance) in members for members in self.lists.values())
+        return listed_too or substance in named or substance in self.systemic
 
     def classes(self, line: LineDict) -> set[str]:
         """Every class and list that the line is in, wider ones among them."""
@@ -537,6 +548,8 @@ class World:
             stated = list(line.get("classes") or ())
             if not stated and is_national(line):
                 stated = [line["item_code"][1:6]]
+            if not stated and given_systemically(line):
+                stated = [self.systemic[name] for name in self.substances(line) if name in self.systemic]
             found = {level for one in stated for level in atc_levels(one)}
             members = {("ingredient", name) for name in self.substances(line)} | {("drug_class", one) for one in found}
         else:

@@ -227,3 +227,17 @@ def test_a_crowded_key_is_refused(small_pack):
     assert [(d.line, d.message) for d in diagnostics(small_pack)] == [
         (ROWS_PER_KEY_MAX + 2, f"more than {ROWS_PER_KEY_MAX} rows under `item:X1`")
     ]
+
+
+@pytest.mark.parametrize(
+    ("table", "place"),
+    [
+        ("ingredient,systemic_clas\n布洛芬,M01AE\n", (1, 2, "unknown column `systemic_clas`")),
+        ("ingredient,systemic_class\n布洛芬,止痛药\n", (2, 1, "`systemic_class` `止痛药` is no ATC code")),
+        ("ingredient,systemic_class\n,M01AE\n", (2, 1, "`ingredient` is empty")),
+        ("ingredient,systemic_class\n布洛芬,M01AE\n布洛芬,M01A\n", (3, 1, "`布洛芬` stands in line 2 already")),
+    ],
+)
+def test_a_substance_that_is_not_said_clearly(small_pack, table, place):
+    (small_pack / "substances.csv").write_text(table, encoding="utf-8")
+    assert [(d.line, d.column, d.message) for d in diagnostics(small_pack)] == [place]

@@ -322,6 +322,16 @@ def test_a_planted_mistake_is_the_one_finding(mistake, tmp_path):
     assert found[0].severity == "error"
 
 
+def test_a_substance_written_with_its_salt(tmp_path):
+    pack_of(tmp_path, "T06", SEX, "", None)
+    (tmp_path / "substances.csv").write_text(
+        "ingredient,systemic_class\n双氯芬酸钠,M01AB\n布洛芬,M01AE\n", encoding="utf-8"
+    )
+    (found,) = findings(tmp_path)
+    assert (found.path, found.line) == ("substances.csv", 2)
+    assert "named `双氯芬酸`" in found.message
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -439,7 +449,7 @@ def test_every_check_has_run_on_a_mistake(tmp_path):
         root = plant(tmp_path / str(number), plan)
         pack = check_pack(read_source(root))
         reached |= {check.__name__ for check in CHECKS if any(True for _ in check(Work(pack, Known())))}
-    tested_elsewhere = {"messages", "untested", "unknown_codes"}
+    tested_elsewhere = {"messages", "substances", "untested", "unknown_codes"}
     assert reached | tested_elsewhere == {check.__name__ for check in CHECKS}
 
 

@@ -97,3 +97,29 @@ def test_a_name_says_nothing_of_a_line_that_may_be_no_drug():
     rows = Rows("ingredient", lists={"ingredient:华法林": ("抗凝药",)})
     assert drug_of(line(item_kind=None, item_name="华法林钠片"), rows).ingredients == ()
     assert drug_of(line(item_kind="service", item_name="华法林钠片"), rows).ingredients == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_of_class"),
+    [
+        ({"item_name": "布洛芬缓释胶囊"}, True),
+        ({"item_name": "布洛芬凝胶"}, False),
+        ({"item_name": "布洛芬"}, False),
+        ({"item_name": "布洛芬", "form": "片剂"}, True),
+        ({"item_name": "布洛芬栓"}, False),
+        ({"item_name": "布洛芬栓", "route": "直肠给药"}, True),
+        ({"item_name": "布洛芬片", "route": "外用"}, False),
+        ({"item_name": "布洛芬凝胶", "classes": ("M02AA",)}, False),
+    ],
+)
+def test_a_substance_has_its_systemic_class_only_where_it_is_given_so(fields, is_of_class):
+    rows = Rows("ingredient", "class", lists={"systemic:布洛芬": ("M01AE",)})
+    drug = drug_of(line(item_kind="drug", ingredients=(Ingredient("布洛芬"),), **fields), rows)
+    assert ("M01A" in drug.classes) == is_of_class
+    assert [one.fact for one in drug.missing] == ([] if drug.classes else ["classes"])
+
+
+def test_each_substance_of_a_compound_brings_its_class():
+    rows = Rows("ingredient", "class", lists={"systemic:缬沙坦": ("C09CA",), "systemic:阿托伐他汀": ("C10AA",)})
+    both = (Ingredient("缬沙坦"), Ingredient("阿托伐他汀"))
+    assert {"C09C", "C10AA"} <= set(drug_of(line(item_kind="drug", ingredients=both, route="口服"), rows).classes)

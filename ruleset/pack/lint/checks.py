@@ -17,6 +17,7 @@ CHECKS = (
     repeats.covered,
     words.vocabularies,
     words.members,
+    words.substances,
     words.unknown_codes,
     prefixes.beyond_their_list,
     dates.succession,

@@ -161,6 +161,16 @@ def members(work: Work) -> Iterator[Diagnostic]:
                 )
 
 
+def substances(work: Work) -> Iterator[Diagnostic]:
+    """Substances of substances.csv written with their salt or form: no line is known by such a name."""
+    table = work.pack.source.substances
+    for row in table.rows if table is not None else ():
+        name = row.cells["ingredient"]
+        problem = _ingredient(name)
+        if problem:
+            yield Diagnostic(table.path if table else "", row.line, 1, f"`ingredient` `{name}` {problem}")
+
+
 def unknown_codes(work: Work) -> Iterator[Diagnostic]:
     """Codes that neither the dictionary nor the messages contain: warnings, for a pack may be wider than a hospital."""
     kinds: tuple[tuple[frozenset[str], frozenset[str], str, Callable[[str], str] | None], ...] = (
