@@ -44,9 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"precheck {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_serve(commands)
-    from server.cli import check, demo, dictionary, explain, pack  # noqa: PLC0415 - each command pays for its own imports
+    from server.cli import check, conformance, demo, dictionary, explain, pack  # noqa: PLC0415 - each command pays for its own imports
 
     check.add_to(commands)
+    conformance.add_to(commands)
     demo.add_to(commands)
     dictionary.add_to(commands)
     explain.add_to(commands)

@@ -5,6 +5,7 @@ case, numbers as text; the list is docs/reference/national-message.md. Codes mea
 that it does not know becomes an unknown fact, with the value, so that the answer can name it.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
@@ -14,7 +15,7 @@ from server.entrance import values
 from server.entrance.fields import INSURED_REGION_OF_ENVELOPE, MESSAGE_TIME, REGION_OF_ENVELOPE
 from server.entrance.national_case import CaseReader, Envelope, Note
 from server.entrance.objects import Object, objects_of, text_of
-from server.entrance.reading import reader_of
+from server.entrance.reading import FactReader, reader_of
 from server.entrance.text import EntranceError
 from server.profile import Profile, Profiles
 
@@ -22,7 +23,7 @@ Transaction = Literal["3101", "3102"]
 SCENES_THAT_COMMIT = frozenset({"settlement"})
 """The triggers (national trig_scen 6, 8, 10) whose lines become history."""
 
-_PATIENTS = ("patient_dtos", "patientDtos")
+PATIENTS = ("patient_dtos", "patientDtos")
 
 
 class NationalMessage(msgspec.Struct, frozen=True):
@@ -39,18 +40,25 @@ class NationalMessage(msgspec.Struct, frozen=True):
     notes: tuple[Note, ...]
 
 
-def read_message(document: Any, asked: Transaction, profiles: Profiles, profile_name: str = "") -> NationalMessage:
+def read_message(
+    document: Any,
+    asked: Transaction,
+    profiles: Profiles,
+    profile_name: str = "",
+    reader: Callable[[Profile], FactReader] = reader_of,
+) -> NationalMessage:
     """Return the message of a decoded JSON value.
 
-    `asked` is the transaction of the URL or the format; a listed trig_scen outranks it. Raises EntranceError naming
-    the field and its value, ProfileError for an unknown `profile_name`.
+    `asked` is the transaction of the URL or the format; a listed trig_scen outranks it. `reader` may give a reader
+    that notes what it reads, for a report. Raises EntranceError naming the field and its value, ProfileError for an
+    unknown `profile_name`.
     """
     if not isinstance(document, dict):
         raise EntranceError("document", document, "expected an object")
     body, path = _body(document)
     envelope_facility = text_of(document, "fixmedins_code", ("fixmedins_code", "fixmedinsCode", "medins_code"))
     profile = profiles.select(profile_name, envelope_facility)
-    read = reader_of(profile)
+    read = reader(profile)
     envelope = Envelope(
         time=read.one(document, MESSAGE_TIME, ""),
         facility_id=envelope_facility,
@@ -65,7 +73,7 @@ def read_message(document: Any, asked: Transaction, profiles: Profiles, profile_
     _check_rule_ids(body, path, scenes, notes)
     patient, patient_path = _patient_object(body, path)
     message_id = text_of(document, "msgid", ("msgid", "msgId"))
-    case = CaseReader(profile, envelope, notes).case(patient, patient_path, message_id, triggers)
+    case = CaseReader(profile, read, envelope, notes).case(patient, patient_path, message_id, triggers)
     settles = any(trigger in SCENES_THAT_COMMIT for trigger in triggers)
     if settles and not case.patient.id:
         notes.append(Note("patn_id", "", "没有参保人标识，本次结算的明细未写入历史"))
@@ -92,7 +100,7 @@ def _body(document: Object) -> tuple[Object, str]:
             candidates.append((f"{name}.", outer))
     candidates.append(("", document))
     for path, candidate in candidates:
-        if isinstance(candidate, dict) and any(name in candidate for name in _PATIENTS):
+        if isinstance(candidate, dict) and any(name in candidate for name in PATIENTS):
             return candidate, path
     raise EntranceError("input.data.patient_dtos", None, "is missing")
 
@@ -128,8 +136,8 @@ def _check_rule_ids(body: Object, path: str, scenes: tuple[str, ...], notes: lis
 
 
 def _patient_object(body: Object, path: str) -> tuple[Object, str]:
-    name = next(name for name in _PATIENTS if name in body)
-    name = next((name for name in _PATIENTS if body.get(name) not in (None, *values.NOTHING)), name)
+    name = next(name for name in PATIENTS if name in body)
+    name = next((name for name in PATIENTS if body.get(name) not in (None, *values.NOTHING)), name)
     patients = objects_of(body[name], f"{path}{name}", 1)
     if not patients:
         raise EntranceError(f"{path}{name}", body[name], "expected one patient")

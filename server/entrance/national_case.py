@@ -25,15 +25,15 @@ from server import limits
 from server.entrance import values
 from server.entrance.fields import INTERNET, STATED_CARE_MODE
 from server.entrance.objects import Object, Objects, contained, extension, text_of
-from server.entrance.reading import Facts, Read, reader_of, with_unknown
+from server.entrance.reading import FactReader, Facts, Read, with_unknown
 from server.entrance.text import EntranceError
 from server.profile import Profile
 
-_ENCOUNTERS = ("fsi_encounter_dtos", "fsiEncounterDtos", "encounter_dtos", "encounterDtos")
-_PAST = ("fsi_his_data_dto", "fsiHisDataDto", "his_data_dto", "hisDataDto")
-_ORDERS = ("fsi_order_dtos", "fsiOrderDtos", "order_dtos", "orderDtos")
-_DIAGNOSES = ("fsi_diagnose_dtos", "fsiDiagnoseDtos", "diagnose_dtos", "diagnoseDtos")
-_OPERATIONS = ("fsi_operation_dtos", "fsiOperationDtos", "operation_dtos", "operationDtos")
+ENCOUNTERS = ("fsi_encounter_dtos", "fsiEncounterDtos", "encounter_dtos", "encounterDtos")
+PAST_ENCOUNTERS = ("fsi_his_data_dto", "fsiHisDataDto", "his_data_dto", "hisDataDto")
+ORDERS = ("fsi_order_dtos", "fsiOrderDtos", "order_dtos", "orderDtos")
+DIAGNOSES = ("fsi_diagnose_dtos", "fsiDiagnoseDtos", "diagnose_dtos", "diagnoseDtos")
+OPERATIONS = ("fsi_operation_dtos", "fsiOperationDtos", "operation_dtos", "operationDtos")
 _ENCOUNTER_ID = ("mdtrt_id", "mdtrtId")
 
 _MODE_OF_VISIT: Mapping[VisitKind, CareMode] = {
@@ -87,15 +87,15 @@ class Envelope(NamedTuple):
 class CaseReader:
     """Reads one message by its site's profile; what its sender should know is added to `notes`."""
 
-    def __init__(self, profile: Profile, envelope: Envelope, notes: list[Note]) -> None:
+    def __init__(self, profile: Profile, read: FactReader, envelope: Envelope, notes: list[Note]) -> None:
         self._profile = profile
+        self._read = read
         self._envelope = envelope
         self._notes = notes
-        self._read = reader_of(profile)
 
     def case(self, patient: Object, path: str, message_id: str, triggers: tuple[Trigger, ...]) -> Case:
         """Return the case of the patient's object. Raises EntranceError naming the field and its value."""
-        encounters = contained(patient, path, _ENCOUNTERS, limits.ENCOUNTERS_MAX)
+        encounters = contained(patient, path, ENCOUNTERS, limits.ENCOUNTERS_MAX)
         every = [*encounters, *self._past_encounters(patient, path)]
         current_id = text_of(patient, f"{path}.curr_mdtrt_id", ("curr_mdtrt_id", "currMdtrtId"))
         current = self._current(every, current_id)
@@ -122,8 +122,8 @@ class CaseReader:
 
     def _past_encounters(self, patient: Object, path: str) -> Iterator[tuple[Object, str]]:
         """Yield the encounters of fsi_his_data_dto: encounters themselves, or objects that hold some."""
-        for holder, holder_path in contained(patient, path, _PAST, limits.ENCOUNTERS_MAX):
-            inner = contained(holder, holder_path, _ENCOUNTERS, limits.ENCOUNTERS_MAX)
+        for holder, holder_path in contained(patient, path, PAST_ENCOUNTERS, limits.ENCOUNTERS_MAX):
+            inner = contained(holder, holder_path, ENCOUNTERS, limits.ENCOUNTERS_MAX)
             yield from inner or [(holder, holder_path)]
 
     def _current(self, encounters: Objects, current_id: str) -> Objects:
@@ -216,7 +216,7 @@ class CaseReader:
         """Return the diagnoses of an encounter's list, and its main one where the list lacks it."""
         read = self._read
         diagnoses: list[Diagnosis] = []
-        for item, place in contained(holder, path, _DIAGNOSES, limits.DIAGNOSES_MAX):
+        for item, place in contained(holder, path, DIAGNOSES, limits.DIAGNOSES_MAX):
             facts = _with_ext(read.diagnosis(item, place), item, place, read.diagnosis_ext)
             diagnoses.append(Diagnosis(**facts))
         main = Diagnosis(**read.main_diagnosis(holder, path), primary=True)
@@ -232,7 +232,7 @@ class CaseReader:
 
     def _operations(self, holder: Object, path: str) -> Iterator[Operation]:
         read = self._read
-        for item, place in contained(holder, path, _OPERATIONS, limits.OPERATIONS_MAX):
+        for item, place in contained(holder, path, OPERATIONS, limits.OPERATIONS_MAX):
             yield Operation(**_with_ext(read.operation(item, place), item, place, read.operation_ext))
 
     def _care_modes(
@@ -299,7 +299,7 @@ class CaseReader:
         self, holder: Object, path: str, current: Objects, current_lines: list[Line], history: list[Line]
     ) -> None:
         """Add the lines of one encounter to the current ones or to history."""
-        orders = contained(holder, path, _ORDERS, limits.HISTORY_LINES_MAX + limits.CURRENT_LINES_MAX)
+        orders = contained(holder, path, ORDERS, limits.HISTORY_LINES_MAX + limits.CURRENT_LINES_MAX)
         if not orders:
             return
         encounter_id = _id_of(holder, path)
