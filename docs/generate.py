@@ -35,6 +35,7 @@ from ruleset.templates import TEMPLATES  # noqa: E402
 from ruleset.templates.item_row import ItemRow  # noqa: E402
 from server import limits, profile, settings  # noqa: E402
 from server.cli import main as command_line  # noqa: E402
+from server.conformance.samples import Samples  # noqa: E402
 from server.dictionary import tables  # noqa: E402
 from server.entrance import fields  # noqa: E402
 
@@ -572,6 +573,34 @@ def dictionary_part() -> str:
     return "\n".join(parts)
 
 
+def samples_part() -> str:
+    """The sample messages, in Chinese: vendors read them."""
+    rows = []
+    for sample in Samples(DOCS / "samples").every:
+        entry, expected = sample.entry, sample.expected
+        output = expected.get("output", {})
+        ext = output.get("ext", expected) if isinstance(output, dict) else expected
+        if "refused" in expected:
+            verdict = "拒绝"
+        elif entry.call == "feedback":
+            verdict = f"记录 {ext['recorded']} 条"
+        else:
+            verdict = "未判断 NONE" if ext["completeness"] == "NONE" else f"{ext['verdict']} {ext['completeness']}"
+        form = "本产品 JSON" if entry.format == "precheck" else entry.format
+        encoding = entry.encoding.upper()
+        rows.append(
+            (
+                f"[`{entry.file}`]({entry.file})",
+                form,
+                encoding,
+                entry.title,
+                f"[{verdict}]({entry.answer})",
+                entry.shows,
+            )
+        )
+    return table(("文件", "格式", "编码", "内容", "答复", "看什么"), rows)
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "settings": settings_part,
     "cli": cli_part,
@@ -591,6 +620,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "profile": profile_part,
     "grpc": grpc_part,
     "dictionary": dictionary_part,
+    "samples": samples_part,
 }
 
 

@@ -179,13 +179,23 @@ def _from_clients(options: argparse.Namespace, ground: Ground) -> Iterator[Arriv
                 continue
             count += 1
             yield arrival
+    # What was answered while it was told to end is reported too.
+    while not arrived.empty() and (options.messages is None or count < options.messages):
+        count += 1
+        yield arrived.get()
 
 
 def _print_lines(lines: Iterable[str]) -> None:
-    for line in lines:
-        print(line)
-    sys.stdout.flush()
+    _print("".join(f"{line}\n" for line in lines))
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(msgspec.to_builtins(value), ensure_ascii=False), flush=True)
+    _print(json.dumps(msgspec.to_builtins(value), ensure_ascii=False) + "\n")
+
+
+def _print(text: str) -> None:
+    """Print all of a text: unbuffered output (PYTHONUNBUFFERED) loses the rest of what a signal interrupts."""
+    rest = memoryview(text.encode())
+    while rest:
+        rest = rest[sys.stdout.buffer.write(rest) :]
+    sys.stdout.flush()

@@ -19,10 +19,10 @@ from server.conformance.standard import (
     CONTAINERS,
     DATA,
     ENVELOPE,
-    READ_ONCE,
     Guess,
     fields_read,
     guess,
+    is_known,
     label_of,
     object_at,
     snake,
@@ -155,7 +155,8 @@ def examine(number: int, arrival: Arrival, profiles: Profiles) -> Examination:
         current_lines=len(case.lines) if case is not None else 0,
         history_lines=len(case.history) if case is not None else 0,
         understood=read.understood,
-        unread=tuple(_unread_fields(read.document)),
+        # Of a refused message nobody can tell what would have been read: only what nobody knows is named.
+        unread=tuple(one for one in _unread_fields(read.document) if case is not None or not one.is_standard),
         not_understood=not_understood,
         missing=tuple(_missing(read.document)) if request.format in TRANSACTIONS else (),
         advice=(
@@ -189,7 +190,7 @@ def _read(document: Any, request: Request, profiles: Profiles, call: Call) -> _R
         message = read_message(seen, asked, profiles, request.profile, reader)
     except (EntranceError, ProfileError):
         readings = _in_order(readers[0].readings) if readers else []
-        return _Read(understood=tuple(map(_understood, readings)), readings=readings)
+        return _Read(understood=tuple(map(_understood, readings)), readings=readings, document=seen)
     readings = _in_order(readers[0].readings)
     return _Read(message.case, message, message.profile, tuple(map(_understood, readings)), readings, seen)
 
@@ -292,7 +293,7 @@ def _unread_fields(document: Any) -> Iterator[UnreadField]:
     for (object_, name), items in found.items():
         stated = [item for item in items if item.value not in (None, "", [], {})]
         first = (stated or items)[0]
-        known = (object_, snake(name)) in standard() or (object_, name) in standard() or name in READ_ONCE
+        known = is_known(object_, name)
         meant: Guess | None = None if known else guess(object_, name)
         yield UnreadField(
             object=object_,

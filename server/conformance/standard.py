@@ -38,9 +38,6 @@ CONTAINERS: Mapping[str, str] = {
     **dict.fromkeys(ORDERS, ORDER),
 }
 """Every name of a container, and the object that stands in it."""
-READ_ONCE = frozenset((*PATIENTS, *ENCOUNTERS, *PAST_ENCOUNTERS, *DIAGNOSES, *OPERATIONS, *ORDERS))
-"""Names that hold objects, and are no fields themselves."""
-
 _OBJECT_OF_GROUP: Mapping[str, str] = {
     "Patient": PATIENT,
     "Patient, `ext`": f"{PATIENT}.ext",
@@ -130,6 +127,13 @@ def object_at(path: str) -> str:
 def snake(name: str) -> str:
     """Return the snake-case twin of a camel-case name, which vendors send for every field."""
     return re.sub(r"(?<!^)([A-Z])", lambda match: "_" + match[1].lower(), name)
+
+
+def is_known(object_: str, name: str) -> bool:
+    """Say whether a field of an object has that name, be it in camel case or one that only some vendors use."""
+    if name in CONTAINERS or name == "ext" or (object_, name) in standard() or (object_, snake(name)) in standard():
+        return True
+    return any(name in field.names for (holder, _), field in fields_read().items() if holder == object_)
 
 
 class Guess(NamedTuple):
