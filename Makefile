@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full lint format bench native proto proto-check clean
+.PHONY: help demo test test-full lint format bench native windows proto proto-check clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,14 @@ bench: native ## the evaluator alone, and the whole call against an echo
 
 native: $(VENV)/installed.stamp ## build libprecheck.so and its Python binding
 	@$(PY) -m client_shim.build
+
+# Compilers for Windows: they link to msvcrt, which every Windows has, so that a station needs nothing else.
+build/system-windows.stamp: build/system.stamp
+	@.ci/system-packages.sh gcc-mingw-w64-x86-64-win32 gcc-mingw-w64-i686-win32
+	@touch $@
+
+windows: $(VENV)/installed.stamp build/system-windows.stamp ## build precheck.dll for Windows, x64 and x86
+	@$(PY) -m client_shim.build windows-x64 windows-x86
 
 proto: $(VENV)/installed.stamp ## generate the Python code of proto/
 	$(PY) proto/generate.py

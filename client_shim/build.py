@@ -1,48 +1,56 @@
-"""Build native/build/libprecheck.so, its Python binding, and the example: `python -m client_shim.build`.
+"""Build the C client: `python -m client_shim.build` for this machine, with a target's name for another.
 
     sources.py -> nghttp2 + mbedTLS -> third_party.a -\
                           native/src -> own objects  ---> libprecheck.so -> _precheck (cffi), example programs
                  native/include/*.h -> cffi's cdef -/
 
-Every step writes a stamp of what went into it (contents, flags, compiler) and is skipped while that stamp is current,
+targets.py says which machines there are; what is for this one goes to native/build, what is for another to a folder below
+it. Every step writes a stamp of what went into it (contents, flags, compiler) and is skipped while that stamp is current,
 so a build of nothing takes a fraction of a second. `--sanitize` builds the test program of tests/abi from our own
 sources with AddressSanitizer and UndefinedBehaviorSanitizer instead.
 """
 
 import argparse
 import contextlib
-import fcntl
-import hashlib
 import io
 import os
 import re
-import shutil
-import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 
 from client_shim.sources import SOURCES, SourceError, extract
+from client_shim.steps import (
+    BUILD,
+    HEADER,
+    HEADERS,
+    NATIVE,
+    ROOT,
+    BuildError,
+    compile_all,
+    compiler,
+    digest,
+    locked,
+    run,
+    step,
+    version_of,
+)
+from client_shim.targets import HERE, TARGETS, WARNINGS, WINDOWS_LIBRARIES, Target
 
-ROOT = Path(__file__).resolve().parents[1]
-NATIVE = ROOT / "native"
-BUILD = NATIVE / "build"
-HEADERS = (NATIVE / "include" / "precheck.h", NATIVE / "include" / "precheck_flat.h")
-LIBRARY = BUILD / "libprecheck.so"
+LIBRARY = HERE.output
+THIRD_PARTY = HERE.third_party
 MODULE = ROOT / "client_shim" / "_precheck.abi3.so"
 EXAMPLE = BUILD / "check"
 DRIVER = BUILD / "driver-sanitized"
+DEFINITION = NATIVE / "precheck.def"
+RESOURCE = NATIVE / "precheck.rc"
+MINGW_IMPORT_LIBRARY = "libprecheck.dll.a"
 
 NGHTTP2, MBEDTLS = (BUILD / source.name for source in SOURCES)
-THIRD_PARTY = BUILD / "third_party.a"
 
-COMMON_FLAGS = ("-fPIC", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", "-fstack-protector-strong")
-OPTIMISED = ("-O2", "-D_FORTIFY_SOURCE=2")
-SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-Wmissing-prototypes", "-Wshadow", "-Wvla")
+SANITIZED = ("-fPIC", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+# An assertion names its file: by its place in the checkout, so that two checkouts give the same bytes.
+SAME_NAMES = (f"-ffile-prefix-map={ROOT}=.",)
 MBEDTLS_CONFIG = ('-DMBEDTLS_CONFIG_FILE="tls_mbedtls_config.h"', f"-I{NATIVE / 'src'}")
 INCLUDES = (
     f"-I{NATIVE / 'include'}",
@@ -52,113 +60,90 @@ INCLUDES = (
     "-DNGHTTP2_NO_SSIZE_T",
     *MBEDTLS_CONFIG,
 )
-LINK_FLAGS = ("-Wl,--gc-sections", "-Wl,-z,defs", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,--exclude-libs,ALL")
+PINS = (Path(__file__), Path(__file__).with_name("sources.py"), Path(__file__).with_name("targets.py"))
+"""What says how everything is built."""
 
 
-class BuildError(RuntimeError):
-    """A compiler or linker refused."""
-
-
-def compiler() -> list[str]:
-    """Return the C compiler's command."""
-    return os.environ.get("CC", "cc").split()
-
-
-def run(command: list[str]) -> str:
-    """Run a build step and return its output. Raises BuildError with what it said."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - commands of this file, no shell
-    if done.returncode != 0:
-        raise BuildError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-@cache
-def compiler_version() -> str:
-    """Return what tells one compiler from another."""
-    return run([*compiler(), "--version"])
-
-
-def digest(inputs: Iterable[Path], *settings: object) -> str:
-    """Return the stamp of a step: contents of its inputs, its settings, the compiler."""
-    state = hashlib.sha256(repr((settings, compiler_version(), str(ROOT))).encode())
-    for path in sorted(inputs):
-        state.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return state.hexdigest()
-
-
-def step(outputs: tuple[Path, ...], stamp: str, make: Callable[[], None]) -> bool:
-    """Run `make` unless all outputs exist and were made under this stamp. Return whether it ran."""
-    stamp_file = BUILD / f"{outputs[0].name}.stamp"
-    if all(path.exists() for path in outputs) and stamp_file.exists() and stamp_file.read_text() == stamp:
-        return False
-    stamp_file.unlink(missing_ok=True)
-    make()
-    stamp_file.write_text(stamp)
-    return True
-
-
-def compile_all(sources: list[Path], folder: Path, flags: tuple[str, ...]) -> list[str]:
-    """Compile every source into `folder`, on all processors; return the objects."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    objects = [str(folder / f"{source.stem}.o") for source in sources]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [
-            pool.submit(run, [*compiler(), *flags, "-c", str(source), "-o", target])
-            for source, target in zip(sources, objects, strict=True)
-        ]
-        for job in jobs:
-            job.result()
-    return objects
-
-
-def build_third_party() -> None:
-    """Fetch, verify, patch and compile nghttp2 and mbedTLS into one archive."""
-    print("precheck: building nghttp2 and mbedTLS (once, about half a minute)", file=sys.stderr)
+def unpack() -> None:
+    """Fetch, verify and patch the sources of nghttp2 and mbedTLS."""
     for source, target in zip(SOURCES, (NGHTTP2, MBEDTLS), strict=True):
         extract(source, target)
-    includes = NGHTTP2 / "lib" / "includes"
+    includes = NGHTTP2 / "lib" / "includes" / "nghttp2"
     version = NGHTTP2.name.partition("-")[2]
     number = "0x" + "".join(f"{int(part):02x}" for part in version.split("."))
-    template = (includes / "nghttp2" / "nghttp2ver.h.in").read_text()
-    (includes / "nghttp2" / "nghttp2ver.h").write_text(
+    template = (includes / "nghttp2ver.h.in").read_text()
+    (includes / "nghttp2ver.h").write_text(
         template.replace("@PACKAGE_VERSION@", version).replace("@PACKAGE_VERSION_NUM@", number)
     )
-    flags = (*COMMON_FLAGS, *OPTIMISED, "-std=gnu11", "-w")
-    headers = ("-DHAVE_ARPA_INET_H", "-DHAVE_NETINET_IN_H", "-DHAVE_TIME_H")
-    clock = ("-DHAVE_CLOCK_GETTIME", "-DHAVE_DECL_CLOCK_MONOTONIC=1")
-    nghttp2 = compile_all(
-        sorted((NGHTTP2 / "lib").glob("*.c")),
-        BUILD / "objects" / "nghttp2",
-        (*flags, "-DNGHTTP2_STATICLIB", "-DBUILDING_NGHTTP2", *headers, *clock, f"-I{includes}"),
-    )
-    mbedtls = compile_all(
-        sorted((MBEDTLS / "library").glob("*.c")),
-        BUILD / "objects" / "mbedtls",
-        (*flags, *MBEDTLS_CONFIG, f"-I{MBEDTLS / 'include'}", f"-I{MBEDTLS / 'library'}"),
-    )
-    THIRD_PARTY.unlink(missing_ok=True)
-    run(["ar", "rcs", str(THIRD_PARTY), *nghttp2, *mbedtls])
 
 
-def own_sources() -> list[Path]:
+def build_third_party(target: Target) -> None:
+    """Compile nghttp2 and mbedTLS into one archive."""
+    print(f"precheck: building nghttp2 and mbedTLS for {target.name} (once, about half a minute)", file=sys.stderr)
+    flags = (*target.flags, *SAME_NAMES, "-std=gnu11", "-w")
+    nghttp2 = (*target.nghttp2_flags, "-DNGHTTP2_STATICLIB", "-DBUILDING_NGHTTP2", f"-I{NGHTTP2 / 'lib' / 'includes'}")
+    mbedtls = (*MBEDTLS_CONFIG, f"-I{MBEDTLS / 'include'}", f"-I{MBEDTLS / 'library'}")
+    objects = target.folder / "objects"
+    made = [
+        *compile_all(sorted((NGHTTP2 / "lib").glob("*.c")), objects / "nghttp2", (*flags, *nghttp2), target.compiler),
+        *compile_all(
+            sorted((MBEDTLS / "library").glob("*.c")), objects / "mbedtls", (*flags, *mbedtls), target.compiler
+        ),
+    ]
+    target.third_party.unlink(missing_ok=True)
+    run([*target.tool("ar"), "rcs", target.third_party, *made])
+
+
+def own_sources(target: Target = HERE) -> list[Path]:
     """Return the C files of the library."""
-    return sorted((NATIVE / "src").glob("*.c"))
+    other = "platform_posix.c" if target.is_windows else "platform_win32.c"
+    return sorted(path for path in (NATIVE / "src").glob("*.c") if path.name != other)
 
 
 def own_inputs() -> list[Path]:
-    """Return everything of ours that the library is made of."""
-    return [*HEADERS, *own_sources(), *(NATIVE / "src").glob("*.h")]
+    """Return everything of ours that the library is made of, for whichever machine."""
+    return [*HEADERS, *(NATIVE / "src").glob("*.[ch]"), DEFINITION, RESOURCE]
 
 
-def build_library() -> None:
+def version() -> tuple[int, int, int]:
+    """Return the library's version: major, minor, patch."""
+    found = re.search(r"^#define PCK_VERSION +(\d+)$", HEADER.read_text(), re.MULTILINE)
+    assert found is not None
+    number = int(found[1])
+    return number // 10_000, number // 100 % 100, number % 100
+
+
+def windows_parts(target: Target, objects: list[str]) -> list[str | Path]:
+    """Make the import library for mingw, and return what a DLL is linked from besides its objects."""
+    # A caller's compiler asks for the decorated name (`_pck_open@16` on x86), the DLL has the plain one.
+    symbols = run([*target.tool("nm"), "--defined-only", "--extern-only", *objects])
+    prefix = "_" if "i686" in target.toolchain else ""
+    decorated = sorted(set(re.findall(rf" T {prefix}(pck_\w+(?:@\d+)?)$", symbols, re.MULTILINE)))
+    exported = set(re.findall(r"^\t(\w+)$", DEFINITION.read_text(), re.MULTILINE))
+    kept = [name for name in decorated if name.partition("@")[0] in exported]
+    imports = target.folder / "imports.def"
+    imports.write_text("LIBRARY precheck.dll\nEXPORTS\n" + "".join(f"\t{name}\n" for name in kept))
+    library = target.folder / MINGW_IMPORT_LIBRARY
+    library.unlink(missing_ok=True)
+    names = ("--kill-at", "--dllname", target.library, "--temp-prefix", "precheck", "--deterministic-libraries")
+    run([*target.tool("dlltool"), *names, "--input-def", imports, "--output-lib", library])
+    major, minor, patch = version()
+    resource = target.folder / "objects" / "resource.o"
+    numbers = (f"-DMAJOR={major}", f"-DMINOR={minor}", f"-DPATCH={patch}")
+    run([*target.tool("windres"), *numbers, RESOURCE, resource])
+    return [DEFINITION, resource, *WINDOWS_LIBRARIES]
+
+
+def build_library(target: Target) -> None:
     """Compile our sources and link the library that stations load."""
-    objects = compile_all(own_sources(), BUILD / "objects" / "own", (*COMMON_FLAGS, *OPTIMISED, *WARNINGS, *INCLUDES))
-    fresh = LIBRARY.with_suffix(".new")
-    command = [*compiler(), "-shared", "-s", "-Wl,-soname,libprecheck.so", *LINK_FLAGS, *objects, str(THIRD_PARTY)]
-    run([*command, "-o", str(fresh)])
-    # Whole or not at all: a test that runs meanwhile keeps the old one.
-    fresh.replace(LIBRARY)
+    flags = (*target.flags, *SAME_NAMES, *WARNINGS, *INCLUDES)
+    objects = compile_all(own_sources(target), target.folder / "objects" / "own", flags, target.compiler)
+    more = windows_parts(target, objects) if target.is_windows else []
+    # Whole or not at all: a test that runs meanwhile keeps the old one. The linker writes a DLL's file name into it.
+    fresh = target.folder / "new" / target.library
+    fresh.parent.mkdir(exist_ok=True)
+    run([*target.compiler, *target.link_flags, *objects, target.third_party, *more, "-o", fresh])
+    fresh.replace(target.output)
 
 
 def declarations() -> str:
@@ -190,7 +175,7 @@ def build_module() -> None:
         ffi.emit_c_code(str(generated))
     fresh = MODULE.with_suffix(".new")
     where = os.path.relpath(BUILD, MODULE.parent)
-    command = [*compiler(), "-shared", *COMMON_FLAGS, "-O2", "-w", str(generated), "-o", str(fresh)]
+    command = [*compiler(), "-shared", "-fPIC", "-O2", "-w", str(generated), "-o", str(fresh)]
     paths = [f"-I{NATIVE / 'include'}", f"-I{sysconfig.get_path('include')}", f"-L{BUILD}"]
     run([*command, *paths, "-lprecheck", f"-Wl,-rpath,$ORIGIN/{where}"])
     fresh.replace(MODULE)
@@ -205,10 +190,10 @@ def build_example() -> None:
 
 def build_driver() -> None:
     """Build the test program from our sources, with sanitizers; nghttp2 and mbedTLS come from the archive."""
-    flags = (*COMMON_FLAGS, *SANITIZED, *WARNINGS, *INCLUDES)
+    flags = (*SANITIZED, *WARNINGS, *INCLUDES)
     objects = compile_all([*own_sources(), driver_source()], BUILD / "objects" / "sanitized", flags)
     wrapped = [f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "realloc")]
-    run([*compiler(), *SANITIZED, *objects, str(THIRD_PARTY), *wrapped, "-lpthread", "-o", str(DRIVER)])
+    run([*compiler(), *SANITIZED, *objects, THIRD_PARTY, *wrapped, "-lpthread", "-o", DRIVER])
 
 
 def driver_source() -> Path:
@@ -216,21 +201,33 @@ def driver_source() -> Path:
     return ROOT / "tests" / "abi" / "driver.c"
 
 
+def prepare(target: Target) -> str:
+    """Bring the third party's archive up to date; return its stamp. Raises BuildError or SourceError."""
+    target.folder.mkdir(parents=True, exist_ok=True)
+    step((NGHTTP2, MBEDTLS), digest([Path(__file__), Path(__file__).with_name("sources.py")]), unpack)
+    stamp = digest([*PINS, NATIVE / "src" / "tls_mbedtls_config.h"], version_of(tuple(target.compiler)))
+    step((target.third_party,), stamp, lambda: build_third_party(target))
+    return stamp
+
+
+def build_for(target: Target) -> None:
+    """Bring a target's library up to date; the lock is held. Raises BuildError or SourceError."""
+    third_party = prepare(target)
+    outputs = (target.output, target.folder / MINGW_IMPORT_LIBRARY) if target.is_windows else (target.output,)
+    if step(outputs, digest([*own_inputs(), *PINS], third_party), lambda: build_library(target)):
+        size = target.output.stat().st_size / 1024
+        print(f"precheck: {target.output.relative_to(ROOT)}: {size:.0f} KiB", file=sys.stderr)
+
+
 def build(*, sanitize: bool = False) -> None:
-    """Bring everything up to date. Raises BuildError or SourceError."""
-    BUILD.mkdir(parents=True, exist_ok=True)
-    # One build at a time in one checkout.
-    with (BUILD / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """Bring everything for this machine up to date. Raises BuildError or SourceError."""
+    with locked():
         this = Path(__file__)
-        pins = [this, this.parent / "sources.py"]
-        third_party = digest([*pins, NATIVE / "src" / "tls_mbedtls_config.h"])
-        step((THIRD_PARTY, NGHTTP2, MBEDTLS), third_party, build_third_party)
         if sanitize:
-            step((DRIVER,), digest([*own_inputs(), driver_source(), this], third_party), build_driver)
+            inputs = [*own_inputs(), driver_source(), *PINS]
+            step((DRIVER,), digest(inputs, prepare(HERE)), build_driver)
             return
-        if step((LIBRARY,), digest([*own_inputs(), this], third_party), build_library):
-            print(f"precheck: {LIBRARY.relative_to(ROOT)}: {LIBRARY.stat().st_size / 1024:.0f} KiB", file=sys.stderr)
+        build_for(HERE)
         step((MODULE,), digest([*HEADERS, this], sysconfig.get_path("include")), build_module)
         step((EXAMPLE,), digest([*HEADERS, this, *(NATIVE / "examples" / "c").glob("*.c")]), build_example)
 
@@ -239,9 +236,17 @@ def main() -> int:
     """Return 0 when everything is up to date."""
     parser = argparse.ArgumentParser(prog="python -m client_shim.build", description=__doc__.partition("\n")[0])
     parser.add_argument("--sanitize", action="store_true", help="build the sanitizer test program instead")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"none: this machine; of {', '.join(TARGETS)}")
     arguments = parser.parse_args()
+    unknown = set(arguments.targets) - set(TARGETS)
+    if unknown:
+        parser.error(f"there is no target {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
     try:
-        build(sanitize=arguments.sanitize)
+        if not arguments.targets or arguments.sanitize:
+            build(sanitize=arguments.sanitize)
+        for name in arguments.targets:
+            with locked():
+                build_for(TARGETS[name])
     except (BuildError, SourceError, OSError) as refused:
         print(f"precheck: {refused}", file=sys.stderr)
         return 1

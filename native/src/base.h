@@ -2,11 +2,26 @@
 #ifndef PCK_BASE_H
 #define PCK_BASE_H
 
+/*
+ * Hosts in VB6 and Delphi call with a stack that is aligned to four bytes only; compilers count on
+ * sixteen.  So every function that is exported aligns it first.
+ */
+#ifdef PRECHECK_H
+#error "base.h comes before precheck.h: it says how functions are exported"
+#elif defined(_WIN32) && defined(__GNUC__)
+#define PCK_API __attribute__((force_align_arg_pointer))
+#elif defined(__GNUC__) && (defined(__i386__) || defined(__x86_64__))
+#define PCK_API __attribute__((visibility("default"), force_align_arg_pointer))
+#endif
+
 #include "precheck.h"
 
 #include <stddef.h>
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__)
+/* Not msvcrt's printf, which knows neither %zu nor %llu. */
+#define PCK_PRINTF(text, first) __attribute__((format(gnu_printf, text, first)))
+#elif defined(__GNUC__)
 #define PCK_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define PCK_PRINTF(text, first)
