@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full lint format bench native windows proto proto-check clean
+.PHONY: help demo test test-full fuzz lint format bench native windows proto proto-check clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -17,9 +17,10 @@ build/system.stamp: Makefile .ci/system-packages.sh
 	@.ci/system-packages.sh gcc binutils libc6-dev make python3-dev python3-venv
 	@touch $@
 
-# What the tests need besides: C++ (the header must compile as such) and openssl (makes certificates).
+# What the tests need besides: C++ (the header must compile as such), openssl (makes certificates), clang with its
+# libFuzzer, valgrind, and network namespaces (a network that drops packets).
 build/system-test.stamp: build/system.stamp
-	@.ci/system-packages.sh g++ openssl
+	@.ci/system-packages.sh g++ openssl clang libclang-rt-dev valgrind iproute2
 	@touch $@
 
 $(VENV)/installed.stamp: pyproject.toml build/system.stamp
@@ -36,6 +37,9 @@ test: build/system-test.stamp native lint proto-check ## everything that must ho
 
 test-full: build/system-test.stamp native lint proto-check ## the long forms too
 	$(PY) -m pytest -o faulthandler_timeout=900 tests
+
+fuzz: build/system-test.stamp native ## fuzz the C client for an hour (FUZZ_SECONDS=900 each target)
+	$(PY) -m client_shim.fuzz --seconds $(or $(FUZZ_SECONDS),900)
 
 lint: $(VENV)/installed.stamp ## ruff and mypy
 	$(BIN)/ruff check .

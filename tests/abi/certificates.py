@@ -15,6 +15,15 @@ extendedKeyUsage = serverAuth
 subjectAltName = DNS:elsewhere.test
 [client]
 extendedKeyUsage = clientAuth
+[default]
+default_ca = issuing
+[issuing]
+database = index.txt
+serial = serial
+new_certs_dir = .
+policy = anyone
+[anyone]
+commonName = supplied
 """
 
 
@@ -31,6 +40,18 @@ def issue(folder, name, profile, issuer=None, *, key=("EC", "ec_paramgen_curve:P
     openssl(folder, "x509", "-req", "-in", f"{name}.csr", *signer, *config, "-out", f"{name}.pem")
 
 
+def issue_from(folder, name, issuer, first_day):
+    """Make NAME.key and NAME.pem that are valid from a day on, as 20990101: `openssl x509` of Debian 12 cannot."""
+    openssl(folder, "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-subj", f"/CN={name}",
+            "-out", f"{name}.csr")  # fmt: skip
+    (folder / "index.txt").write_text("")
+    (folder / "serial").write_text("0F\n")
+    dates = ["-startdate", f"{first_day}000000Z", "-enddate", f"{int(first_day) + 10000}000000Z"]
+    signer = ["-cert", f"{issuer}.pem", "-keyfile", f"{issuer}.key", "-md", "sha256"]
+    config = ["-config", "profiles", "-extensions", "server", "-in", f"{name}.csr", "-out", f"{name}.pem"]
+    openssl(folder, "ca", "-batch", "-notext", *signer, *dates, *config)
+
+
 def make(folder):
     """Make all of them; the attributes are paths without `.pem` and `.key`, but `ca` and `wrong_ca` are files."""
     (folder / "profiles").write_text(PROFILES)
@@ -40,9 +61,11 @@ def make(folder):
     issue(folder, "server_rsa", "server", "ca", key=("RSA", "rsa_keygen_bits:2048"))
     issue(folder, "other_name", "other_name", "ca")
     issue(folder, "expired", "server", "ca", days="-1")
+    issue_from(folder, "future", "ca", "20990101")
+    issue(folder, "foreign", "server", "wrong_ca")
     issue(folder, "client", "client", "ca")
     issue(folder, "stranger", "client", "wrong_ca")
-    names = ("server", "server_rsa", "other_name", "expired", "client", "stranger")
+    names = ("server", "server_rsa", "other_name", "expired", "future", "foreign", "client", "stranger")
     return SimpleNamespace(
         ca=str(folder / "ca.pem"),
         wrong_ca=str(folder / "wrong_ca.pem"),

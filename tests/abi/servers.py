@@ -1,6 +1,7 @@
 """Servers for the tests of the C client: real gRPC ones that do what the document says, and raw HTTP/2 by hand.
 
-`python -m tests.abi.servers PORT` runs a gRPC one in a process of its own (port 0: any), for tests that stop or kill it.
+`python -m tests.abi.servers HOST:PORT [PAIR]` runs a gRPC one in a process of its own (port 0: any), for tests that
+stop or kill it; PAIR is the path of a certificate and its key without `.pem` and `.key`.
 """
 
 import contextlib
@@ -85,18 +86,25 @@ class Obedient(check_pb2_grpc.PrecheckServicer):
         )
 
 
+def server_credentials(pair, authority=None):
+    """Return the credentials of a server; with `authority` it asks for certificates."""
+    files = [(Path(f"{pair}.key").read_bytes(), Path(f"{pair}.pem").read_bytes())]
+    root = Path(authority).read_bytes() if authority else None
+    return grpc.ssl_server_credentials(files, root_certificates=root, require_client_auth=bool(authority))
+
+
 @contextlib.contextmanager
-def grpc_server(*, port=0, credentials=None, options=(), servicer=None):
-    """Run a server in this process; yields (servicer, "127.0.0.1:PORT")."""
+def grpc_server(*, host="127.0.0.1", port=0, credentials=None, options=(), servicer=None):
+    """Run a server in this process; yields (servicer, "HOST:PORT")."""
     servicer = servicer or Obedient()
     limits = (("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 128 << 20))
     server = grpc.server(futures.ThreadPoolExecutor(8), options=(*limits, *options))
     check_pb2_grpc.add_PrecheckServicer_to_server(servicer, server)
-    address = f"127.0.0.1:{port}"
+    address = f"{host}:{port}"
     bound = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     server.start()
     try:
-        yield servicer, f"127.0.0.1:{bound}"
+        yield servicer, f"{host}:{bound}"
     finally:
         server.stop(0).wait()
 
@@ -104,12 +112,11 @@ def grpc_server(*, port=0, credentials=None, options=(), servicer=None):
 class ServerProcess:
     """A gRPC server that can be stopped, continued and killed."""
 
-    def __init__(self, port=0):
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.abi.servers", str(port)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
-        self.port = int(self._process.stdout.readline())
-        self.address = f"127.0.0.1:{self.port}"
+    def __init__(self, port=0, *, host="127.0.0.1", pair=None, within=()):
+        command = [*within, sys.executable, "-m", "tests.abi.servers", f"{host}:{port}", *([pair] if pair else [])]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self.address = self._process.stdout.readline().strip()
+        self.port = int(self.address.rpartition(":")[2])
 
     def stop(self):
         """Stop the process; return when every thread of it stands still."""
@@ -190,6 +197,11 @@ class RawConnection:
         taken, self._buffer = self._buffer[:count], self._buffer[count:]
         return taken
 
+    def reset(self):
+        """Close with an RST."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
     def linger(self):
         """Read until the client closes: closing with something unread would reset what was sent."""
         while self.sock.recv(65536):
@@ -212,14 +224,20 @@ class RawConnection:
 
 
 @contextlib.contextmanager
-def raw_server(handle):
-    """Run `handle(connection, number)` in a thread for each connection; yields (connections, "127.0.0.1:PORT")."""
+def raw_server(handle, tls=None):
+    """Run `handle(connection, number)` in a thread for each connection; yields (connections, "127.0.0.1:PORT").
+
+    With `tls`, an SSLContext, it is given connections whose handshake is done.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     connections = []
     threads = []
 
     def serve(connection, number):
-        with contextlib.suppress(OSError), connection.sock:
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            stack.enter_context(connection.sock)
+            if tls:
+                connection.sock = stack.enter_context(tls.wrap_socket(connection.sock, server_side=True))
             handle(connection, number)
 
     def accept():
@@ -271,6 +289,24 @@ def pass_it(connection, stream):
     connection.send(reply(stream, PASSED))
 
 
+@contextlib.contextmanager
+def tarpit(backlog=16):
+    """A port that accepts connections and then says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=backlog) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}", listener
+
+
+@contextlib.contextmanager
+def black_hole():
+    """A port whose SYN packets are dropped, because the queue of connections is full."""
+    with tarpit(backlog=0) as (address, listener), contextlib.ExitStack() as fillers:
+        for _ in range(8):
+            filler = fillers.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield address
+
+
 def free_port():
     """A port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -278,7 +314,9 @@ def free_port():
 
 
 if __name__ == "__main__":
-    with grpc_server(port=int(sys.argv[1])) as (_, where):
-        print(where.rpartition(":")[2], flush=True)
+    name, _, number = sys.argv[1].partition(":")
+    secret = server_credentials(sys.argv[2]) if len(sys.argv) > 2 else None
+    with grpc_server(host=name, port=int(number), credentials=secret) as (_, where):
+        print(where, flush=True)
         # A test that dies without stopping us shall not leave us behind.
         time.sleep(300)

@@ -19,13 +19,13 @@ from tests.abi.servers import (
     OK_HEADERS,
     RST_STREAM,
     answering,
+    black_hole,
     frame,
     free_port,
     headers,
     pass_it,
     raw_server,
 )
-from tests.abi.test_time import black_hole
 
 PATIENT_MS = 20_000
 MUCH_LESS_S = 4

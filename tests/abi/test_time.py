@@ -4,15 +4,13 @@ The machine that runs this may be busy: of several calls the fastest must end wi
 library that waits too long cannot reach, and none may end before it.
 """
 
-import contextlib
-import socket
 import threading
 import time
 
 import pytest
 
 from client_shim.client import Client, lib
-from tests.abi.servers import PING, SETTINGS, ServerProcess, frame, raw_server
+from tests.abi.servers import PING, SETTINGS, ServerProcess, black_hole, frame, raw_server, tarpit
 
 DEADLINE_MS = 300
 LATE_MS = 100
@@ -34,24 +32,6 @@ def times_of(client, document=b"{}"):
 def assert_deadline_held(taken, deadline_ms=DEADLINE_MS):
     assert min(taken) >= deadline_ms - 2
     assert min(taken) < deadline_ms + LATE_MS
-
-
-@contextlib.contextmanager
-def tarpit(backlog=16):
-    """A port that accepts connections and then says nothing."""
-    with socket.create_server(("127.0.0.1", 0), backlog=backlog) as listener:
-        yield f"127.0.0.1:{listener.getsockname()[1]}", listener
-
-
-@contextlib.contextmanager
-def black_hole():
-    """A port whose SYN packets are dropped, because the queue of connections is full."""
-    with tarpit(backlog=0) as (address, listener), contextlib.ExitStack() as fillers:
-        for _ in range(8):
-            filler = fillers.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        yield address
 
 
 def test_a_slow_server(server):
