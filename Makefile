@@ -38,8 +38,8 @@ test: build/system-test.stamp native lint proto-check ## everything that must ho
 test-full: build/system-test.stamp native lint proto-check ## the long forms too
 	$(PY) -m pytest -o faulthandler_timeout=900 tests
 
-fuzz: build/system-test.stamp native ## fuzz the C client for an hour (FUZZ_SECONDS=900 each target)
-	$(PY) -m client_shim.fuzz --seconds $(or $(FUZZ_SECONDS),900)
+fuzz: build/system-test.stamp native ## fuzz the C client for an hour (FUZZ_SECONDS=600 each target)
+	$(PY) -m client_shim.fuzz --seconds $(or $(FUZZ_SECONDS),600)
 
 lint: $(VENV)/installed.stamp ## ruff and mypy
 	$(BIN)/ruff check .

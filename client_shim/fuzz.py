@@ -25,7 +25,7 @@ FOLDER = BUILD / "fuzz"
 SOURCES = NATIVE / "fuzz"
 TARGETS = tuple(sorted(path.stem.removeprefix("fuzz_") for path in SOURCES.glob("fuzz_*.c")))
 """What can be fuzzed."""
-SECONDS_DEFAULT = 900
+SECONDS_DEFAULT = 600
 """For each target: an hour for all of them."""
 INPUT_BYTES_MAX = 8192
 TIMEOUT_S = 10

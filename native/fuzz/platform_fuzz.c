@@ -1,5 +1,7 @@
 #include "platform_fuzz.h"
 
+#include "text.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -185,6 +187,41 @@ int32_t pck_read_file(const char *path, size_t max, struct pck_bytes *bytes, str
 	(void)bytes;
 	pck_error_set(error, "`%s`: there are no files here", path);
 	return PCK_E_CERTIFICATE;
+}
+
+const char pck_gbk_name[] = "ASCII";
+
+/* A system without tables, as platform_posix.c has it; here every byte from 0x80 on is one that it lacks. */
+int32_t pck_gbk_to_utf16(struct pck_bytes *to, const char *text, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		uint16_t unit = (uint8_t)text[i];
+
+		if (unit >= 0x80)
+			return PCK_TEXT_BROKEN;
+		if (pck_bytes_append(to, &unit, sizeof unit) != PCK_OK)
+			return PCK_E_MEMORY;
+	}
+	return PCK_OK;
+}
+
+int32_t pck_utf16_to_gbk(struct pck_bytes *to, const uint8_t *data, size_t len)
+{
+	size_t i;
+
+	CHECK(len % 2 == 0);
+	for (i = 0; i < len; i += 2) {
+		uint16_t unit;
+		char c;
+
+		memcpy(&unit, data + i, sizeof unit);
+		c = unit < 0x80 ? (char)unit : '?';
+		if (pck_bytes_append(to, &c, 1) != PCK_OK)
+			return PCK_E_MEMORY;
+	}
+	return PCK_OK;
 }
 
 const char *pck_system_error(int number, char *text, size_t cap)

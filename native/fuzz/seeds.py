@@ -153,7 +153,7 @@ def grpc_seeds() -> Iterator[bytes]:
 def wire_seeds() -> Iterator[bytes]:
     """Yield inputs of fuzz_wire: a choice of kinds, then a message."""
     for response in RESPONSES:
-        for kinds in range(5):
+        for kinds in range(6):
             yield bytes([kinds]) + response.SerializeToString()
     yield b"\0" + b"\x98\x06\x07\x18\x02\x10\x02\xa2\x06\x03abc\xa5\x06abcd\xa1\x06abcdefgh\x22\x01c"
 
@@ -181,7 +181,37 @@ def intake_seeds() -> Iterator[bytes]:
     )
 
 
-SEEDS = {"http2": http2_seeds, "grpc": grpc_seeds, "wire": wire_seeds, "intake": intake_seeds}
+def text_seeds() -> Iterator[bytes]:
+    """Yield inputs of fuzz_text: a direction, then text."""
+    for text in ("", "abc", "诊断: 高血压", "\U0002f800𠀀x", "\ufeff带标记", "é" * 100, "x" * 1500):
+        yield b"\0" + text.encode("utf-16-le")
+        yield b"\1" + text.encode()
+    yield b"\0\x00\xd8\x00\x00"
+    yield b"\1\xed\xa0\x80"
+
+
+def flat_seeds() -> Iterator[bytes]:
+    """Yield inputs of fuzz_flat: choices, then a text in one of the two forms."""
+    options = (
+        "servers=10.1.2.3:50051,10.1.2.4:50051;station_id=ward-3;deadline_ms=500",
+        " servers = [fd00::1]:1 ; max_answer_bytes=1000000;idle_ms=4294967295;profile=门诊",
+        "deadline_ms=1;deadline_ms=2",
+        "tls_ca_file=x;tls_cert_file=y;tls_key_file=z;tls_server_name=n;servers=1.1.1.1:1",
+    )
+    for text in (*options, "{}", "1,2 , 3", "*", '{"trig_scen": "1"}', "诊断"):
+        for given in (0, 2):
+            yield bytes([given, 100]) + text.encode("gbk")
+            yield bytes([given + 1, 60]) + text.encode("utf-16-le")
+
+
+SEEDS = {
+    "http2": http2_seeds,
+    "grpc": grpc_seeds,
+    "wire": wire_seeds,
+    "intake": intake_seeds,
+    "text": text_seeds,
+    "flat": flat_seeds,
+}
 
 
 def main() -> None:

@@ -414,7 +414,7 @@ int32_t pck_call(struct pck_client *client, const char *path, const struct pck_b
 		.path = path,
 		.body = body,
 		.repeatable = repeatable,
-		.limit_us = now_us + (int64_t)deadline_ms * US_PER_MS,
+		.limit_us = client->begun_us + (int64_t)deadline_ms * US_PER_MS,
 	};
 	int32_t result;
 	uint32_t i;

@@ -125,6 +125,7 @@ int32_t pck_begin(struct pck_client *client)
 		leave(client);
 		return client->dead;
 	}
+	client->begun_us = pck_clock_us();
 	client->error.text[0] = '\0';
 	client->answer = NULL;
 	client->wide = 0;

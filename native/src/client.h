@@ -37,6 +37,7 @@ struct pck_client {
 	char tls_name[PCK_ID_BYTES_MAX + 1]; /* empty: the server's address               */
 	uint8_t seed[PCK_SEED_BYTES];      /* with `calls`, makes request ids             */
 	uint64_t calls;
+	int64_t begun_us;                  /* when the caller came in                     */
 	int32_t dead;                      /* PCK_OK, or the result of every later call   */
 	struct pck_error error;
 	struct pck_reply reply;
@@ -68,7 +69,8 @@ int32_t pck_give_answer(struct pck_client *client, char *out, uint32_t cap, uint
 
 /*
  * Runs one unary call: connects where needed, sends, and asks another server where one fails or
- * stays silent and that is safe.  PCK_OK: client->reply holds the response's message.
+ * stays silent and that is safe.  The deadline counts from pck_begin().  PCK_OK: client->reply holds
+ * the response's message.
  */
 int32_t pck_call(struct pck_client *client, const char *path, const struct pck_body *body, int repeatable,
                  uint32_t deadline_ms);

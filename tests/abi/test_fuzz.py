@@ -8,7 +8,7 @@ import pytest
 from client_shim import fuzz
 from client_shim.build import ROOT
 
-SECONDS = 3
+SECONDS = 2
 BUILD_SECONDS_MAX = 280
 
 
