@@ -10,7 +10,6 @@ library has it: no target gets so far as TLS.
 """
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
@@ -18,9 +17,12 @@ import sys
 from pathlib import Path
 
 from client_shim import build
-from client_shim.build import BUILD, INCLUDES, NATIVE, NGHTTP2, ROOT, THIRD_PARTY, BuildError, compile_all, run, step
+from client_shim.build import INCLUDES, NGHTTP2, THIRD_PARTY
 from client_shim.sources import SourceError
+from client_shim.steps import BUILD, NATIVE, ROOT, BuildError, compile_all, digest, locked, run, step, version_of
+from client_shim.targets import HERE, WARNINGS
 
+CLANG = ("clang",)
 FOLDER = BUILD / "fuzz"
 SOURCES = NATIVE / "fuzz"
 TARGETS = tuple(sorted(path.stem.removeprefix("fuzz_") for path in SOURCES.glob("fuzz_*.c")))
@@ -31,75 +33,56 @@ INPUT_BYTES_MAX = 8192
 TIMEOUT_S = 10
 """Longer than that for one input is a finding."""
 
-INSTRUMENTED = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=fuzzer-no-link,address,undefined")
-STRICT = (
-    "-fno-sanitize-recover=all",
-    "-std=c11",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-Wmissing-prototypes",
-    "-Wshadow",
-    "-Wvla",
-)
+INSTRUMENTED = ("-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=fuzzer-no-link,address")
+# Its own idioms (calls through a pointer to another type) are no finding of ours.
+OURS = ("-fsanitize=undefined", "-fno-sanitize-recover=all", *WARNINGS)
 
 
 def build_nghttp2() -> None:
-    """Compile nghttp2 with coverage and sanitizers: it reads most of what comes in."""
+    """Compile nghttp2 with coverage and AddressSanitizer: it reads most of what comes in."""
     print("precheck: building nghttp2 for fuzzing (once, about half a minute)", file=sys.stderr)
-    headers = (
-        "-DHAVE_ARPA_INET_H",
-        "-DHAVE_NETINET_IN_H",
-        "-DHAVE_TIME_H",
-        "-DNGHTTP2_STATICLIB",
-        "-DBUILDING_NGHTTP2",
-    )
-    # Its own idioms (calls through a pointer to another type) are no finding of ours.
-    flags = (*INSTRUMENTED, "-fno-sanitize=undefined", "-std=gnu11", "-w", *headers)
+    flags = (*INSTRUMENTED, *HERE.nghttp2_flags, "-std=gnu11", "-w", "-DNGHTTP2_STATICLIB", "-DBUILDING_NGHTTP2")
     sources = sorted((NGHTTP2 / "lib").glob("*.c"))
-    objects = compile_all(sources, FOLDER / "objects-nghttp2", (*flags, f"-I{NGHTTP2 / 'lib' / 'includes'}"))
+    includes = (f"-I{NGHTTP2 / 'lib' / 'includes'}",)
+    objects = compile_all(sources, FOLDER / "objects-nghttp2", (*flags, *includes), CLANG)
     archive = FOLDER / "nghttp2.a"
     archive.unlink(missing_ok=True)
-    run(["ar", "rcs", str(archive), *objects])
-
-
-def own_sources() -> list[Path]:
-    """Return our sources without the operating system's."""
-    return [path for path in build.own_sources() if not path.name.startswith("platform_")]
+    run(["ar", "rcs", archive, *objects])
 
 
 def build_targets() -> None:
     """Compile our sources once, and link every target with them."""
-    flags = (*INSTRUMENTED, *STRICT, *INCLUDES, f"-I{NATIVE / 'src'}")
+    # The input stands for the operating system.
+    ours = [path for path in build.own_sources() if not path.name.startswith("platform_")]
+    common = [*ours, SOURCES / "platform_fuzz.c"]
     mains = [SOURCES / f"fuzz_{name}.c" for name in TARGETS]
-    common = [*own_sources(), SOURCES / "platform_fuzz.c"]
-    objects = compile_all([*common, *mains], FOLDER / "objects", flags)
+    flags = (*INSTRUMENTED, *OURS, *INCLUDES, f"-I{NATIVE / 'src'}")
+    objects = compile_all([*common, *mains], FOLDER / "objects", flags, CLANG)
     library, own_mains = objects[: len(common)], objects[len(common) :]
     for name, main_object in zip(TARGETS, own_mains, strict=True):
-        linked = [main_object, *library, str(FOLDER / "nghttp2.a"), str(THIRD_PARTY)]
-        run(["clang", "-fsanitize=fuzzer,address,undefined", *linked, "-o", str(FOLDER / f"fuzz_{name}")])
-
-
-def prepare() -> None:
-    """Bring the targets and their first inputs up to date. Raises BuildError or SourceError."""
-    if shutil.which("clang") is None:
-        raise BuildError("clang is missing: `make fuzz` installs it")
-    build.build()
-    os.environ["CC"] = "clang"
-    build.compiler_version.cache_clear()
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    this = Path(__file__)
-    nghttp2 = build.digest([this, *(NGHTTP2 / "lib").glob("*.[ch]")])
-    step((FOLDER / "nghttp2.a",), nghttp2, build_nghttp2)
-    inputs = [*build.own_inputs(), *SOURCES.glob("*.[ch]"), this]
-    step(tuple(FOLDER / f"fuzz_{name}" for name in TARGETS), build.digest(inputs, nghttp2), build_targets)
-    seeds = tuple(FOLDER / "seeds" / name for name in TARGETS)
-    step(seeds, build.digest([this, SOURCES / "seeds.py"]), make_seeds)
+        linked = [main_object, *library, FOLDER / "nghttp2.a", THIRD_PARTY]
+        run([*CLANG, "-fsanitize=fuzzer,address,undefined", *linked, "-o", FOLDER / f"fuzz_{name}"])
 
 
 def make_seeds() -> None:
     """Write the first inputs by the script that makes them."""
-    run([sys.executable, str(SOURCES / "seeds.py"), str(FOLDER / "seeds")])
+    run([sys.executable, SOURCES / "seeds.py", FOLDER / "seeds"])
+
+
+def prepare() -> None:
+    """Bring the targets and their first inputs up to date. Raises BuildError or SourceError."""
+    build.build()
+    with locked():
+        if shutil.which(CLANG[0]) is None:
+            raise BuildError("clang is missing: `make fuzz` installs it")
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        this = Path(__file__)
+        nghttp2 = digest([this, *(NGHTTP2 / "lib").glob("*.[ch]")], version_of(CLANG))
+        step((FOLDER / "nghttp2.a",), nghttp2, build_nghttp2)
+        inputs = [*build.own_inputs(), *SOURCES.glob("*.[ch]"), this]
+        step(tuple(FOLDER / f"fuzz_{name}" for name in TARGETS), digest(inputs, nghttp2), build_targets)
+        seeds = tuple(FOLDER / "seeds" / name for name in TARGETS)
+        step(seeds, digest([this, SOURCES / "seeds.py"]), make_seeds)
 
 
 def fuzz(name: str, seconds: int) -> subprocess.CompletedProcess[bytes]:
