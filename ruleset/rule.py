@@ -99,7 +99,7 @@ class MessageTemplate:
 
 
 class Rule:
-    """One rule of one pack: a template with its defaults."""
+    """One rule of one pack: a template with its defaults. `pack_revision` is the pack's `id@revision+digest`."""
 
     __slots__ = (
         "action",
@@ -114,6 +114,7 @@ class Rule:
         "official_code",
         "override",
         "pack_id",
+        "pack_revision",
         "ready_exempt",
         "ready_scope",
         "remedies",
@@ -145,9 +146,11 @@ class Rule:
         exempt: Conditions | None = None,
         override: OverridePolicy = DEFAULT_OVERRIDE,
         review_code: ReviewCode = "",
+        pack_revision: str = "",
     ) -> None:
         self.id = id
         self.pack_id = pack_id
+        self.pack_revision = pack_revision
         self.template = template
         self.title = title
         self.official_code = official_code

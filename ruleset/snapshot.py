@@ -5,7 +5,9 @@ Decoded rows, and the knowledge that a key has none, are kept in a bounded cache
 lookup, whatever the size of the packs.
 """
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 
 from ruleset.drug import Drug, DrugKey
 from ruleset.pack.compile import LoadedPack
@@ -20,12 +22,13 @@ class Snapshot:
     Two threads that miss the same key at once both decode it; the rows are equal, and one of the two is kept.
     """
 
-    __slots__ = ("__weakref__", "_cache", "_lists", "drugs", "kinds", "packs", "revision")
+    __slots__ = ("__weakref__", "_cache", "_expiring", "_lists", "drugs", "kinds", "packs", "revision")
 
     def __init__(self, packs: Iterable[LoadedPack]) -> None:
         self.packs = tuple(packs)
         self.revision = ",".join(pack.revision for pack in self.packs)
         self.kinds: frozenset[str] = frozenset().union(*(pack.kinds for pack in self.packs))
+        self._expiring = tuple(pack for pack in self.packs if pack.expires is not None)
         self._cache: dict[str, Sequence[Row]] = {}
         self._lists: dict[str, Sequence[str]] = {}
         self.drugs: dict[DrugKey, Drug] = {}
@@ -54,6 +57,22 @@ class Snapshot:
             cache = self._lists = {}
         cache[key] = names
         return names
+
+    def stale(self, day: date) -> Sequence[LoadedPack]:
+        """Return the packs that are past their expiry on a day."""
+        return [pack for pack in self._expiring if pack.expires is not None and day >= pack.expires]
+
+    def released(self, keys: int) -> Iterator[None]:
+        """Empty the caches, so many keys at a time, and yield after each: for a snapshot that is no longer in force.
+
+        A check that still holds it decodes anew what it needs.
+        """
+        for cache in (self._cache, self._lists, self.drugs):
+            while cache:
+                for _ in range(min(keys, len(cache))):
+                    with contextlib.suppress(KeyError):  # emptied by another thread
+                        cache.popitem()
+                yield
 
     def forget(self) -> None:
         """Empty the caches; for measuring cold look-ups."""

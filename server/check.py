@@ -28,6 +28,9 @@ from server.packs import PackHolder
 from server.profile import Profile, Profiles
 from server.store import Decision, DuplicateRequestError, Feedback, Store
 
+STALE = b'"stale":true'
+"""How an answer of either layout says that its packs are past their expiry; text in it cannot have bare quotes."""
+
 Format = Literal["precheck", "3101", "3102", "3103"]
 
 
@@ -50,6 +53,7 @@ class Reply(NamedTuple):
     completeness: Completeness
     check_id: str
     revision: str
+    stale: bool
 
 
 class FeedbackReply(NamedTuple):
@@ -109,9 +113,9 @@ class CheckService:
             if repeated is not None:
                 return _repeated(repeated, request)
         read = self._read(request)
-        snapshot = self._packs.current()
         # What is judged and answered has the dictionary's facts; what is committed stays as the message states it.
         case, timeline = self._dictionaries.enriched(read.case, self._history.of(read.case.patient.id))
+        snapshot = self._packs.judging(request.station_id, read.case, case)
         result = evaluate(
             case,
             timeline,
@@ -121,7 +125,8 @@ class CheckService:
         )
         check_id = new_check_id(clock.now_ms())
         answered_at = clock.now(read.profile.time_zone)
-        head = AnswerHead(check_id, snapshot.revision, answered_at, timeline.position)
+        stale = snapshot.stale(answered_at.date())
+        head = AnswerHead(check_id, snapshot.revision, answered_at, timeline.position, stale)
         if not is_wanted():
             raise AbandonedError("the caller has gone; nothing was recorded")
         try:
@@ -160,7 +165,7 @@ class CheckService:
             self._metrics.count(self._metrics.history_changes, "commit", change.lines)
         else:
             write((), ())
-        return Reply(answer, result.verdict, result.completeness, head.check_id, head.revision)
+        return Reply(answer, result.verdict, result.completeness, head.check_id, head.revision, bool(head.stale))
 
     def _commit(self, read: _Read, write: Write) -> Change:
         case = read.case
@@ -288,6 +293,7 @@ def _repeated(recorded: Decision, request: Request) -> Reply:
         Completeness(recorded.completeness),
         recorded.check_id,
         recorded.revision,
+        STALE in recorded.answer,
     )
 
 

@@ -23,14 +23,12 @@ from precheck.v1 import check_pb2, check_pb2_grpc, operations_pb2, operations_pb
 
 from server import limits
 from server.check import AbandonedError, CheckService, Format, Request
-from server.dictionary.holder import DictionaryHolder
 from server.entrance.text import Encoding, EntranceError, write_json
 from server.entrance.typed import document_of, document_values, filled
 from server.metrics import Metrics
-from server.packs import ActivationError, PackHolder
+from server.packs import ActivationError
 from server.profile import ProfileError
 from server.store import StoreError
-from server.version import VERSION
 
 log = structlog.get_logger("precheck.grpc")
 
@@ -137,6 +135,7 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
                 completeness=int(reply.completeness),  # type: ignore[arg-type]
                 check_id=reply.check_id,
                 revision=reply.revision,
+                stale=reply.stale,
             )
 
     def Check(  # noqa: N802 - the name of the RPC
@@ -264,119 +263,11 @@ def _encoding(value: int) -> Encoding | None:
         raise EntranceError("encoding", value, "expected UTF_8 or GB18030") from None
 
 
-class Operations(operations_pb2_grpc.OperationsServicer):
-    """precheck.v1.Operations, for callers on this machine."""
-
-    def __init__(
-        self,
-        packs: PackHolder,
-        dictionaries: DictionaryHolder,
-        metrics: Metrics,
-        calls: Calls,
-        configured: Callable[[], tuple[str, ...]],
-    ) -> None:
-        self._packs = packs
-        self._dictionaries = dictionaries
-        self._metrics = metrics
-        self._calls = calls
-        self._configured = configured
-
-    def GetStatus(  # noqa: N802 - the name of the RPC
-        self, _request: operations_pb2.GetStatusRequest, context: grpc.ServicerContext
-    ) -> operations_pb2.GetStatusResponse:
-        """Say which packs are in force."""
-        _require_local(context)
-        packs = self._packs
-        return operations_pb2.GetStatusResponse(
-            revision=packs.current().revision,
-            packs=[
-                operations_pb2.PackStatus(
-                    id=active.pack.id,
-                    revision=active.pack.file.manifest.revision,
-                    digest=active.pack.file.digest,
-                    source=active.source,
-                    rows=active.pack.file.row_count,
-                )
-                for active in packs.active
-            ],
-            activated_at=packs.activated_at.isoformat() if packs.activated_at else "",
-            last_error=packs.last_error,
-            in_flight=self._calls.in_flight,
-            version=VERSION,
-            dictionary=self._dictionary_status(),
-        )
-
-    def _dictionary_status(self) -> operations_pb2.DictionaryStatus:
-        current = self._dictionaries.current()
-        dictionary = current.dictionary
-        return operations_pb2.DictionaryStatus(
-            directory=dictionary.directory,
-            digest=dictionary.digest,
-            loaded_at=current.loaded_at.isoformat() if current.loaded_at else "",
-            tables=[operations_pb2.DictionaryTable(name=name, rows=rows) for name, rows in dictionary.rows.items()],
-            last_error=self._dictionaries.last_error,
-        )
-
-    def ListUnmapped(  # noqa: N802 - the name of the RPC
-        self, _request: operations_pb2.ListUnmappedRequest, context: grpc.ServicerContext
-    ) -> operations_pb2.ListUnmappedResponse:
-        """List the codes that the dictionary lacks."""
-        _require_local(context)
-        current = self._dictionaries.current()
-        codes, unlisted = current.unmapped.listed()
-        departments = current.dictionary.departments or {}
-        return operations_pb2.ListUnmappedResponse(
-            codes=[
-                operations_pb2.UnmappedCode(
-                    kind=code.unmapped.kind,
-                    code=code.unmapped.code,
-                    name=code.name,
-                    department=code.unmapped.department,
-                    department_name=known.name if (known := departments.get(code.unmapped.department)) else "",
-                    times=code.times,
-                    last_met=code.last_met.isoformat(timespec="seconds"),
-                )
-                for code in codes
-            ],
-            unlisted_times=unlisted,
-            since=current.loaded_at.isoformat(timespec="seconds") if current.loaded_at else "",
-        )
-
-    def ActivatePacks(  # noqa: N802 - the name of the RPC
-        self, request: operations_pb2.ActivatePacksRequest, context: grpc.ServicerContext
-    ) -> operations_pb2.ActivatePacksResponse:
-        """Swap packs."""
-        _require_local(context)
-        with self._calls.admit(context):
-            paths = tuple(request.paths) or self._configured()
-            before, after = activate(self._packs, paths, self._metrics)
-            return operations_pb2.ActivatePacksResponse(revision=after, previous_revision=before)
-
-    def GetMetrics(  # noqa: N802 - the name of the RPC
-        self, _request: operations_pb2.GetMetricsRequest, context: grpc.ServicerContext
-    ) -> operations_pb2.GetMetricsResponse:
-        """Return the metrics."""
-        _require_local(context)
-        return operations_pb2.GetMetricsResponse(exposition=self._metrics.exposition())
-
-
-def activate(packs: PackHolder, paths: tuple[str, ...], metrics: Metrics) -> tuple[str, str]:
-    """Activate packs, count and log the outcome; return the revisions before and after. Raises ActivationError."""
-    try:
-        before, after = packs.activate(paths)
-    except ActivationError as error:
-        metrics.pack_activations.labels("failed").inc()
-        log.warning("packs not activated", paths=paths, error=str(error), revision=packs.current().revision)
-        raise
-    metrics.pack_activations.labels("activated").inc()
-    log.info("packs activated", revision=after, previous_revision=before)
-    return before, after
-
-
 _LOCAL_PEERS = ("unix:", "ipv4:127.", "ipv6:[::1]", "ipv6:%5B::1%5D")
 
 
-def _require_local(context: grpc.ServicerContext) -> None:
+def require_local(context: grpc.ServicerContext) -> None:
+    """Refuse a caller from another machine."""
     if not str(context.peer()).startswith(_LOCAL_PEERS):
         context.abort(grpc.StatusCode.PERMISSION_DENIED, "operations are answered to this machine only")
 
@@ -400,7 +291,7 @@ class GrpcServer:
             )
             reflection.enable_server_reflection(names, self._server)
 
-    def add(self, precheck: Any = None, operations: Operations | None = None) -> None:
+    def add(self, precheck: Any = None, operations: Any = None) -> None:
         """Register the services."""
         if precheck is not None:
             check_pb2_grpc.add_PrecheckServicer_to_server(precheck, self._server)

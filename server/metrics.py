@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from ruleset.outcome import Completeness, Verdict
 
 LATENCY_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 1.0, 5.0)
+RELOAD_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0)
 
 
 class Metrics:
@@ -46,7 +47,16 @@ class Metrics:
             "precheck_history_lines", "Lines committed to and voided from history.", ("kind",), registry=self.registry
         )
         self.pack_activations = Counter(
-            "precheck_pack_activations", "Attempts to activate packs.", ("outcome",), registry=self.registry
+            "precheck_pack_activations", "Attempts to change the packs.", ("outcome",), registry=self.registry
+        )
+        self.pack_refusals = Counter(
+            "precheck_pack_refusals", "Changes of the packs that were refused.", ("reason",), registry=self.registry
+        )
+        self.pack_reload_seconds = Histogram(
+            "precheck_pack_reload_seconds",
+            "Time from seeing another CURRENT to serving it.",
+            buckets=RELOAD_BUCKETS_S,
+            registry=self.registry,
         )
         self.dictionary_loads = Counter(
             "precheck_dictionary_loads", "Attempts to load the dictionary.", ("outcome",), registry=self.registry

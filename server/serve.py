@@ -26,10 +26,11 @@ from server import limits
 from server.check import CheckService
 from server.dictionary.holder import DictionaryHolder
 from server.dictionary.reading import DictionaryError
-from server.grpc_service import Calls, GrpcServer, Operations, Precheck, activate, credentials_of
+from server.grpc_service import Calls, GrpcServer, Precheck, credentials_of
 from server.history import History
 from server.metrics import Metrics
-from server.packs import ActivationError, PackHolder, default_paths
+from server.operations import Operations
+from server.packs import ActivationError, Ask, PackHolder, default_paths
 from server.profile import Profiles
 from server.settings import Settings
 from server.store import DATABASE, Store
@@ -148,8 +149,7 @@ def serve(settings: Settings, reread: Callable[[], Settings], ready: Callable[[A
         stack.enter_context(_locked(data))
         metrics = Metrics()
         profiles = Profiles(settings.profiles, settings.profile)
-        packs = PackHolder(data / "packs")
-        packs.activate(settings.pack or default_paths(), aside=False)
+        packs = _packs(settings, data, metrics, stack)
         dictionaries = _dictionaries(settings, metrics)
         store = Store(data / DATABASE, durability="power" if settings.durability == "power" else "process")
         stack.callback(store.close)
@@ -159,7 +159,7 @@ def serve(settings: Settings, reread: Callable[[], Settings], ready: Callable[[A
         server = GrpcServer(
             threads=settings.threads, calls_in_flight_max=settings.calls_in_flight_max, reflect=settings.reflection
         )
-        operations = Operations(packs, dictionaries, metrics, calls, lambda: reread().pack or default_paths())
+        operations = Operations(packs, dictionaries, metrics, calls, lambda: reread().pack)
         server.add(Precheck(CheckService(packs, profiles, history, store, metrics, dictionaries), calls), operations)
         host = settings.grpc.rpartition(":")[0]
         port = server.listen(
@@ -188,15 +188,21 @@ def serve(settings: Settings, reread: Callable[[], Settings], ready: Callable[[A
             if reload.is_set():
                 reload.clear()
                 # Beside this loop: preparing a pack takes a while, and SIGTERM must not wait for it.
-                threading.Thread(
-                    target=_reload, args=(packs, dictionaries, metrics, reread), name="reload", daemon=True
-                ).start()
+                threading.Thread(target=_reload, args=(packs, dictionaries, reread), name="reload", daemon=True).start()
         log.info("draining", in_flight=calls.in_flight)
         packs.cancel()
         server.drain()
         watch.drain()
         time.sleep(NOTICE_S)
     log.info("stopped")
+
+
+def _packs(settings: Settings, data: Path, metrics: Metrics, stack: contextlib.ExitStack) -> PackHolder:
+    """Return the holder that serves what is live and follows it until the end. Raises ActivationError."""
+    packs = PackHolder(data / "packs", trust=settings.pack_trust, metrics=metrics)
+    stack.callback(packs.cancel)
+    packs.start(settings.pack, default_paths())
+    return packs
 
 
 def _dictionaries(settings: Settings, metrics: Metrics) -> DictionaryHolder:
@@ -230,9 +236,7 @@ def _add_gauges(metrics: Metrics, history: History) -> None:
     metrics.gauge("precheck_history_cache_lines", "Lines of history in memory.", history.committed_lines)
 
 
-def _reload(
-    packs: PackHolder, dictionaries: DictionaryHolder, metrics: Metrics, reread: Callable[[], Settings]
-) -> None:
+def _reload(packs: PackHolder, dictionaries: DictionaryHolder, reread: Callable[[], Settings]) -> None:
     """Activate the configured packs and load the dictionary, both read anew.
 
     A failure of either is logged and kept for the status; then it stays as it is, and the other changes all the same.
@@ -245,5 +249,5 @@ def _reload(
         return
     with contextlib.suppress(DictionaryError):  # `load` has logged and counted it
         dictionaries.load(settings.dictionaries)
-    with contextlib.suppress(ActivationError):  # `activate` has logged and counted it
-        activate(packs, settings.pack or default_paths(), metrics)
+    with contextlib.suppress(ActivationError):  # `change` has logged and counted it
+        packs.change(Ask(verb="follow_setting", packs=settings.pack, shipped=default_paths()))

@@ -27,8 +27,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Everything that an operator can set. The name in the environment is the key in capitals after `PRECHECK_`."""
 
     pack: tuple[str, ...] = ()
-    """Rule packs, each a compiled file or a source directory; all are evaluated together. Empty: the packs that
-    ship with the product."""
+    """Rule packs, each a compiled file or a source directory; all are evaluated together. Followed at the start where it or
+    what it names has changed since, and on SIGHUP. Empty: what is live stays so, at first the packs that ship with the
+    product."""
+    pack_trust: str = ""
+    """Trust file (TOML): whose signatures a pack needs to be live. Empty: none."""
     grpc: str = "127.0.0.1:50051"
     """Where the gRPC service listens, HOST:PORT. Port 0 takes a free one."""
     http: str = "127.0.0.1:8080"

@@ -20,6 +20,8 @@ from ruleset.pack.source import (
     COMMON_COLUMNS,
     EXEMPT_COLUMNS,
     EXEMPT_PREFIX,
+    PACK_ID,
+    REVISION_MAX,
     SCOPE_COLUMNS,
     SCOPE_PREFIX,
     STATED_COLUMNS,
@@ -79,7 +81,7 @@ class CheckedPack(msgspec.Struct, frozen=True):
 
 def check_pack(source: PackSource) -> CheckedPack:
     """Return the typed pack. Raises PackError with every problem found."""
-    problems: list[Diagnostic] = []
+    problems = list(_head_problems(source))
     rules: list[CheckedRule] = []
     rows: list[CheckedRow] = []
     for rule_id, rule in sorted(source.rules.items()):
@@ -111,6 +113,18 @@ def check_pack(source: PackSource) -> CheckedPack:
     if problems:
         raise PackError(problems)
     return CheckedPack(source, tuple(rules), tuple(rows))
+
+
+def _head_problems(source: PackSource) -> Iterator[Diagnostic]:
+    head = source.head
+    if not PACK_ID.fullmatch(head.id):
+        yield _at(source, "pack.toml", "id", f"`{head.id}` is no id", "small letters, digits and `-`, at most 64")
+    if not 0 < head.revision <= REVISION_MAX:
+        yield _at(source, "pack.toml", "revision", f"{head.revision} is no revision", f"1 to {REVISION_MAX}")
+    if head.not_before and head.expires and head.expires <= head.not_before:
+        yield _at(
+            source, "pack.toml", "expires", "the pack is stale on its first day: `expires` is not after `not_before`"
+        )
 
 
 def _at(source: PackSource, path: str, key: str, message: str, help_text: str = "") -> Diagnostic:

@@ -1,5 +1,6 @@
 """Compile a checked pack into its file, and turn the records of a file back into rules and rows."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import chain
@@ -11,7 +12,7 @@ import msgspec
 from ruleset.outcome import Action
 from ruleset.pack.check import CheckedPack, check_pack, params_of
 from ruleset.pack.file import LIST_RULE, Manifest, PackFile, PackFileError, RowRecord, RuleRecord, write_pack
-from ruleset.pack.source import RuleSource, read_source
+from ruleset.pack.source import PackSource, RuleSource, read_source
 from ruleset.rule import NOTHING_STATED, Citation, MessageTemplate, Row, RowCommon, Rule
 from ruleset.template import list_key, systemic_key
 from ruleset.templates import TEMPLATES
@@ -35,8 +36,20 @@ def write_checked(pack: CheckedPack, target: Path) -> str:
         rules=tuple(RuleRecord(rule.id, rule.columns, msgspec.to_builtins(rule.source)) for rule in pack.rules),
         tests=msgspec.to_builtins(pack.source.tests),
         kinds=_kinds(pack),
+        not_before=head.not_before,
+        expires=head.expires,
+        source_digest=_source_digest(pack.source),
     )
     return write_pack(target, manifest, chain(_row_records(pack, places), _list_records(pack)))
+
+
+def _source_digest(source: PackSource) -> str:
+    """Return the digest of what a source says, wherever its directory is; tables are hashed one by one."""
+    encode = msgspec.msgpack.Encoder(order="deterministic").encode
+    digest = hashlib.sha256(encode((source.head, source.rules, source.tests, source.lists)))
+    for name in sorted(source.tables):
+        digest.update(encode((name, source.tables[name])))
+    return digest.hexdigest()
 
 
 def _row_records(pack: CheckedPack, places: Mapping[str, int]) -> Iterator[tuple[RowRecord, Sequence[str]]]:
@@ -74,26 +87,31 @@ ENGINE_VERSION = "0.2.0"
 """What packs may ask for as `minimum_engine`: grows when templates or columns do."""
 
 
+class EngineError(PackFileError):
+    """A pack that is written for another engine than this one."""
+
+
 class LoadedPack:
     """An open pack file with its rules made ready. Rows are decoded when they are first asked for."""
 
     def __init__(self, file: PackFile) -> None:
-        """Raise PackFileError where the pack needs another engine than this one."""
+        """Raise EngineError where the pack needs another engine than this one."""
         needed = file.manifest.minimum_engine
         if _version(needed) > _version(ENGINE_VERSION):
-            raise PackFileError(f"{file.path}: needs engine {needed}, this is {ENGINE_VERSION}")
+            raise EngineError(f"{file.path}: needs engine {needed}, this is {ENGINE_VERSION}")
         self.file = file
         self.id = file.manifest.id
         self.revision = f"{file.manifest.id}@{file.manifest.revision}+{file.digest[:12]}"
+        self.expires = file.manifest.expires
         self.kinds = frozenset(file.manifest.kinds)
         self._records = file.manifest.rules
         try:
-            self.rules: tuple[Rule, ...] = tuple(_rule(self.id, record) for record in self._records)
+            self.rules: tuple[Rule, ...] = tuple(_rule(self.id, self.revision, record) for record in self._records)
             self._citations = tuple(_citations(record) for record in self._records)
         except KeyError as error:
-            raise PackFileError(f"{file.path}: needs template {error}, which this engine does not have") from error
+            raise EngineError(f"{file.path}: needs template {error}, which this engine does not have") from error
         except (msgspec.ValidationError, ValueError) as error:
-            raise PackFileError(f"{file.path}: not written for this engine: {error}") from error
+            raise EngineError(f"{file.path}: not written for this engine: {error}") from error
 
     def rows(self, key: str) -> list[Row]:
         """Return the rows under a key, decoded anew; `ruleset.snapshot` keeps what it has decoded."""
@@ -123,11 +141,12 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) if part.isdigit() else 0 for part in text.split("."))
 
 
-def _rule(pack_id: str, record: RuleRecord) -> Rule:
+def _rule(pack_id: str, pack_revision: str, record: RuleRecord) -> Rule:
     source = _source_of(record)
     return Rule(
         id=record.id,
         pack_id=pack_id,
+        pack_revision=pack_revision,
         template=TEMPLATES[source.template],
         title=source.title,
         official_code=source.official_code,

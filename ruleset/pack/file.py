@@ -20,6 +20,7 @@ import hashlib
 import mmap
 import struct
 from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,10 @@ class PackFileError(Exception):
     """A file that is not a compiled pack, is of another format version, or was damaged."""
 
 
+class PackDamagedError(PackFileError):
+    """A compiled pack whose content is not what its digest says, or that ends too early."""
+
+
 class RuleRecord(msgspec.Struct, frozen=True):
     """One rule in the manifest. `source` is the rule's TOML as plain values, `columns` the cells of its rows."""
 
@@ -63,6 +68,12 @@ class Manifest(msgspec.Struct, frozen=True):
     tests: dict[str, dict[str, Any]]
     kinds: tuple[str, ...] = ()
     """The kinds of keys (what stands before the colon) that lead to rows, and `list` where there are lists."""
+    not_before: date | None = None
+    """The first day on which it may be put in force."""
+    expires: date | None = None
+    """The day from which it is stale."""
+    source_digest: str = ""
+    """SHA-256 (hexadecimal) of what was compiled: the same for one source whichever engine compiled it."""
 
 
 class RowRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -156,7 +167,7 @@ class PackFile:
         numbers = HEADER.unpack_from(self._map, len(MAGIC))
         for offset, length in zip(numbers[0:8:2], numbers[1:8:2], strict=True):
             if offset < BODY_OFFSET or offset + length > len(self._map):
-                raise PackFileError(f"{path}: damaged (a section ends beyond the file)")
+                raise PackDamagedError(f"{path}: damaged (a section ends beyond the file)")
         self.path = path
         self.digest = self._map[DIGEST_OFFSET:BODY_OFFSET].hex()
         self.row_count: int = numbers[8]
@@ -167,15 +178,15 @@ class PackFile:
         try:
             self.manifest = msgspec.msgpack.decode(manifest, type=Manifest)
         except msgspec.DecodeError as error:
-            raise PackFileError(f"{path}: damaged (manifest: {error})") from error
+            raise PackDamagedError(f"{path}: damaged (manifest: {error})") from error
 
     def verify(self) -> None:
-        """Read the whole file and compare its digest. Raises PackFileError where it was damaged."""
+        """Read the whole file and compare its digest. Raises PackDamagedError where it was damaged."""
         hashed = hashlib.sha256(self._map[len(MAGIC) : DIGEST_OFFSET])
         with memoryview(self._map) as whole, whole[BODY_OFFSET:] as body:
             hashed.update(body)
         if hashed.hexdigest() != self.digest:
-            raise PackFileError(
+            raise PackDamagedError(
                 f"{self.path}: damaged (digest {hashed.hexdigest()[:16]}…, expected {self.digest[:16]}…)"
             )
 

@@ -31,7 +31,9 @@ from ruleset.template import class_key, diagnosis_key, ingredient_key, item_key,
 
 Typed = TypeVar("Typed", bound=msgspec.Struct)
 
-PACK_ID = re.compile(r"[a-z0-9-]{1,64}")
+PACK_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+REVISION_MAX = 10**15
+"""Revisions are dates with a serial; more digits than this are a slip, and would not travel as JSON numbers."""
 ROWS_FILE_MAX_BYTES = 256 * 1024 * 1024
 IDENTITY_COLUMNS = ("row_id", "valid_from", "valid_to")
 """A row's own id (else it is made from its key columns and valid_from), and the days on which it is in force, from
@@ -61,6 +63,10 @@ class PackHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     region: str = ""
     minimum_engine: str = "0.1.0"
+    not_before: date | None = None
+    """The first day on which a server may put it in force."""
+    expires: date | None = None
+    """The day from which it is stale: it goes on being served, and every answer says so."""
     rules_of: str = ""
     """A pack beside this one (its directory's name) whose rules its row files may be of: a row file without a rule
     of its own takes the rule of that name from there, so that no rule is written twice."""

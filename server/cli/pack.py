@@ -1,13 +1,10 @@
-"""`precheck pack …`: lint, build, test and explain packs on disk; activate them in a running server."""
+"""`precheck pack …`: lint, build, test and explain packs on disk, sign them, and say what a server judges with."""
 
 import argparse
 import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
-
-import grpc
-from precheck.v1 import operations_pb2, operations_pb2_grpc
 
 from ruleset.pack.cases import run_tests
 from ruleset.pack.check import CheckedPack, check_pack
@@ -17,13 +14,13 @@ from ruleset.pack.explain import explain_pack, explain_row
 from ruleset.pack.file import PackFileError
 from ruleset.pack.source import read_source
 from ruleset.snapshot import Snapshot
-from server.cli import pack_coverage, pack_docs, pack_fmt, pack_import, pack_lint, station
+from server.cli import pack_change, pack_coverage, pack_docs, pack_fmt, pack_import, pack_lint, pack_sign
 from server.cli.pack_files import opened
 
 
 def add_to(commands: Any) -> None:
     """Add the command group."""
-    group = commands.add_parser("pack", help="rule packs: lint, build, test, explain, activate")
+    group = commands.add_parser("pack", help="rule packs: lint, build, test, explain, sign, publish, activate")
     verbs = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     pack_lint.add_to(verbs)
     pack_fmt.add_to(verbs)
@@ -45,13 +42,8 @@ def add_to(commands: Any) -> None:
     explain.set_defaults(run=_explain)
     pack_coverage.add_to(verbs)
     pack_import.add_to(verbs)
-    activate = verbs.add_parser("activate", help="swap the packs of a running server")
-    activate.add_argument("paths", metavar="PATH", nargs="*", help="none: the configured packs, read anew")
-    station.add_address(activate)
-    activate.set_defaults(run=_activate)
-    status = verbs.add_parser("status", help="say which packs a running server has in force")
-    station.add_address(status)
-    status.set_defaults(run=_status)
+    pack_sign.add_to(verbs)
+    pack_change.add_to(verbs)
 
 
 def _complain(error: Exception) -> int:
@@ -105,35 +97,4 @@ def _explain(options: argparse.Namespace) -> int:
         return 0 if found else 1
     for text in explain_pack(pack, options.on):
         print(text)
-    return 0
-
-
-def _activate(options: argparse.Namespace) -> int:
-    paths = [str(Path(path).resolve()) for path in options.paths]
-    with station.channel_of(options) as channel:
-        stub = operations_pb2_grpc.OperationsStub(channel)
-        try:
-            reply = stub.ActivatePacks(
-                operations_pb2.ActivatePacksRequest(paths=paths), timeout=station.ACTIVATION_MAX_S
-            )
-        except grpc.RpcError as error:
-            details = error.details() if isinstance(error, grpc.Call) else str(error)
-            print(f"precheck: not activated: {details}", file=sys.stderr)
-            return 1
-    print(f"live: {reply.revision} (before: {reply.previous_revision or 'none'})")
-    return 0
-
-
-def _status(options: argparse.Namespace) -> int:
-    with station.channel_of(options) as channel:
-        stub = operations_pb2_grpc.OperationsStub(channel)
-        try:
-            reply = stub.GetStatus(operations_pb2.GetStatusRequest(), timeout=station.ANSWER_MAX_S)
-        except grpc.RpcError as error:
-            station.fail(error)
-    print(f"precheck {reply.version}, live since {reply.activated_at}: {reply.revision}")
-    for pack in reply.packs:
-        print(f"  {pack.id} revision {pack.revision}, {pack.rows} rows, sha256 {pack.digest}, from {pack.source}")
-    if reply.last_error:
-        print(f"  last activation failed: {reply.last_error}")
     return 0

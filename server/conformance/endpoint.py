@@ -24,7 +24,8 @@ from server.check import Request
 from server.conformance.examine import Arrival, Transport
 from server.conformance.ground import Ground, Tell
 from server.gateway.app import make_app
-from server.grpc_service import MESSAGE_TOO_LARGE_CHARACTERS, Calls, GrpcServer, Operations, Precheck
+from server.grpc_service import MESSAGE_TOO_LARGE_CHARACTERS, Calls, GrpcServer, Precheck
+from server.operations import Operations
 
 THREADS = 4
 CALLS_IN_FLIGHT_MAX = 64

@@ -24,7 +24,16 @@ ANSWERS = "answers"
 CONTEXT_BYTES = 12
 DIFFERENCES_SHOWN_MAX = 5
 CHANGING = frozenset(
-    ("inf_refmsgid", "refmsg_time", "respond_time", "answered_at", "check_id", "revision", "history_position")
+    (
+        "inf_refmsgid",
+        "refmsg_time",
+        "respond_time",
+        "answered_at",
+        "check_id",
+        "revision",
+        "pack_revision",
+        "history_position",
+    )
 )
 """Fields of an answer that differ from call to call, or from build to build."""
 FORMATS: tuple[Format, ...] = get_args(Format)

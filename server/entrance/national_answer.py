@@ -1,11 +1,13 @@
 """Write the national answer: the envelope with `output.result[]`, and ours to be ignored or used in `ext` objects."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ruleset.case import Case
 from ruleset.outcome import Finding, Hint, NotEvaluated, Result
+from ruleset.pack.compile import LoadedPack
 from server.entrance.display import display, override_of
 from server.entrance.identifiers import finding_id
 from server.entrance.national import NationalMessage
@@ -29,6 +31,8 @@ class AnswerHead(NamedTuple):
     revision: str
     answered_at: datetime
     history_position: int
+    stale: Sequence[LoadedPack] = ()
+    """The packs that judged past their expiry."""
 
 
 def national_answer(
@@ -47,6 +51,8 @@ def national_answer(
             "completeness": result.completeness.name,
             "check_id": head.check_id,
             "revision": head.revision,
+            "stale": bool(head.stale),
+            "stale_packs": stale_packs(head.stale),
             "profile": message.profile.name,
             "transaction": message.transaction,
             "transaction_from": message.transaction_from,
@@ -59,6 +65,11 @@ def national_answer(
         },
     }
     return answer, ids
+
+
+def stale_packs(packs: Sequence[LoadedPack]) -> list[dict[str, str]]:
+    """Return which packs are past their expiry and since when, as the answers give it."""
+    return [{"pack": pack.id, "pack_revision": pack.revision, "since": str(pack.expires)} for pack in packs]
 
 
 def national_error(message_id: str, answered_at: datetime, text: str) -> dict[str, Any]:
@@ -130,6 +141,7 @@ def _finding(finding: Finding, jr_id: str, case: Case, task_id: str) -> dict[str
         "ext": {
             "row_id": finding.row.id,
             "pack": rule.pack_id,
+            "pack_revision": rule.pack_revision,
             "template": rule.template.id,
             "action": finding.action.name,
             "citation": finding.row.source_text,
@@ -166,6 +178,8 @@ def _hint(hint: Hint, case: Case) -> dict[str, Any]:
         "rule_id": rule.code,
         "rule_name": rule.title,
         "row_id": hint.row.id,
+        "pack": rule.pack_id,
+        "pack_revision": rule.pack_revision,
         "template": rule.template.id,
         **(line_name(hint.line) if hint.line is not None else {}),
         "missing": national_names(hint.missing),

@@ -6,7 +6,7 @@ from ruleset.case import Case, Line
 from ruleset.outcome import Result
 from server.entrance.display import display, override_of
 from server.entrance.identifiers import finding_id
-from server.entrance.national_answer import AnswerHead
+from server.entrance.national_answer import AnswerHead, stale_packs
 from server.entrance.wording import missing_text
 
 
@@ -20,6 +20,8 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
         "completeness": result.completeness.name,
         "revision": head.revision,
         "answered_at": head.answered_at.isoformat(),
+        "stale": bool(head.stale),
+        "stale_packs": stale_packs(head.stale),
         "history_position": head.history_position,
         "findings": [
             {
@@ -40,6 +42,7 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
                 "row_id": finding.row.id,
                 "template": finding.row.rule.template.id,
                 "pack": finding.row.rule.pack_id,
+                "pack_revision": finding.row.rule.pack_revision,
             }
             for identifier, finding in zip(ids, result.findings, strict=True)
         ],
@@ -54,6 +57,8 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
                 "citation": hint.row.source_text,
                 "row_id": hint.row.id,
                 "template": hint.row.rule.template.id,
+                "pack": hint.row.rule.pack_id,
+                "pack_revision": hint.row.rule.pack_revision,
             }
             for hint in result.hints
         ],

@@ -1,5 +1,6 @@
 """Packs are swapped under load by one reference: no reply mixes two, none is lost, a bad pack changes nothing."""
 
+import itertools
 import json
 import shutil
 import signal
@@ -41,11 +42,17 @@ class Live:
 
     def __init__(self, folder):
         self.folder = folder
-        self.first = tiny(folder, 1)
-        self.settings = settings_file(folder / "settings.toml", self.first)
+        self._revisions = itertools.count(1)
+        self.base = next(self._revisions)
+        self.settings = settings_file(folder / "settings.toml", tiny(folder, self.base))
         self.server = Server(folder / "data", "--settings", self.settings)
         self.channel = grpc.insecure_channel(self.server.grpc)
         self.operations = operations_pb2_grpc.OperationsStub(self.channel)
+
+    def newer(self, **fields):
+        """Write a pack of a higher revision than any before; return its folder and revision."""
+        revision = next(self._revisions)
+        return tiny(self.folder, revision, **fields), revision
 
     def activate(self, *paths):
         """Activate packs; return why that failed, or nothing."""
@@ -73,11 +80,12 @@ class Live:
         """The revision of the tiny pack that judges now, checked against what it finds."""
         return revision_of(self.server.check(a_message()))
 
-    def back_to_first(self):
-        settings_file(self.settings, self.first)
-        if self.last_error() or self.revision() != 1:
-            assert self.activate(self.first) == ""
-        assert self.revision() == 1
+    def rebase(self):
+        """Let the server judge with a pack of its own, whatever was before, and nothing be wrong."""
+        pack, self.base = self.newer()
+        settings_file(self.settings, pack)
+        assert self.activate(pack) == ""
+        assert (self.revision(), self.last_error()) == (self.base, "")
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +99,9 @@ def live(tmp_path_factory):
 
 
 @pytest.fixture
-def first(live):
-    """The server on revision 1, whatever a test before did."""
-    live.back_to_first()
+def based(live):
+    """The server on revision `base`, whatever a test before did."""
+    live.rebase()
     return live
 
 
@@ -148,54 +156,60 @@ class Load:
 
 
 class TestUnderLoad:
-    def test_activate(self, first):
-        packs = [tiny(first.folder, 1), tiny(first.folder, 2), build(tiny(first.folder, 3), first.folder / "3.pack")]
-        with Load(first.server) as load:
-            load.sees(1)
-            for revision in (2, 3, 1, 3):
-                done = first.by_command("activate", packs[revision - 1])
+    def test_activate(self, based):
+        made = [based.newer() for _ in range(3)]
+        (second, _), (_, third), _ = made
+        build(second, based.folder / "compiled.pack")
+        with Load(based.server) as load:
+            load.sees(based.base)
+            for place, revision in made:
+                given = based.folder / "compiled.pack" if place == second else place
+                done = based.by_command("activate", given)
                 assert done.returncode == 0, done.stderr.decode()
                 assert f"live: tiny@{revision}+" in done.stdout.decode()
-                assert first.revision() == revision, "every check that begins after the swap"
+                assert based.revision() == revision, "every check that begins after the swap"
                 load.sees(revision)
-        assert set(load.revisions) == {1, 2, 3}
+            done = based.by_command("rollback", f"tiny@{third}", "--reason", "试验")
+            assert done.returncode == 0, done.stderr.decode()
+            load.sees(third)
+        assert set(load.revisions) == {based.base, *(revision for _, revision in made)}
 
-    def test_sighup(self, first):
-        packs = [first.first, tiny(first.folder, 4)]
-        with Load(first.server) as load:
-            load.sees(1)
-            for pack, revision in ((packs[1], 4), (packs[0], 1), (packs[1], 4)):
-                first.reload(pack)
+    def test_sighup(self, based):
+        made = [based.newer() for _ in range(2)]
+        with Load(based.server) as load:
+            load.sees(based.base)
+            for pack, revision in made:
+                based.reload(pack)
                 load.sees(revision)
-        assert set(load.revisions) == {1, 4}
+        assert set(load.revisions) == {based.base, *(revision for _, revision in made)}
 
-    def test_bad_packs(self, first):
-        bad = first.folder / "empty"
+    def test_bad_packs(self, based):
+        bad = based.folder / "empty"
         bad.mkdir(exist_ok=True)
-        with Load(first.server) as load:
+        with Load(based.server) as load:
             for _ in range(3):
-                assert "pack.toml" in first.activate(bad)
-                load.sees(1)
-        assert set(load.revisions) == {1}
+                assert "pack.toml" in based.activate(bad)
+                load.sees(based.base)
+        assert set(load.revisions) == {based.base}
 
 
-def broken_pack(folder, kind):
+def broken_pack(folder, kind, revision=10**9):
     """A pack that cannot be activated, and a word of the reason."""
     pack = folder / f"broken {kind}"
     if kind == "missing":
         return folder / "nowhere", "nowhere"
     if kind == "failing tests":
-        return write_pack(pack, revision=9, tests=FAILING_TEST), "a case that does not come out so"
+        return write_pack(pack, revision=revision, tests=FAILING_TEST), "a case that does not come out so"
     if kind == "unknown column":
-        write_pack(pack, revision=9)
+        write_pack(pack, revision=revision)
         rows = pack / "rows" / "drug-child-only.csv"
         rows.write_text(rows.read_text().replace("object", "subject"))
         return pack, "rows/drug-child-only.csv:1"
     if kind == "no toml":
-        write_pack(pack, revision=9)
+        write_pack(pack, revision=revision)
         (pack / "pack.toml").write_text("revision = ")
         return pack, "pack.toml"
-    compiled = build(write_pack(folder / "whole", revision=9), folder / f"{kind}.pack")
+    compiled = build(write_pack(folder / "whole", revision=revision), folder / f"{kind}.pack")
     content = bytearray(compiled.read_bytes())
     if kind == "one byte changed":
         content[len(content) // 2] ^= 1
@@ -223,55 +237,54 @@ BROKEN = [
 
 class TestAPackThatCannotBe:
     @pytest.mark.parametrize("kind", BROKEN)
-    def test_activate_leaves_the_old_one_live(self, first, kind):
-        pack, reason = broken_pack(first.folder, kind)
-        before = first.server.metric('precheck_pack_activations_total{outcome="failed"}')
-        error = first.activate(pack)
+    def test_activate_leaves_the_old_one_live(self, based, kind):
+        pack, reason = broken_pack(based.folder, kind)
+        before = based.server.metric('precheck_pack_activations_total{outcome="failed"}')
+        error = based.activate(pack)
         assert reason in error
         assert str(pack) in error
-        assert first.revision() == 1
-        assert first.last_error() == error
-        assert first.server.metric('precheck_pack_activations_total{outcome="failed"}') == before + 1
-        first.back_to_first()
-        assert first.last_error() == ""
+        assert based.revision() == based.base
+        assert based.last_error() == error
+        assert based.server.metric('precheck_pack_activations_total{outcome="failed"}') == before + 1
+        based.rebase()
 
-    def test_the_command_says_so(self, first):
-        pack, reason = broken_pack(first.folder, "failing tests")
-        done = first.by_command("activate", pack)
+    def test_the_command_says_so(self, based):
+        pack, reason = broken_pack(based.folder, "failing tests")
+        done = based.by_command("activate", pack)
         assert (done.returncode, done.stdout) == (1, b"")
         assert reason in done.stderr.decode()
-        status = first.by_command("status")
+        status = based.by_command("status")
         assert status.returncode == 0
         text = status.stdout.decode()
-        assert "tiny revision 1, 2 rows, sha256 " in text
+        assert f"live: tiny revision {based.base}, 2 rows, unsigned, sha256 " in text
         assert "last activation failed: " in text
         assert reason in text
-        first.back_to_first()
-        assert "last activation failed" not in first.by_command("status").stdout.decode()
+        based.rebase()
+        assert "last activation failed" not in based.by_command("status").stdout.decode()
 
     @pytest.mark.parametrize("kind", ["failing tests", "one byte changed"])
-    def test_sighup_leaves_the_old_one_live(self, first, kind):
-        pack, reason = broken_pack(first.folder, kind)
-        first.reload(pack)
-        until(first.last_error, "the failure in the status")
-        assert reason in first.last_error()
-        assert first.revision() == 1
+    def test_sighup_leaves_the_old_one_live(self, based, kind):
+        pack, reason = broken_pack(based.folder, kind)
+        based.reload(pack)
+        until(based.last_error, "the failure in the status")
+        assert reason in based.last_error()
+        assert based.revision() == based.base
 
     @pytest.mark.parametrize("text", ["pack = [", 'pakc = ["x"]', "threads = 0"])
-    def test_sighup_with_broken_settings(self, first, text):
-        first.settings.write_text(text)
-        first.server.signal(signal.SIGHUP)
-        until(first.last_error, "the failure in the status")
-        assert first.revision() == 1
+    def test_sighup_with_broken_settings(self, based, text):
+        based.settings.write_text(text)
+        based.server.signal(signal.SIGHUP)
+        until(based.last_error, "the failure in the status")
+        assert based.revision() == based.base
 
-    def test_one_bad_of_two(self, first):
-        bad, _ = broken_pack(first.folder, "failing tests")
-        assert "does not come out so" in first.activate(tiny(first.folder, 5), bad)
-        assert first.revision() == 1
+    def test_one_bad_of_two(self, based):
+        bad, _ = broken_pack(based.folder, "failing tests")
+        assert "does not come out so" in based.activate(based.newer()[0], bad)
+        assert based.revision() == based.base
 
-    def test_the_same_pack_twice(self, first):
-        assert "more than once" in first.activate(tiny(first.folder, 5), tiny(first.folder, 6))
-        assert first.revision() == 1
+    def test_the_same_pack_twice(self, based):
+        assert "more than once" in based.activate(based.newer()[0], based.newer()[0])
+        assert based.revision() == based.base
 
     def test_a_server_does_not_start_with_one(self, tmp_path):
         pack, reason = broken_pack(tmp_path, "failing tests")
@@ -283,33 +296,34 @@ class TestAPackThatCannotBe:
 
 
 class TestTheSourceAfterwards:
-    def test_deleted(self, first):
-        pack = tiny(first.folder, 7)
-        assert first.activate(pack) == ""
+    def test_deleted(self, based):
+        pack, revision = based.newer()
+        assert based.activate(pack) == ""
         shutil.rmtree(pack)
-        assert first.revision() == 7
+        assert based.revision() == revision
 
     @pytest.mark.parametrize("compiled", [True, False])
-    def test_rewritten_in_place(self, first, compiled):
-        pack = tiny(first.folder, 7)
+    def test_rewritten_in_place(self, based, compiled):
+        pack, revision = based.newer()
         if compiled:
-            file = build(pack, first.folder / "live.pack")
-            assert first.activate(file) == ""
+            file = build(pack, based.folder / "live.pack")
+            assert based.activate(file) == ""
             with file.open("r+b") as writer:
                 writer.write(b"\0" * 4096)
                 writer.truncate()
         else:
-            assert first.activate(pack) == ""
-            write_pack(pack, revision=8, child_code=CODE.format(8))
-        assert first.revision() == 7
+            assert based.activate(pack) == ""
+            write_pack(pack, revision=revision + 1, child_code=CODE.format(revision + 1))
+        assert based.revision() == revision
         # Rows that were not asked for before are still read from what was activated.
-        answer = first.server.check(message([order(BED, cnt=3)]))
-        assert answer["output"]["result"][0]["vola_cont"].endswith("第7版")
+        answer = based.server.check(message([order(BED, cnt=3)]))
+        assert answer["output"]["result"][0]["vola_cont"].endswith(f"第{revision}版")
 
-    def test_activate_without_a_path_reads_the_settings_anew(self, first):
-        settings_file(first.settings, tiny(first.folder, 8))
-        assert first.by_command("activate").returncode == 0
-        assert first.revision() == 8
+    def test_activate_without_a_path_reads_the_settings_anew(self, based):
+        pack, revision = based.newer()
+        settings_file(based.settings, pack)
+        assert based.by_command("activate").returncode == 0
+        assert based.revision() == revision
 
     def test_a_restart_on_the_same_source_is_the_same_revision(self, tmp_path):
         pack = tiny(tmp_path, 1)

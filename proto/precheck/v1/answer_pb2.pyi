@@ -37,7 +37,7 @@ class AnsweredLine(_message.Message):
     def __init__(self, order_id: _Optional[str] = ..., position: _Optional[int] = ..., encounter_id: _Optional[str] = ..., item_code: _Optional[str] = ..., item_name: _Optional[str] = ...) -> None: ...
 
 class Finding(_message.Message):
-    __slots__ = ("finding_id", "rule", "title", "action", "message", "violating", "related", "amount", "citation", "remedies", "row_id", "template", "pack", "override", "review_code", "basis_id", "basis_text")
+    __slots__ = ("finding_id", "rule", "title", "action", "message", "violating", "related", "amount", "citation", "remedies", "row_id", "template", "pack", "override", "review_code", "basis_id", "basis_text", "pack_revision")
     FINDING_ID_FIELD_NUMBER: _ClassVar[int]
     RULE_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +55,7 @@ class Finding(_message.Message):
     REVIEW_CODE_FIELD_NUMBER: _ClassVar[int]
     BASIS_ID_FIELD_NUMBER: _ClassVar[int]
     BASIS_TEXT_FIELD_NUMBER: _ClassVar[int]
+    PACK_REVISION_FIELD_NUMBER: _ClassVar[int]
     finding_id: str
     rule: str
     title: str
@@ -72,7 +73,18 @@ class Finding(_message.Message):
     review_code: str
     basis_id: str
     basis_text: str
-    def __init__(self, finding_id: _Optional[str] = ..., rule: _Optional[str] = ..., title: _Optional[str] = ..., action: _Optional[_Union[Action, str]] = ..., message: _Optional[str] = ..., violating: _Optional[_Iterable[_Union[AnsweredLine, _Mapping]]] = ..., related: _Optional[_Iterable[_Union[AnsweredLine, _Mapping]]] = ..., amount: _Optional[str] = ..., citation: _Optional[str] = ..., remedies: _Optional[_Iterable[str]] = ..., row_id: _Optional[str] = ..., template: _Optional[str] = ..., pack: _Optional[str] = ..., override: _Optional[_Union[Override, _Mapping]] = ..., review_code: _Optional[str] = ..., basis_id: _Optional[str] = ..., basis_text: _Optional[str] = ...) -> None: ...
+    pack_revision: str
+    def __init__(self, finding_id: _Optional[str] = ..., rule: _Optional[str] = ..., title: _Optional[str] = ..., action: _Optional[_Union[Action, str]] = ..., message: _Optional[str] = ..., violating: _Optional[_Iterable[_Union[AnsweredLine, _Mapping]]] = ..., related: _Optional[_Iterable[_Union[AnsweredLine, _Mapping]]] = ..., amount: _Optional[str] = ..., citation: _Optional[str] = ..., remedies: _Optional[_Iterable[str]] = ..., row_id: _Optional[str] = ..., template: _Optional[str] = ..., pack: _Optional[str] = ..., override: _Optional[_Union[Override, _Mapping]] = ..., review_code: _Optional[str] = ..., basis_id: _Optional[str] = ..., basis_text: _Optional[str] = ..., pack_revision: _Optional[str] = ...) -> None: ...
+
+class StalePack(_message.Message):
+    __slots__ = ("pack", "pack_revision", "since")
+    PACK_FIELD_NUMBER: _ClassVar[int]
+    PACK_REVISION_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    pack: str
+    pack_revision: str
+    since: str
+    def __init__(self, pack: _Optional[str] = ..., pack_revision: _Optional[str] = ..., since: _Optional[str] = ...) -> None: ...
 
 class Override(_message.Message):
     __slots__ = ("allowed", "reasons", "reason_characters_min", "signatures", "signers", "remember", "text")
@@ -93,7 +105,7 @@ class Override(_message.Message):
     def __init__(self, allowed: _Optional[bool] = ..., reasons: _Optional[_Iterable[str]] = ..., reason_characters_min: _Optional[int] = ..., signatures: _Optional[int] = ..., signers: _Optional[_Iterable[str]] = ..., remember: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class Hint(_message.Message):
-    __slots__ = ("rule", "title", "line", "missing", "text", "citation", "row_id", "template")
+    __slots__ = ("rule", "title", "line", "missing", "text", "citation", "row_id", "template", "pack", "pack_revision")
     RULE_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
@@ -102,6 +114,8 @@ class Hint(_message.Message):
     CITATION_FIELD_NUMBER: _ClassVar[int]
     ROW_ID_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    PACK_FIELD_NUMBER: _ClassVar[int]
+    PACK_REVISION_FIELD_NUMBER: _ClassVar[int]
     rule: str
     title: str
     line: AnsweredLine
@@ -110,7 +124,9 @@ class Hint(_message.Message):
     citation: str
     row_id: str
     template: str
-    def __init__(self, rule: _Optional[str] = ..., title: _Optional[str] = ..., line: _Optional[_Union[AnsweredLine, _Mapping]] = ..., missing: _Optional[_Iterable[str]] = ..., text: _Optional[str] = ..., citation: _Optional[str] = ..., row_id: _Optional[str] = ..., template: _Optional[str] = ...) -> None: ...
+    pack: str
+    pack_revision: str
+    def __init__(self, rule: _Optional[str] = ..., title: _Optional[str] = ..., line: _Optional[_Union[AnsweredLine, _Mapping]] = ..., missing: _Optional[_Iterable[str]] = ..., text: _Optional[str] = ..., citation: _Optional[str] = ..., row_id: _Optional[str] = ..., template: _Optional[str] = ..., pack: _Optional[str] = ..., pack_revision: _Optional[str] = ...) -> None: ...
 
 class NotEvaluated(_message.Message):
     __slots__ = ("reason", "text", "line", "missing", "row_id", "missing_text")

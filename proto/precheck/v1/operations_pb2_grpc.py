@@ -40,10 +40,35 @@ class OperationsStub:
                 request_serializer=precheck_dot_v1_dot_operations__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=precheck_dot_v1_dot_operations__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.PublishPacks = channel.unary_unary(
+                '/precheck.v1.Operations/PublishPacks',
+                request_serializer=precheck_dot_v1_dot_operations__pb2.PublishPacksRequest.SerializeToString,
+                response_deserializer=precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
+                _registered_method=True)
         self.ActivatePacks = channel.unary_unary(
                 '/precheck.v1.Operations/ActivatePacks',
                 request_serializer=precheck_dot_v1_dot_operations__pb2.ActivatePacksRequest.SerializeToString,
-                response_deserializer=precheck_dot_v1_dot_operations__pb2.ActivatePacksResponse.FromString,
+                response_deserializer=precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
+                _registered_method=True)
+        self.ShadowPacks = channel.unary_unary(
+                '/precheck.v1.Operations/ShadowPacks',
+                request_serializer=precheck_dot_v1_dot_operations__pb2.ShadowPacksRequest.SerializeToString,
+                response_deserializer=precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
+                _registered_method=True)
+        self.CanaryPacks = channel.unary_unary(
+                '/precheck.v1.Operations/CanaryPacks',
+                request_serializer=precheck_dot_v1_dot_operations__pb2.CanaryPacksRequest.SerializeToString,
+                response_deserializer=precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
+                _registered_method=True)
+        self.RollBackPack = channel.unary_unary(
+                '/precheck.v1.Operations/RollBackPack',
+                request_serializer=precheck_dot_v1_dot_operations__pb2.RollBackPackRequest.SerializeToString,
+                response_deserializer=precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
+                _registered_method=True)
+        self.WithdrawPack = channel.unary_unary(
+                '/precheck.v1.Operations/WithdrawPack',
+                request_serializer=precheck_dot_v1_dot_operations__pb2.WithdrawPackRequest.SerializeToString,
+                response_deserializer=precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
                 _registered_method=True)
         self.ListUnmapped = channel.unary_unary(
                 '/precheck.v1.Operations/ListUnmapped',
@@ -68,10 +93,46 @@ class OperationsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PublishPacks(self, request, context):
+        """Compiles (where needed), verifies and tests packs, and keeps them as published revisions. Changes nothing that is live.
+        This and every other change of the packs: FAILED_PRECONDITION with the reasons, and nothing changes, where it is refused;
+        asked for twice, it is done once. It is done in a process of its own, and answered when this process serves the
+        result; other processes on the same data directory follow within a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ActivatePacks(self, request, context):
-        """Compiles (where needed), verifies and tests the given packs aside, then swaps them in by one reference.
-        FAILED_PRECONDITION with the reasons, and nothing changes, when any of it fails. Calls in flight finish
-        on the revision they started with.
+        """Makes packs live by one swap. Calls in flight finish on the revision they started with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShadowPacks(self, request, context):
+        """Has recorded decisions judged again with packs that would be live, and counts what would change. Answers nobody.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CanaryPacks(self, request, context):
+        """Lets packs judge for some departments and stations, in place of the live ones of their ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollBackPack(self, request, context):
+        """Makes a lower revision live again that is retained.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawPack(self, request, context):
+        """Says that a published revision must not be live any more. One that is live has to be replaced first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -99,10 +160,35 @@ def add_OperationsServicer_to_server(servicer, server):
                     request_deserializer=precheck_dot_v1_dot_operations__pb2.GetStatusRequest.FromString,
                     response_serializer=precheck_dot_v1_dot_operations__pb2.GetStatusResponse.SerializeToString,
             ),
+            'PublishPacks': grpc.unary_unary_rpc_method_handler(
+                    servicer.PublishPacks,
+                    request_deserializer=precheck_dot_v1_dot_operations__pb2.PublishPacksRequest.FromString,
+                    response_serializer=precheck_dot_v1_dot_operations__pb2.PackChange.SerializeToString,
+            ),
             'ActivatePacks': grpc.unary_unary_rpc_method_handler(
                     servicer.ActivatePacks,
                     request_deserializer=precheck_dot_v1_dot_operations__pb2.ActivatePacksRequest.FromString,
-                    response_serializer=precheck_dot_v1_dot_operations__pb2.ActivatePacksResponse.SerializeToString,
+                    response_serializer=precheck_dot_v1_dot_operations__pb2.PackChange.SerializeToString,
+            ),
+            'ShadowPacks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShadowPacks,
+                    request_deserializer=precheck_dot_v1_dot_operations__pb2.ShadowPacksRequest.FromString,
+                    response_serializer=precheck_dot_v1_dot_operations__pb2.PackChange.SerializeToString,
+            ),
+            'CanaryPacks': grpc.unary_unary_rpc_method_handler(
+                    servicer.CanaryPacks,
+                    request_deserializer=precheck_dot_v1_dot_operations__pb2.CanaryPacksRequest.FromString,
+                    response_serializer=precheck_dot_v1_dot_operations__pb2.PackChange.SerializeToString,
+            ),
+            'RollBackPack': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollBackPack,
+                    request_deserializer=precheck_dot_v1_dot_operations__pb2.RollBackPackRequest.FromString,
+                    response_serializer=precheck_dot_v1_dot_operations__pb2.PackChange.SerializeToString,
+            ),
+            'WithdrawPack': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawPack,
+                    request_deserializer=precheck_dot_v1_dot_operations__pb2.WithdrawPackRequest.FromString,
+                    response_serializer=precheck_dot_v1_dot_operations__pb2.PackChange.SerializeToString,
             ),
             'ListUnmapped': grpc.unary_unary_rpc_method_handler(
                     servicer.ListUnmapped,
@@ -154,6 +240,33 @@ class Operations:
             _registered_method=True)
 
     @staticmethod
+    def PublishPacks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/precheck.v1.Operations/PublishPacks',
+            precheck_dot_v1_dot_operations__pb2.PublishPacksRequest.SerializeToString,
+            precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ActivatePacks(request,
             target,
             options=(),
@@ -169,7 +282,115 @@ class Operations:
             target,
             '/precheck.v1.Operations/ActivatePacks',
             precheck_dot_v1_dot_operations__pb2.ActivatePacksRequest.SerializeToString,
-            precheck_dot_v1_dot_operations__pb2.ActivatePacksResponse.FromString,
+            precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShadowPacks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/precheck.v1.Operations/ShadowPacks',
+            precheck_dot_v1_dot_operations__pb2.ShadowPacksRequest.SerializeToString,
+            precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CanaryPacks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/precheck.v1.Operations/CanaryPacks',
+            precheck_dot_v1_dot_operations__pb2.CanaryPacksRequest.SerializeToString,
+            precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollBackPack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/precheck.v1.Operations/RollBackPack',
+            precheck_dot_v1_dot_operations__pb2.RollBackPackRequest.SerializeToString,
+            precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawPack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/precheck.v1.Operations/WithdrawPack',
+            precheck_dot_v1_dot_operations__pb2.WithdrawPackRequest.SerializeToString,
+            precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,282 @@
+"""The directory of packs: revisions that never change, and CURRENT, which says which of them are live.
+
+    ID/REVISION-DIGEST16/   rules.pack (the compiled file), facts.json, signatures.json
+    CURRENT                 `server.packs.state.Current`; renamed into place, so a reader sees the old one or the new one
+    CURRENT.good            the same, written after it: what is taken where CURRENT is damaged
+    JOURNAL                 every CURRENT there ever was, one a line
+    REFUSED                 why the last change was refused
+    LOCK                    held (flock) by whoever changes CURRENT
+
+Whoever reads needs no lock. Names in capitals cannot be ids of packs.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import orjson
+
+from ruleset.pack.file import PackFile, PackFileError
+from ruleset.pack.source import PACK_ID
+from server import clock
+from server.packs.signing import Signature, read_signatures, signatures_text
+from server.packs.state import Current, CurrentError, Facts, Revision, current_text, read_current_text
+
+CURRENT = "CURRENT"
+CURRENT_GOOD = "CURRENT.good"
+JOURNAL = "JOURNAL"
+LOCK = "LOCK"
+REFUSED = "REFUSED"
+"""The last change that was refused, until one succeeds: so that every process can tell."""
+PACK_FILE = "rules.pack"
+FACTS_FILE = "facts.json"
+SIGNATURES_FILE = "signatures.json"
+PREPARING = ".preparing-"
+CURRENT_MAX_BYTES = 1024 * 1024
+
+
+class ReadCurrent(NamedTuple):
+    """What was found in place of CURRENT. `problem` says why it is not CURRENT itself; empty where it is."""
+
+    current: Current
+    problem: str
+
+
+class PackDirectory:
+    """The packs of one data directory. Any number of processes may use it at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    # --- revisions
+
+    def folder_of(self, revision: Revision) -> Path:
+        """Return where a revision is, or would be."""
+        return self.root / revision.folder
+
+    def file_of(self, revision: Revision) -> Path:
+        """Return where the compiled file of a revision is, or would be."""
+        return self.folder_of(revision) / PACK_FILE
+
+    def revisions(self, pack_id: str = "") -> list[Revision]:
+        """Return the published revisions, of one pack or of all, by id and number. A folder without facts is none."""
+        pattern = f"{pack_id or '*'}/*/{FACTS_FILE}"
+        found: list[Revision] = []
+        for path in self.root.glob(pattern):
+            with contextlib.suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):
+                revision = self._facts(path).revision
+                if revision.folder == f"{path.parent.parent.name}/{path.parent.name}":
+                    found.append(revision)
+        return sorted(found)
+
+    def find(self, name: str) -> Revision | None:
+        """Return the revision that `ID@REVISION`, or `ID@REVISION+DIGEST` with any beginning of the digest, names.
+
+        None where there is no such one, or several.
+        """
+        pack_id, _, rest = name.partition("@")
+        number, _, digest = rest.partition("+")
+        if not PACK_ID.fullmatch(pack_id) or not number.isdecimal():
+            return None
+        found = [
+            revision
+            for revision in self.revisions(pack_id)
+            if revision.revision == int(number) and revision.digest.startswith(digest)
+        ]
+        return found[0] if len(found) == 1 else None
+
+    def facts_of(self, revision: Revision) -> Facts:
+        """Return what is known of a published revision. Raises CurrentError where it is not there."""
+        path = self.folder_of(revision) / FACTS_FILE
+        try:
+            return self._facts(path)
+        except OSError as error:
+            raise CurrentError(f"{revision.name}: {path}: {error.strerror}") from error
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise CurrentError(f"{revision.name}: {path}: damaged: {error}") from error
+
+    @staticmethod
+    def _facts(path: Path) -> Facts:
+        return msgspec.json.decode(path.read_bytes(), type=Facts)
+
+    def signatures_of(self, revision: Revision) -> tuple[Signature, ...]:
+        """Return the signatures of a published revision. Raises SigningError."""
+        return read_signatures(self.folder_of(revision) / SIGNATURES_FILE)
+
+    def preparing(self) -> "contextlib.AbstractContextManager[Path]":
+        """Give a folder to prepare a revision in; whatever is still there at the end is removed."""
+        return self._preparing()
+
+    @contextlib.contextmanager
+    def _preparing(self) -> Iterator[Path]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._forget_killed()
+        folder = self.root / f"{PREPARING}{os.getpid()}-{threading.get_ident()}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _forget_killed(self) -> None:
+        """Remove what a preparation left that was killed: of a process that is no more."""
+        for left in self.root.glob(f"{PREPARING}*"):
+            pid = left.name.removeprefix(PREPARING).partition("-")[0]
+            if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+                shutil.rmtree(left, ignore_errors=True)
+
+    def install(self, prepared: Path, facts: Facts, signatures: Iterable[Signature]) -> bool:
+        """Move a prepared folder, in which the compiled file is, to its place; say whether it is new.
+
+        A revision that is there already, and whole, stays as it is, but for signatures that it gains. Raises OSError.
+        """
+        target = self.folder_of(facts.revision)
+        if self.is_whole(facts.revision):
+            known = self.signatures_of(facts.revision)
+            added = [signature for signature in signatures if signature not in known]
+            if added:
+                self._write(target / SIGNATURES_FILE, signatures_text([*known, *added]))
+            return False
+        options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+        self._write(prepared / SIGNATURES_FILE, signatures_text(signatures))
+        self._write(prepared / FACTS_FILE, orjson.dumps(msgspec.to_builtins(facts), option=options))
+        _flush(prepared / PACK_FILE)
+        target.parent.mkdir(exist_ok=True)
+        if target.exists():
+            target.rename(prepared.with_name(f"{prepared.name}-damaged"))
+        try:
+            prepared.rename(target)
+        except OSError:
+            if not self.is_whole(facts.revision):  # else another process was faster, with the same content
+                raise
+        shutil.rmtree(prepared.with_name(f"{prepared.name}-damaged"), ignore_errors=True)
+        _flush(target.parent)
+        return True
+
+    def is_whole(self, revision: Revision) -> bool:
+        """Say whether a revision is published and its file undamaged."""
+        try:
+            self.facts_of(revision)
+            file = PackFile(self.file_of(revision))
+            file.verify()
+        except (CurrentError, PackFileError, OSError):
+            return False
+        return file.digest == revision.digest
+
+    def remove(self, revision: Revision) -> None:
+        """Delete a revision. A process that has it mapped keeps what it has."""
+        shutil.rmtree(self.folder_of(revision), ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.folder_of(revision).parent.rmdir()
+
+    # --- what is live
+
+    def content(self) -> bytes | None:
+        """Return the bytes of CURRENT; None where there is none. Raises OSError."""
+        try:
+            with (self.root / CURRENT).open("rb") as file:
+                return file.read(CURRENT_MAX_BYTES)
+        except FileNotFoundError:
+            return None
+
+    def read(self) -> ReadCurrent:
+        """Return CURRENT; where it is damaged, its good copy, else the last good line of the journal.
+
+        Where there is none of them, nothing was ever live.
+        """
+        problem = ""
+        for name in (CURRENT, CURRENT_GOOD):
+            path = self.root / name
+            try:
+                return ReadCurrent(read_current_text(path.read_bytes()), problem)
+            except FileNotFoundError:
+                if name == CURRENT and (self.root / CURRENT_GOOD).exists():
+                    problem = f"{path}: is missing"
+            except CurrentError as error:
+                problem = problem or f"{path}: {error}"
+            except OSError as error:
+                problem = problem or f"{path}: {error.strerror}"
+        return ReadCurrent(next(self.journal(), Current()), problem)
+
+    def journal(self) -> Iterator[Current]:
+        """Yield every CURRENT there was, the newest first; damaged lines are left out."""
+        try:
+            lines = (self.root / JOURNAL).read_bytes().splitlines()
+        except OSError:
+            return
+        for line in reversed(lines):
+            with contextlib.suppress(CurrentError):
+                yield read_current_text(line)
+
+    def remember_refusal(self, verb: str, reason: str, text: str) -> None:
+        """Keep why a change was refused, for the status of every process. Raises OSError."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        refused = {"at": clock.now().isoformat(timespec="seconds"), "verb": verb, "reason": reason, "text": text}
+        self._write(self.root / REFUSED, orjson.dumps(refused, option=orjson.OPT_APPEND_NEWLINE))
+
+    def forget_refusal(self) -> None:
+        """Forget the last refusal: a change has succeeded. Raises OSError."""
+        (self.root / REFUSED).unlink(missing_ok=True)
+
+    def refusal(self) -> str:
+        """Return why the last change was refused; empty where it was not."""
+        try:
+            return str(orjson.loads((self.root / REFUSED).read_bytes())["text"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the lock without which nobody changes CURRENT; waits for whoever has it. Raises OSError."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def write(self, current: Current) -> None:
+        """Make this the CURRENT; the caller holds the lock. Raises OSError; then the old one stands.
+
+        The journal is written first: what is in force is always in it.
+        """
+        with (self.root / JOURNAL).open("ab") as journal:
+            if journal.tell() and not self._ends_with_a_line():
+                journal.write(b"\n")  # a process was killed while it wrote a line
+            journal.write(current_text(current, indented=False))
+            journal.flush()
+            os.fsync(journal.fileno())
+        content = current_text(current, indented=True)
+        self._write(self.root / CURRENT, content)
+        self._write(self.root / CURRENT_GOOD, content)
+
+    def _ends_with_a_line(self) -> bool:
+        with (self.root / JOURNAL).open("rb") as journal:
+            journal.seek(-1, os.SEEK_END)
+            return journal.read(1) == b"\n"
+
+    @staticmethod
+    def _write(path: Path, content: bytes) -> None:
+        """Let a file appear with its content, whole."""
+        unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+        try:
+            unfinished.write_bytes(content)
+            _flush(unfinished)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
