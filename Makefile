@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full fuzz lint format bench native windows proto proto-check clean
+.PHONY: help demo test test-kit kit-compilers test-full fuzz lint format bench native windows proto proto-check clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,16 @@ demo: native ## start a server, check three prescriptions through the C library,
 
 test: build/system-test.stamp native lint proto-check ## everything that must hold, in its short form (under ten minutes)
 	$(PY) -m pytest -m "not long" tests
+
+# Compilers of the languages in native/examples. Without one, `make test` skips its language and says so.
+kit-compilers: build/system-kit.stamp
+build/system-kit.stamp: build/system-test.stamp
+	@.ci/system-packages.sh mono-mcs mono-runtime libmono-i18n-cjk4.0-cil default-jdk-headless libjna-java \
+	  fp-compiler fp-units-base fp-units-rtl
+	@touch $@
+
+test-kit: kit-compilers native ## the examples in every language: installs their compilers, skips none
+	TEST_EVERY_LANGUAGE=1 $(PY) -m pytest tests/kit
 
 test-full: build/system-test.stamp native lint proto-check ## the long forms too
 	$(PY) -m pytest -o faulthandler_timeout=900 tests

@@ -40,7 +40,7 @@ from client_shim.targets import HERE, TARGETS, WARNINGS, WINDOWS_LIBRARIES, Targ
 LIBRARY = HERE.output
 THIRD_PARTY = HERE.third_party
 MODULE = ROOT / "client_shim" / "_precheck.abi3.so"
-EXAMPLE = BUILD / "check"
+EXAMPLE = BUILD / "station"
 DRIVER = BUILD / "driver-sanitized"
 DEFINITION = NATIVE / "precheck.def"
 RESOURCE = NATIVE / "precheck.rc"
@@ -183,7 +183,7 @@ def build_module() -> None:
 
 def build_example() -> None:
     """Build the example program against the library."""
-    source = str(NATIVE / "examples" / "c" / "check.c")
+    source = str(NATIVE / "examples" / "c" / "station.c")
     command = [*compiler(), *WARNINGS, "-O2", f"-I{NATIVE / 'include'}", source, "-o", str(EXAMPLE)]
     run([*command, f"-L{BUILD}", "-lprecheck", "-Wl,-rpath,$ORIGIN"])
 

@@ -1,0 +1,204 @@
+/*
+ * Station.cs - a doctor's station in C#: sends documents, acts on every outcome, sends feedback.
+ *
+ *   csc Station.cs Precheck.cs            (Windows, .NET Framework; /platform:x86 for a 32-bit HIS)
+ *   mcs -out:station.exe Station.cs Precheck.cs && LD_LIBRARY_PATH=native/build mono station.exe SERVERS FILE...
+ *
+ * What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.cs.
+ */
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Text;
+using Precheck;
+
+static class Station
+{
+    const int NotChecked = 1, NotBegun = 2;
+
+    /// <summary>A document and what it is. A real station knows: it has just written it.</summary>
+    sealed class Document
+    {
+        public string Name, Text;
+        public Format Format;
+        public bool IsFeedback;
+
+        public static Document Read(string path)
+        {
+            Encoding encoding = path.EndsWith(".gbk") ? Encoding.GetEncoding(936) : new UTF8Encoding(false, true);
+            Document read = new Document();
+
+            read.Name = Path.GetFileName(path);
+            read.Text = encoding.GetString(File.ReadAllBytes(path));
+            read.IsFeedback = read.Has("\"warns\"") || read.Has("\"feedback\"");
+            if (read.Has("\"warns\""))
+                read.Format = Format.Nhsa3103;
+            else if (!read.Has("\"trig_scen\"") && !read.Has("\"trigScen\""))
+                read.Format = Format.PrecheckJson;
+            else
+                read.Format = read.Has("\"infno\": \"3102\"") ? Format.Nhsa3102 : Format.Nhsa3101;
+            return read;
+        }
+
+        bool Has(string part)
+        {
+            return Text.IndexOf(part, StringComparison.Ordinal) >= 0;
+        }
+    }
+
+    /// <summary>
+    /// Takes the JSON text that stands under a name at or after `at`, which moves behind it; null if there is none.
+    /// A HIS has a JSON reader and takes that; for the few texts of this example a search is enough.
+    /// </summary>
+    static string NextText(string answer, ref int at, string name)
+    {
+        string key = "\"" + name + "\":\"";
+        StringBuilder text = new StringBuilder();
+
+        at = answer.IndexOf(key, at, StringComparison.Ordinal);
+        if (at < 0)
+            return null;
+        for (at += key.Length; at < answer.Length && answer[at] != '"'; at++)
+        {
+            if (answer[at] == '\\' && at + 1 < answer.Length)
+                at++;
+            text.Append(answer[at]);
+        }
+        return text.ToString();
+    }
+
+    /// <summary>Why nothing was checked, for the doctor; the reason is for the log and the information department.</summary>
+    static string ClassOf(int result)
+    {
+        if (result == Result.Rejected)
+            return "报文有误，请信息科按原因修改";
+        if (result == Result.NotEvaluated)
+            return "没有可判断的内容，原因见答复";
+        if (result > -100)
+            return "调用方式有误，再调一次也一样，请联系信息科";
+        if (result > Result.Unusable)
+            return "暂时没有审核，可以稍后再审";
+        return "客户端已不能使用，关闭后重新打开";
+    }
+
+    /// <summary>Checks a document, or sends it as the feedback that it is. Returns Ok, or why it was not done.</summary>
+    static int Handle(Client client, Document document)
+    {
+        if (!document.IsFeedback)
+            return Act(client, document, client.Check(document.Text, document.Format));
+        Console.WriteLine(document.Name + ":");
+        return SendFeedback(client, document.Text, document.Format);
+    }
+
+    /// <summary>What a station does with each outcome. The rule that matters: negative is never "no finding".</summary>
+    static int Act(Client client, Document document, Answer answer)
+    {
+        string[] verdicts = { "通过 PASS", "提醒 WARN", "拦截 BLOCK" };
+
+        if (answer.Result < 0)
+        {
+            Console.WriteLine(document.Name + ": 未审核 " + Result.Name(answer.Result) + " · " + ClassOf(answer.Result));
+            Console.WriteLine("  原因：" + answer.Error);
+            Console.WriteLine("  医生：可以保存，处方标记为“未审核”");
+            return answer.Result;
+        }
+        Console.WriteLine(document.Name + ": " + verdicts[answer.Result] + " · " +
+                          (answer.IsComplete ? "全部规则已判断" : "部分未判断") +
+                          (answer.IsStale ? " · 规则或历史可能不是最新" : ""));
+        if (answer.Result == Result.Pass)
+            return Result.Ok;
+        return ShowFindings(client, answer, document.Format != Format.PrecheckJson);
+    }
+
+    /// <summary>Shows each finding to the doctor and sends what the doctor did about them.</summary>
+    static int ShowFindings(Client client, Answer answer, bool isNational)
+    {
+        bool goesBack = answer.Result == Result.Block;
+        List<string> entries = new List<string>();
+        int at = 0;
+
+        for (;;)
+        {
+            string id = NextText(answer.Text, ref at, isNational ? "jr_id" : "finding_id");
+            if (id == null)
+                break;
+            string text = NextText(answer.Text, ref at, isNational ? "vola_cont" : "message");
+            if (text == null)
+                break;
+            entries.Add("{\"finding_id\":\"" + id + "\",\"disposition\":\"" + (goesBack ? "went_back" : "continued") +
+                        "\",\"reason\":\"" + (goesBack ? "" : "已核对病历，确需使用") + "\"}");
+            Console.WriteLine("  [" + entries.Count + "] " + text);
+        }
+        if (entries.Count == 0)
+            return Result.Ok;
+        Console.WriteLine("  医生：" + (goesBack ? "返回修改" : "写明理由，继续"));
+        string feedback = "{\"feedback\":[" + string.Join(",", entries.ToArray()) + "]}";
+        return SendFeedback(client, feedback, Format.PrecheckJson);
+    }
+
+    /// <summary>Sends what the doctor did; says how much of it was recorded.</summary>
+    static int SendFeedback(Client client, string document, Format format)
+    {
+        Receipt receipt = client.Feedback(document, format);
+
+        if (receipt.Result == Result.Ok)
+            Console.WriteLine("  反馈：" + receipt.Recorded + " 条已记录，" + receipt.Unmatched + " 条不认识");
+        else
+            Console.WriteLine("  反馈没有送到 " + Result.Name(receipt.Result) + "\n  原因：" + receipt.Error);
+        return receipt.Result;
+    }
+
+    static Client OpenClient(string servers)
+    {
+        string deadlineMs = Environment.GetEnvironmentVariable("STATION_DEADLINE_MS");
+
+        return new Client(servers, "example", deadlineMs != null ? uint.Parse(deadlineMs) : 0,
+                          Environment.GetEnvironmentVariable("STATION_TLS_CA"));
+    }
+
+    static int Main(string[] arguments)
+    {
+        Client client = null;
+        int status = 0;
+
+        if (arguments.Length < 2)
+        {
+            Console.Error.WriteLine("usage: station SERVERS FILE...");
+            return NotBegun;
+        }
+        // A Windows console has its own code page; what is redirected is wanted in UTF-8.
+        Console.SetOut(new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(false)) { NewLine = "\n" });
+        try
+        {
+            client = OpenClient(arguments[0]);
+            for (int n = 1; n < arguments.Length; n++)
+            {
+                int result = Handle(client, Document.Read(arguments[n]));
+                if (result != Result.Ok)
+                    status = NotChecked;
+                if (result <= Result.Unusable)
+                {
+                    client.Dispose();
+                    client = OpenClient(arguments[0]);
+                }
+            }
+        }
+        catch (OpenException problem)
+        {
+            Console.Error.WriteLine(problem.Message);
+            status = NotBegun;
+        }
+        catch (IOException problem)
+        {
+            Console.Error.WriteLine(problem.Message + ": cannot be read");
+            status = NotBegun;
+        }
+        finally
+        {
+            Console.Out.Flush();
+            if (client != null)
+                client.Dispose();
+        }
+        return status;
+    }
+}

@@ -1,0 +1,239 @@
+unit Precheck;
+
+{ The C client of Precheck for Delphi and Free Pascal: precheck.h, and an owner of the handle.
+
+  Delphi 7 and later, Free Pascal in Delphi mode. The library must have the program's own bitness.
+  Documents are bytes: UTF-8 or GBK, as the program has them. A program whose texts are UnicodeStrings passes
+  their bytes with EncodingUtf16 and takes the answer's bytes as a UnicodeString. }
+
+{$IFDEF FPC}{$MODE DELPHI}{$DEFINE HAS_RAW_BYTES}{$ENDIF}
+{$IFDEF UNICODE}{$DEFINE HAS_RAW_BYTES}{$ENDIF}
+{$A8}
+
+interface
+
+uses
+  SysUtils;
+
+const
+  ResultPass = 0;
+  ResultWarn = 1;
+  ResultBlock = 2;
+  ResultOk = 0;
+  ResultBuffer = -5;
+  ResultRejected = -10;
+  ResultNotEvaluated = -107;
+  { From here on down the client is of no more use: free it and open another. }
+  ResultUnusable = -900;
+
+  FormatPrecheckJson = 1;
+  FormatNhsa3101 = 2;
+  FormatNhsa3102 = 3;
+  FormatNhsa3103 = 4;
+
+  EncodingUtf8 = 1;
+  EncodingGbk = 2;
+  EncodingUtf16 = 3;
+
+type
+  { Bytes in whatever encoding: no code page is applied to them. }
+  TBytesText = {$IFDEF HAS_RAW_BYTES}RawByteString{$ELSE}AnsiString{$ENDIF};
+
+  EPrecheck = class(Exception);
+
+  { What a check came to. A negative result is NOT CHECKED, never "no finding". }
+  TPrecheckAnswer = record
+    Result: Integer;
+    State: Integer;
+    Text: TBytesText;  { in the document's layout and encoding; empty where there is none }
+    Error: TBytesText; { UTF-8: why nothing was checked; empty where something was }
+    function IsComplete: Boolean;
+    function IsStale: Boolean;
+  end;
+
+  { What became of feedback; with a negative result it was not recorded. }
+  TPrecheckReceipt = record
+    Result: Integer;
+    Recorded: Cardinal;
+    Unmatched: Cardinal;
+    Error: TBytesText;
+  end;
+
+  { An open client, for one thread at a time; Cancel alone may come from another. }
+  TPrecheck = class
+  private
+    FClient: Pointer;
+    FBuffer: TBytesText;
+    function LastError(Code: Integer): TBytesText;
+  public
+    { Opens a client; touches no network. Raises EPrecheck for a mistake in the options. }
+    constructor Create(const Servers, StationId: TBytesText; DeadlineMs: Cardinal; const TlsCaFile: TBytesText);
+    destructor Destroy; override;
+    { Judges one document. Raises nothing for what a server or a network does. }
+    function Check(const Document: TBytesText; Format, Encoding: Cardinal): TPrecheckAnswer;
+    { Sends what the doctor did about findings. The acknowledgement's text is not fetched. }
+    function Feedback(const Document: TBytesText; Format, Encoding: Cardinal): TPrecheckReceipt;
+    procedure Cancel;
+  end;
+
+{ The name of a result, as PCK_E_TIMEOUT. }
+function ResultName(Code: Integer): TBytesText;
+
+implementation
+
+const
+  FirstBufferBytes = 4096;
+  ErrorBytesMax = 512;
+  LibraryName = {$IFDEF MSWINDOWS}'precheck.dll'{$ELSE}'precheck'{$ENDIF};
+
+type
+  PPckOptions = ^TPckOptions;
+  TPckOptions = record
+    StructSize, DeadlineMs, MaxAnswerBytes, IdleMs: Cardinal;
+    Reserved: array [0 .. 3] of Cardinal;
+    Servers, StationId, Profile, TlsCaFile, TlsServerName, TlsCertFile, TlsKeyFile: PAnsiChar;
+  end;
+
+  PPckRequest = ^TPckRequest;
+  TPckRequest = record
+    StructSize, Format, Encoding, DeadlineMs, DocumentLen: Cardinal;
+    Reserved: array [0 .. 2] of Cardinal;
+    Document: Pointer;
+    RequestId: PAnsiChar;
+  end;
+
+{ stdcall on Windows; elsewhere the C convention. Records go by pointer: what `const` passes differs by compiler. }
+function pck_result_name(Code: Integer): PAnsiChar;
+  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+function pck_open(Options: PPckOptions; out Client: Pointer; Error: PAnsiChar; ErrorCap: Cardinal): Integer;
+  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+function pck_check(Client: Pointer; Request: PPckRequest; Answer: PAnsiChar; Cap: Cardinal;
+  out Need: Cardinal; out State: Integer): Integer;
+  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+function pck_last_answer(Client: Pointer; Answer: PAnsiChar; Cap: Cardinal; out Need: Cardinal;
+  out State: Integer): Integer;
+  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+function pck_feedback(Client: Pointer; Request: PPckRequest; Answer: PAnsiChar; Cap: Cardinal;
+  Need: PCardinal; out Recorded, Unmatched: Cardinal): Integer;
+  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+function pck_last_error(Client: Pointer; Text: PAnsiChar; Cap: Cardinal; Need: PCardinal): Integer;
+  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+procedure pck_cancel(Client: Pointer);
+  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+procedure pck_free(Client: Pointer);
+  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+
+function Stated(const Text: TBytesText): PAnsiChar;
+begin
+  if Text = '' then
+    Result := nil
+  else
+    Result := PAnsiChar(Text);
+end;
+
+function TextUpToZero(const Buffer: TBytesText): TBytesText;
+begin
+  Result := Copy(Buffer, 1, Pos(AnsiChar(#0), Buffer) - 1);
+end;
+
+function ResultName(Code: Integer): TBytesText;
+begin
+  Result := pck_result_name(Code);
+end;
+
+function TPrecheckAnswer.IsComplete: Boolean;
+begin
+  Result := State and $FF = 1;
+end;
+
+function TPrecheckAnswer.IsStale: Boolean;
+begin
+  Result := State and $100 <> 0;
+end;
+
+constructor TPrecheck.Create(const Servers, StationId: TBytesText; DeadlineMs: Cardinal;
+  const TlsCaFile: TBytesText);
+var
+  Options: TPckOptions;
+  Why: TBytesText;
+  Code: Integer;
+begin
+  inherited Create;
+  FillChar(Options, SizeOf(Options), 0);
+  Options.StructSize := SizeOf(Options);
+  Options.DeadlineMs := DeadlineMs;
+  Options.Servers := Stated(Servers);
+  Options.StationId := Stated(StationId);
+  Options.TlsCaFile := Stated(TlsCaFile);
+  SetLength(Why, ErrorBytesMax);
+  Code := pck_open(@Options, FClient, PAnsiChar(Why), ErrorBytesMax);
+  if Code <> ResultOk then
+    raise EPrecheck.Create(string(ResultName(Code)) + ': ' + string(TextUpToZero(Why)));
+  SetLength(FBuffer, FirstBufferBytes);
+end;
+
+destructor TPrecheck.Destroy;
+begin
+  pck_free(FClient);
+  inherited Destroy;
+end;
+
+function MakeRequest(const Document: TBytesText; Format, Encoding: Cardinal): TPckRequest;
+begin
+  FillChar(Result, SizeOf(Result), 0);
+  Result.StructSize := SizeOf(Result);
+  Result.Format := Format;
+  Result.Encoding := Encoding;
+  { The document is not copied: it must stay until the call returns, and as a parameter of the caller it does. }
+  Result.Document := PAnsiChar(Document);
+  Result.DocumentLen := Length(Document);
+end;
+
+function TPrecheck.Check(const Document: TBytesText; Format, Encoding: Cardinal): TPrecheckAnswer;
+var
+  Request: TPckRequest;
+  Need, ZeroBytes: Cardinal;
+begin
+  Request := MakeRequest(Document, Format, Encoding);
+  Result.Result := pck_check(FClient, @Request, PAnsiChar(FBuffer), Length(FBuffer), Need, Result.State);
+  if Result.Result = ResultBuffer then
+  begin
+    SetLength(FBuffer, Need);
+    Result.Result := pck_last_answer(FClient, PAnsiChar(FBuffer), Length(FBuffer), Need, Result.State);
+  end;
+  ZeroBytes := 1;
+  if Encoding = EncodingUtf16 then
+    ZeroBytes := 2;
+  Result.Text := '';
+  if (Need >= ZeroBytes) and (Need <= Cardinal(Length(FBuffer))) then
+    Result.Text := Copy(FBuffer, 1, Need - ZeroBytes);
+  Result.Error := LastError(Result.Result);
+end;
+
+function TPrecheck.Feedback(const Document: TBytesText; Format, Encoding: Cardinal): TPrecheckReceipt;
+var
+  Request: TPckRequest;
+begin
+  Request := MakeRequest(Document, Format, Encoding);
+  Result.Result := pck_feedback(FClient, @Request, nil, 0, nil, Result.Recorded, Result.Unmatched);
+  if Result.Result = ResultBuffer then
+    Result.Result := ResultOk;
+  Result.Error := LastError(Result.Result);
+end;
+
+procedure TPrecheck.Cancel;
+begin
+  pck_cancel(FClient);
+end;
+
+function TPrecheck.LastError(Code: Integer): TBytesText;
+begin
+  Result := '';
+  if Code >= 0 then
+    Exit;
+  SetLength(Result, ErrorBytesMax);
+  pck_last_error(FClient, PAnsiChar(Result), ErrorBytesMax, nil);
+  Result := TextUpToZero(Result);
+end;
+
+end.

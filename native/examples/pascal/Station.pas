@@ -1,0 +1,287 @@
+program Station;
+
+{ A doctor's station in Delphi or Free Pascal: sends documents, acts on every outcome, sends feedback.
+
+    dcc32 -CC Station.pas                                        (Delphi)
+    fpc -Mdelphi -Fl../../build -k-rpath=../../build Station.pas  (Free Pascal on Linux)
+    Station SERVERS FILE...
+
+  What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.pas. This file is in UTF-8. }
+
+{$IFDEF FPC}{$MODE DELPHI}{$CODEPAGE UTF8}{$ENDIF}
+{$APPTYPE CONSOLE}
+
+uses
+  {$IFDEF UNIX}cwstring,{$ENDIF}
+  Classes,
+  SysUtils,
+  Precheck;
+
+const
+  NotChecked = 1;
+  NotBegun = 2;
+  CodePageGbk = 54936; { GB 18030, the superset of GBK }
+
+type
+  { A document and what it is. A real station knows: it has just written it. }
+  TDocument = record
+    Name: string;
+    Bytes: TBytesText;
+    Format: Cardinal;
+    Encoding: Cardinal;
+    IsFeedback: Boolean;
+  end;
+
+var
+  Output8: TStream;
+
+{ Prints a line of UTF-8, whatever the console's code page: what is redirected is wanted in UTF-8. }
+procedure Print(const Line: TBytesText);
+var
+  Whole: TBytesText;
+begin
+  Whole := Line + #10;
+  Output8.WriteBuffer(PAnsiChar(Whole)^, Length(Whole));
+end;
+
+{ Texts of this file as UTF-8 bytes. }
+function U(const Text: UnicodeString): TBytesText;
+begin
+  Result := UTF8Encode(Text);
+end;
+
+function Has(const Document: TDocument; const Part: TBytesText): Boolean;
+begin
+  Result := Pos(Part, Document.Bytes) > 0;
+end;
+
+function ReadDocument(const Path: string): TDocument;
+var
+  Stream: TFileStream;
+begin
+  Stream := TFileStream.Create(Path, fmOpenRead or fmShareDenyNone);
+  try
+    Result.Bytes := '';
+    SetLength(Result.Bytes, Stream.Size);
+    Stream.ReadBuffer(PAnsiChar(Result.Bytes)^, Stream.Size);
+  finally
+    Stream.Free;
+  end;
+  Result.Name := ExtractFileName(Path);
+  Result.Encoding := EncodingUtf8;
+  if ExtractFileExt(Path) = '.gbk' then
+    Result.Encoding := EncodingGbk;
+  Result.IsFeedback := Has(Result, '"warns"') or Has(Result, '"feedback"');
+  if Has(Result, '"warns"') then
+    Result.Format := FormatNhsa3103
+  else if not Has(Result, '"trig_scen"') and not Has(Result, '"trigScen"') then
+    Result.Format := FormatPrecheckJson
+  else if Has(Result, '"infno": "3102"') then
+    Result.Format := FormatNhsa3102
+  else
+    Result.Format := FormatNhsa3101;
+end;
+
+{ Turns GBK into UTF-8, to print it. }
+function Utf8OfGbk(const Text: TBytesText): TBytesText;
+var
+  Gbk: RawByteString;
+begin
+  Gbk := Text;
+  SetCodePage(Gbk, CodePageGbk, False);
+  Result := UTF8Encode(UnicodeString(Gbk));
+end;
+
+{ Takes the JSON text that stands under Name at or after At, which moves behind it; False if there is none.
+  A HIS has a JSON reader and takes that; for the few texts of this example a search is enough. }
+function NextText(const Answer: TBytesText; var At: Integer; const Name: TBytesText; out Text: TBytesText): Boolean;
+var
+  Key: TBytesText;
+  Found: Integer;
+begin
+  Text := '';
+  Key := '"' + Name + '":"';
+  Found := Pos(Key, Copy(Answer, At, MaxInt));
+  Result := Found > 0;
+  if not Result then
+    Exit;
+  At := At + Found - 1 + Length(Key);
+  while (At <= Length(Answer)) and (Answer[At] <> '"') do
+  begin
+    if (Answer[At] = '\') and (At < Length(Answer)) then
+      Inc(At);
+    Text := Text + Answer[At];
+    Inc(At);
+  end;
+end;
+
+{ Why nothing was checked, for the doctor; the reason is for the log and the information department. }
+function ClassOf(Code: Integer): TBytesText;
+begin
+  if Code = ResultRejected then
+    Result := U('报文有误，请信息科按原因修改')
+  else if Code = ResultNotEvaluated then
+    Result := U('没有可判断的内容，原因见答复')
+  else if Code > -100 then
+    Result := U('调用方式有误，再调一次也一样，请联系信息科')
+  else if Code > ResultUnusable then
+    Result := U('暂时没有审核，可以稍后再审')
+  else
+    Result := U('客户端已不能使用，关闭后重新打开');
+end;
+
+{ Sends what the doctor did; says how much of it was recorded. }
+function SendFeedback(Client: TPrecheck; const Document: TBytesText; Format, Encoding: Cardinal): Integer;
+var
+  Receipt: TPrecheckReceipt;
+begin
+  Receipt := Client.Feedback(Document, Format, Encoding);
+  if Receipt.Result = ResultOk then
+    Print(U('  反馈：') + IntToStr(Receipt.Recorded) + U(' 条已记录，') + IntToStr(Receipt.Unmatched) +
+      U(' 条不认识'))
+  else
+  begin
+    Print(U('  反馈没有送到 ') + ResultName(Receipt.Result));
+    Print(U('  原因：') + Receipt.Error);
+  end;
+  Result := Receipt.Result;
+end;
+
+{ Shows each finding to the doctor and sends what the doctor did about them. }
+function ShowFindings(Client: TPrecheck; const Answer: TBytesText; IsNational, GoesBack: Boolean): Integer;
+var
+  IdName, TextName, Id, Text, Entries, Done: TBytesText;
+  At, Count: Integer;
+begin
+  IdName := 'finding_id';
+  TextName := 'message';
+  if IsNational then
+  begin
+    IdName := 'jr_id';
+    TextName := 'vola_cont';
+  end;
+  Done := U('"disposition":"continued","reason":"已核对病历，确需使用"');
+  if GoesBack then
+    Done := '"disposition":"went_back","reason":""';
+  Entries := '';
+  Count := 0;
+  At := 1;
+  while NextText(Answer, At, IdName, Id) and NextText(Answer, At, TextName, Text) do
+  begin
+    Inc(Count);
+    Print('  [' + IntToStr(Count) + '] ' + Text);
+    if Count > 1 then
+      Entries := Entries + ',';
+    Entries := Entries + '{"finding_id":"' + Id + '",' + Done + '}';
+  end;
+  Result := ResultOk;
+  if Count = 0 then
+    Exit;
+  if GoesBack then
+    Print(U('  医生：返回修改'))
+  else
+    Print(U('  医生：写明理由，继续'));
+  Result := SendFeedback(Client, '{"feedback":[' + Entries + ']}', FormatPrecheckJson, EncodingUtf8);
+end;
+
+{ What a station does with each outcome. The rule that matters: negative is never "no finding". }
+function Act(Client: TPrecheck; const Document: TDocument; const Answer: TPrecheckAnswer): Integer;
+var
+  Line, Text: TBytesText;
+begin
+  if Answer.Result < 0 then
+  begin
+    Print(TBytesText(Document.Name) + U(': 未审核 ') + ResultName(Answer.Result) + U(' · ') + ClassOf(Answer.Result));
+    Print(U('  原因：') + Answer.Error);
+    Print(U('  医生：可以保存，处方标记为“未审核”'));
+    Result := Answer.Result;
+    Exit;
+  end;
+  case Answer.Result of
+    ResultPass: Line := U('通过 PASS');
+    ResultWarn: Line := U('提醒 WARN');
+  else
+    Line := U('拦截 BLOCK');
+  end;
+  if Answer.IsComplete then
+    Line := Line + U(' · 全部规则已判断')
+  else
+    Line := Line + U(' · 部分未判断');
+  if Answer.IsStale then
+    Line := Line + U(' · 规则或历史可能不是最新');
+  Print(TBytesText(Document.Name) + ': ' + Line);
+  Result := ResultOk;
+  if Answer.Result = ResultPass then
+    Exit;
+  Text := Answer.Text;
+  if Document.Encoding = EncodingGbk then
+    Text := Utf8OfGbk(Text);
+  Result := ShowFindings(Client, Text, Document.Format <> FormatPrecheckJson, Answer.Result = ResultBlock);
+end;
+
+{ Checks a document, or sends it as the feedback that it is. Returns ResultOk, or why it was not done. }
+function Handle(Client: TPrecheck; const Document: TDocument): Integer;
+begin
+  if Document.IsFeedback then
+  begin
+    Print(TBytesText(Document.Name) + ':');
+    Result := SendFeedback(Client, Document.Bytes, Document.Format, Document.Encoding);
+  end
+  else
+    Result := Act(Client, Document, Client.Check(Document.Bytes, Document.Format, Document.Encoding));
+end;
+
+function OpenClient: TPrecheck;
+begin
+  Result := TPrecheck.Create(TBytesText(ParamStr(1)), 'example',
+    StrToIntDef(GetEnvironmentVariable('STATION_DEADLINE_MS'), 0),
+    TBytesText(GetEnvironmentVariable('STATION_TLS_CA')));
+end;
+
+function Run: Integer;
+var
+  Client: TPrecheck;
+  Number, Code: Integer;
+begin
+  Result := 0;
+  Client := OpenClient;
+  try
+    for Number := 2 to ParamCount do
+    begin
+      Code := Handle(Client, ReadDocument(ParamStr(Number)));
+      if Code <> ResultOk then
+        Result := NotChecked;
+      if Code <= ResultUnusable then
+      begin
+        FreeAndNil(Client);
+        Client := OpenClient;
+      end;
+    end;
+  finally
+    Client.Free;
+  end;
+end;
+
+begin
+  if ParamCount < 2 then
+  begin
+    WriteLn(ErrOutput, 'usage: station SERVERS FILE...');
+    Halt(NotBegun);
+  end;
+  Output8 := THandleStream.Create(TTextRec(Output).Handle);
+  try
+    ExitCode := Run;
+  except
+    on Problem: EStreamError do
+    begin
+      WriteLn(ErrOutput, Problem.Message + ': cannot be read');
+      ExitCode := NotBegun;
+    end;
+    on Problem: EPrecheck do
+    begin
+      WriteLn(ErrOutput, Problem.Message);
+      ExitCode := NotBegun;
+    end;
+  end;
+  Output8.Free;
+end.

@@ -1,0 +1,134 @@
+﻿$PBExportHeader$n_precheck.sru
+$PBExportComments$The C client of Precheck: the declarations of precheck_flat.h, and the calls around them
+forward
+global type n_precheck from nonvisualobject
+end type
+end forward
+
+global type n_precheck from nonvisualobject
+end type
+global n_precheck n_precheck
+
+type prototypes
+// For PowerBuilder 10 and later, whose strings are UTF-16: the functions with _w, without ";ansi".
+// For PowerBuilder 9 and earlier, whose strings are GBK, replace every _w by _a.
+// precheck.dll must be the x86 one for a 32-bit program. A "ref string" is filled by Space(n) before the call.
+//
+// NOT COMPILED by whoever wrote it: there is no PowerBuilder on the machines that build this product. The
+// declarations are compared with precheck_flat.h by a test, name by name and parameter by parameter.
+Function long pck_flat_open_w (string options, ref long handle, ref string error_text, long error_cap) Library "precheck.dll"
+Function long pck_flat_check_w (long handle, long format, string document, string request_id, long deadline_ms, ref string out, long cap, ref long need, ref long state) Library "precheck.dll"
+Function long pck_flat_last_answer_w (long handle, ref string out, long cap, ref long need, ref long state) Library "precheck.dll"
+Function long pck_flat_commit_w (long handle, long format, string document, long deadline_ms, ref long committed_lines) Library "precheck.dll"
+Function long pck_flat_void_w (long handle, string patient_id, string encounter_id, string order_ids, string item_code, string reason, long deadline_ms, ref long voided_lines) Library "precheck.dll"
+Function long pck_flat_feedback_w (long handle, long format, string document, long deadline_ms, ref string out, long cap, ref long need, ref long recorded, ref long unmatched) Library "precheck.dll"
+Function long pck_flat_recent_history_w (long handle, string patient_id, string since, long limit, long deadline_ms, ref string out, long cap, ref long need) Library "precheck.dll"
+Function long pck_flat_review_status_w (long handle, string check_id, long deadline_ms, ref string out, long cap, ref long need, ref long review) Library "precheck.dll"
+Function long pck_flat_last_error_w (long handle, ref string out, long cap) Library "precheck.dll"
+Function long pck_flat_cancel (long handle) Library "precheck.dll"
+Function long pck_flat_close (long handle) Library "precheck.dll"
+end prototypes
+
+type variables
+// Judged. A negative result is NOT CHECKED, never "no finding".
+constant long PCK_PASS = 0
+constant long PCK_WARN = 1
+constant long PCK_BLOCK = 2
+constant long PCK_OK = 0
+constant long PCK_E_BUFFER = -5
+constant long PCK_E_REJECTED = -10
+constant long PCK_E_NOT_EVALUATED = -107
+// From here on down the client is of no more use: close it and open another.
+constant long PCK_UNUSABLE = -900
+
+constant long PCK_FORMAT_PRECHECK_JSON = 1
+constant long PCK_FORMAT_NHSA_3101 = 2
+constant long PCK_FORMAT_NHSA_3102 = 3
+constant long PCK_FORMAT_NHSA_3103 = 4
+
+constant long PCK_COMPLETENESS_MASK = 255
+constant long PCK_COMPLETE = 1
+constant long PCK_STALE = 256
+
+private:
+constant long FIRST_BUFFER_CHARACTERS = 4096
+constant long ERROR_CHARACTERS = 512
+long il_handle
+end variables
+
+forward prototypes
+public function long of_open (string as_options, ref string as_problem)
+public function long of_check (long al_format, string as_document, ref string as_answer, ref boolean ab_complete, ref boolean ab_stale, ref string as_problem)
+public function long of_feedback (long al_format, string as_document, ref long al_recorded, ref long al_unmatched, ref string as_problem)
+public subroutine of_close ()
+private function string of_last_problem (long al_result)
+end prototypes
+
+public function long of_open (string as_options, ref string as_problem);// Opens a client: options as "servers=10.1.2.3:50051,10.1.2.4:50051;station_id=ward-3". Returns PCK_OK, or a
+// mistake in the options with the reason in as_problem.
+long ll_result
+string ls_problem
+
+ls_problem = Space(ERROR_CHARACTERS)
+ll_result = pck_flat_open_w(as_options, il_handle, ls_problem, ERROR_CHARACTERS)
+as_problem = ""
+if ll_result <> PCK_OK then as_problem = ls_problem
+return ll_result
+end function
+
+public function long of_check (long al_format, string as_document, ref string as_answer, ref boolean ab_complete, ref boolean ab_stale, ref string as_problem);// Judges one document. Returns PCK_PASS, PCK_WARN or PCK_BLOCK; negative is NOT CHECKED, with the reason in as_problem.
+long ll_result, ll_need, ll_state
+string ls_buffer
+
+ls_buffer = Space(FIRST_BUFFER_CHARACTERS)
+ll_result = pck_flat_check_w(il_handle, al_format, as_document, "", 0, ls_buffer, FIRST_BUFFER_CHARACTERS, ll_need, ll_state)
+if ll_result = PCK_E_BUFFER then
+	// The answer waits; the server is not asked again.
+	ls_buffer = Space(ll_need)
+	ll_result = pck_flat_last_answer_w(il_handle, ls_buffer, ll_need, ll_need, ll_state)
+end if
+as_answer = ""
+if ll_need > 0 then as_answer = ls_buffer
+// The low byte tells how much was judged; PCK_STALE beside it, that rules or history may be old.
+ab_complete = (Mod(ll_state, PCK_COMPLETENESS_MASK + 1) = PCK_COMPLETE)
+ab_stale = (Mod(Truncate(ll_state / PCK_STALE, 0), 2) = 1)
+as_problem = of_last_problem(ll_result)
+return ll_result
+end function
+
+public function long of_feedback (long al_format, string as_document, ref long al_recorded, ref long al_unmatched, ref string as_problem);// Sends what the doctor did about findings. Returns PCK_OK, or why it was not recorded.
+long ll_result, ll_need
+string ls_buffer
+
+ls_buffer = Space(FIRST_BUFFER_CHARACTERS)
+ll_result = pck_flat_feedback_w(il_handle, al_format, as_document, 0, ls_buffer, FIRST_BUFFER_CHARACTERS, ll_need, al_recorded, al_unmatched)
+// The acknowledgement is not needed: PCK_E_BUFFER says only that it was not fetched.
+if ll_result = PCK_E_BUFFER then ll_result = PCK_OK
+as_problem = of_last_problem(ll_result)
+return ll_result
+end function
+
+public subroutine of_close ();if il_handle <> 0 then pck_flat_close(il_handle)
+il_handle = 0
+end subroutine
+
+private function string of_last_problem (long al_result);string ls_problem
+
+if al_result >= 0 then return ""
+ls_problem = Space(ERROR_CHARACTERS)
+pck_flat_last_error_w(il_handle, ls_problem, ERROR_CHARACTERS)
+return ls_problem
+end function
+
+on n_precheck.create
+call super::create
+TriggerEvent(this, "constructor")
+end on
+
+on n_precheck.destroy
+TriggerEvent(this, "destructor")
+call super::destroy
+end on
+
+event destructor;of_close()
+end event

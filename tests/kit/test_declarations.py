@@ -1,0 +1,135 @@
+"""What is declared in languages that cannot be compiled here, compared with the headers; and the numbers of all of them."""
+
+import re
+
+import pytest
+
+from tests.kit.programs import EXAMPLES, INCLUDE
+
+FLAT = (INCLUDE / "precheck_flat.h").read_text(encoding="utf-8")
+HEADER = (INCLUDE / "precheck.h").read_text(encoding="utf-8")
+RENAMED = {"error": "error_text"}
+"""`error` is a word of VB6 and of PowerBuilder."""
+
+
+def header_functions():
+    """Return {name: [(type, parameter)]} of precheck_flat.h."""
+    found = {}
+    for name, parameters in re.findall(r"PCK_API int32_t PCK_CALL (pck_flat_\w+)\(([^)]*)\)", FLAT):
+        parts = [re.fullmatch(r"(.*?)(\w+)", part.strip(), re.DOTALL) for part in parameters.split(",")]
+        found[name] = [(" ".join(part[1].split()), RENAMED.get(part[2], part[2])) for part in parts]
+    return found
+
+
+FUNCTIONS = header_functions()
+
+
+def read(folder, name, encoding):
+    content = (EXAMPLES / folder / name).read_bytes()
+    assert b"\n" not in content.replace(b"\r\n", b""), "these tools want CRLF"
+    return content.decode(encoding).replace("\r\n", "\n")
+
+
+VB6 = read("vb6", "Precheck.bas", "gbk")
+POWERBUILDER = read("powerbuilder", "n_precheck.sru", "utf-8-sig")
+
+
+def test_the_header_was_understood():
+    assert len(FUNCTIONS) == 20
+    assert FUNCTIONS["pck_flat_close"] == [("int32_t", "handle")]
+    assert FUNCTIONS["pck_flat_open_w"][0] == ("const uint16_t *", "options")
+
+
+def vb6_type(kind):
+    """How VB6 declares a C type: text in UTF-16 is the address that StrPtr() gives."""
+    if kind == "int32_t":
+        return "ByVal Long"
+    if kind == "int32_t *":
+        return "ByRef Long"
+    return "ByVal Long" if "uint16_t" in kind else "ByVal String"
+
+
+def test_vb6_declares_every_function_as_the_header_does():
+    declared = {}
+    pattern = r'Public Declare Function (\w+) Lib "precheck\.dll" \(([^)]*)\) As Long'
+    for name, parameters in re.findall(pattern, VB6):
+        parts = [re.fullmatch(r"(ByVal|ByRef) (\w+) As (\w+)", part.strip()) for part in parameters.split(",")]
+        declared[name] = [(f"{part[1]} {part[3]}", part[2]) for part in parts]
+    expected = {name: [(vb6_type(kind), what) for kind, what in parts] for name, parts in FUNCTIONS.items()}
+    assert declared == expected
+
+
+def powerbuilder_type(kind):
+    if kind.startswith("int32_t"):
+        return "ref long" if "*" in kind else "long"
+    return "string" if kind.startswith("const ") else "ref string"
+
+
+def test_powerbuilder_declares_the_wide_functions_as_the_header_does():
+    declared = {}
+    for name, parameters in re.findall(
+        r'^Function long (\w+) \(([^)]*)\) Library "precheck\.dll"$', POWERBUILDER, re.MULTILINE
+    ):
+        parts = [part.strip().rpartition(" ") for part in parameters.split(",")]
+        declared[name] = [(kind, what) for kind, _, what in parts]
+    expected = {
+        name: [(powerbuilder_type(kind), what) for kind, what in parts]
+        for name, parts in FUNCTIONS.items()
+        if not name.endswith("_a")
+    }
+    assert declared == expected
+
+
+def numbers_of_header():
+    plain = {}
+    for name, value in re.findall(r"^#define PCK_(\w+)\s+\(?(-?(?:0x)?[0-9a-f]+)\)?\s", HEADER, re.MULTILINE):
+        plain[name] = int(value, 0)
+    return plain
+
+
+NUMBERS = numbers_of_header()
+
+
+def camel(name):
+    return "".join(part.title() for part in name.split("_"))
+
+
+STATED = {
+    "vb6/Precheck.bas": ("gbk", r"Public Const PCK_(\w+) As Long = (&H[0-9A-F]+&|-?\d+)", lambda name: name),
+    "powerbuilder/n_precheck.sru": ("utf-8-sig", r"constant long PCK_(\w+) = (-?\d+)", lambda name: name),
+    "java/Precheck.java": ("utf-8", r"\b([A-Z][A-Z0-9_]+) = (-?\d+)\b", lambda name: name),
+    "pascal/Precheck.pas": ("utf-8", r"^  (\w+) = (-?\d+);", camel),
+}
+
+
+@pytest.mark.parametrize("file", STATED)
+def test_numbers_are_those_of_the_header(file):
+    encoding, pattern, spelled = STATED[file]
+    text = (EXAMPLES / file).read_bytes().decode(encoding).replace("\r\n", "\n")
+    known = {spelled(name): value for name, value in NUMBERS.items()}
+    known |= {f"Result{spelled(name.removeprefix('E_'))}": value for name, value in NUMBERS.items()}
+    compared = 0
+    for name, value in re.findall(pattern, text, re.MULTILINE):
+        number = int(value.strip("&").replace("H", "0x"), 0) if "&" in value else int(value)
+        if name in known:
+            assert number == known[name], name
+            compared += 1
+        else:
+            assert re.search("UNUSABLE|BUFFER|ERROR|Buffer|Error|Unusable", name), name
+    assert compared >= 8
+
+
+def test_what_was_not_compiled_says_so():
+    for file, encoding in (("vb6/Precheck.bas", "gbk"), ("vb6/Station.bas", "gbk")):
+        assert "NOT COMPILED" in (EXAMPLES / file).read_bytes().decode(encoding)
+    for file in ("n_precheck.sru", "station.sra"):
+        assert "NOT COMPILED" in (EXAMPLES / "powerbuilder" / file).read_bytes().decode("utf-8-sig")
+
+
+def test_every_outcome_is_handled_in_them_too():
+    """The sentences of the other examples, so that a new outcome is not forgotten where no compiler reminds of it."""
+    c = (EXAMPLES / "c" / "station.c").read_text(encoding="utf-8")
+    sentences = {text for text in re.findall(r'"([^"]*)"', c) for text in re.findall(r"[\u4e00-\u9fff，]{4,}", text)}
+    assert len(sentences) > 12
+    for text in (read("vb6", "Station.bas", "gbk"), read("powerbuilder", "station.sra", "utf-8-sig")):
+        assert not [sentence for sentence in sentences if sentence not in text]

@@ -1,0 +1,260 @@
+"""The examples in vendors' languages: one test drives them all, against the real server and against one that misbehaves.
+
+Where a compiler is missing its language is skipped and says so; `make test-kit` installs them all and skips none.
+"""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from server.conformance.samples import DEFAULT_FOLDER
+from tests.abi.certificates import make as make_certificates
+from tests.abi.servers import free_port, grpc_server
+from tests.abi.test_tls import credentials
+from tests.kit.programs import LANGUAGES
+from tests.kit.test_samples import PACKS, SAMPLES
+from tests.web.product import PATIENCE_S, Server
+
+EVERY_LANGUAGE = os.environ.get("TEST_EVERY_LANGUAGE")
+"""Set by `make test-kit`: a language that cannot be built is then a failure."""
+DEADLINE_MS = 20_000
+VERDICTS = {"PASS": "通过 PASS", "WARN": "提醒 WARN", "BLOCK": "拦截 BLOCK"}
+CALLER = "调用方式有误，再调一次也一样，请联系信息科"
+LATER = "暂时没有审核，可以稍后再审"
+REJECTED = "报文有误，请信息科按原因修改"
+NOTHING = "没有可判断的内容，原因见答复"
+
+
+@pytest.fixture(scope="session", params=LANGUAGES)
+def station(request, tmp_path_factory):
+    """A function that runs the example of one language; it returns exit status, output lines, and errors."""
+    name = request.param
+    missing = LANGUAGES[name].missing()
+    if missing:
+        assert not EVERY_LANGUAGE, f"{name}: not here: {', '.join(missing)}"
+        pytest.skip(f"{name}: not here: {', '.join(missing)}; `make test-kit` installs it")
+    program = LANGUAGES[name].build(tmp_path_factory.mktemp(name))
+
+    def run(*arguments, **environment):
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("STATION_", "PRECHECK_"))}
+        done = subprocess.run(
+            [*map(str, program.command), *map(str, arguments)],
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
+            env={**inherited, **dict(program.environment), "STATION_DEADLINE_MS": str(DEADLINE_MS), **environment},
+        )
+        return done.returncode, done.stdout.decode("utf-8").splitlines(), done.stderr.decode("utf-8", "replace")
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def real_server(tmp_path_factory):
+    with Server(tmp_path_factory.mktemp("examples") / "data", *PACKS) as server:
+        yield server
+
+
+def expected_lines(sample):
+    """What a station prints of a sample, worked out from the expected answer; None stands for any text."""
+    name, expected = sample.name, sample.expected
+    if sample.entry.call == "feedback":
+        ext = expected.get("output", {}).get("ext", expected)
+        return [f"{name}:", f"  反馈：{ext['recorded']} 条已记录，{len(ext['unmatched'])} 条不认识"]
+    if "refused" in expected:
+        return [f"{name}: 未审核 PCK_E_REJECTED · {REJECTED}", None, "  医生：可以保存，处方标记为“未审核”"]
+    is_national = "output" in expected
+    ext = expected["output"]["ext"] if is_national else expected
+    if ext["completeness"] == "NONE":
+        return [f"{name}: 未审核 PCK_E_NOT_EVALUATED · {NOTHING}", None, "  医生：可以保存，处方标记为“未审核”"]
+    judged = "全部规则已判断" if ext["completeness"] == "COMPLETE" else "部分未判断"
+    lines = [f"{name}: {VERDICTS[ext['verdict']]} · {judged}"]
+    if ext["verdict"] == "PASS":
+        return lines
+    found = expected["output"]["result"] if is_national else expected["findings"]
+    texts = [finding["vola_cont"] if is_national else finding["message"] for finding in found]
+    lines += [f"  [{number}] {text}" for number, text in enumerate(texts, 1)]
+    lines.append("  医生：返回修改" if ext["verdict"] == "BLOCK" else "  医生：写明理由，继续")
+    return [*lines, f"  反馈：{len(found)} 条已记录，0 条不认识"]
+
+
+def assert_lines(printed, expected):
+    assert len(printed) == len(expected), "\n".join(printed)
+    for line, wanted in zip(printed, expected, strict=True):
+        assert line == wanted or (wanted is None and line.startswith("  原因：") and len(line) > 10)
+
+
+def test_every_sample_through_the_real_server(station, real_server):
+    before = real_server.metric("precheck_feedback_total")
+    status, printed, errors = station(real_server.grpc, *(DEFAULT_FOLDER / sample.name for sample in SAMPLES))
+    assert errors == ""
+    assert_lines(printed, [line for sample in SAMPLES for line in expected_lines(sample)])
+    assert status == 1, "two of them are not checked"
+    sent = sum(int(line.split("：")[1].split(" ")[0]) for line in printed if line.startswith("  反馈"))
+    assert real_server.metric("precheck_feedback_total") - before == sent > 20
+
+
+def compact(value):
+    """JSON as servers write it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+FOUND = compact({"findings": [{"finding_id": "f1", "message": '“甲”与“乙”\\ "相克"'}]})
+LARGE = compact({"findings": [{"finding_id": "f1", "message": "长" * 600}], "rest": "x" * 99_000})
+OUTCOMES = {
+    "pass": ({"verdict": 0}, ["通过 PASS · 全部规则已判断"]),
+    "partial": ({"verdict": 0, "completeness": 2}, ["通过 PASS · 部分未判断"]),
+    "stale": ({"verdict": 0, "stale": True}, ["通过 PASS · 全部规则已判断 · 规则或历史可能不是最新"]),
+    "partial-stale": (
+        {"verdict": 0, "stale": True, "completeness": 2},
+        ["通过 PASS · 部分未判断 · 规则或历史可能不是最新"],
+    ),
+    "warn": (
+        {"verdict": 1, "answer": FOUND},
+        [
+            "提醒 WARN · 全部规则已判断",
+            '  [1] “甲”与“乙”\\ "相克"',
+            "  医生：写明理由，继续",
+            "  反馈：0 条已记录，0 条不认识",
+        ],
+    ),
+    "block": (
+        {"verdict": 2, "answer": FOUND},
+        [
+            "拦截 BLOCK · 全部规则已判断",
+            '  [1] “甲”与“乙”\\ "相克"',
+            "  医生：返回修改",
+            "  反馈：0 条已记录，0 条不认识",
+        ],
+    ),
+    "none": ({"verdict": 1, "completeness": 3, "answer": "{}"}, [f"未审核 PCK_E_NOT_EVALUATED · {NOTHING}"]),
+    "rejected": (
+        {"status": "INVALID_ARGUMENT", "message": "bad `sex`"},
+        [f"未审核 PCK_E_REJECTED · {REJECTED}"],
+    ),
+    "denied": ({"status": "PERMISSION_DENIED"}, [f"未审核 PCK_E_DENIED · {CALLER}"]),
+    "unsupported": ({"status": "UNIMPLEMENTED"}, [f"未审核 PCK_E_UNSUPPORTED · {CALLER}"]),
+    "unavailable": ({"status": "UNAVAILABLE"}, [f"未审核 PCK_E_UNAVAILABLE · {LATER}"]),
+    "server": ({"status": "INTERNAL"}, [f"未审核 PCK_E_SERVER · {LATER}"]),
+    "large": (
+        {"verdict": 1, "answer": LARGE},
+        [
+            "提醒 WARN · 全部规则已判断",
+            "  [1] " + "长" * 600,
+            "  医生：写明理由，继续",
+            "  反馈：0 条已记录，0 条不认识",
+        ],
+    ),
+}
+
+
+def test_every_outcome(station, tmp_path):
+    """Each on a document of its own, one after the other through one client, as on a real day."""
+    paths, expected = [], []
+    for name, (wish, lines) in OUTCOMES.items():
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(wish), encoding="utf-8")
+        paths.append(path)
+        first, *rest = lines
+        expected.append(f"{path.name}: {first}")
+        expected += rest if "未审核" not in first else [None, "  医生：可以保存，处方标记为“未审核”"]
+    with grpc_server() as (servicer, address):
+        status, printed, errors = station(address, *paths)
+        feedback = [json.loads(request.document) for request in servicer.requests if b'"feedback"' in bytes_of(request)]
+    assert errors == ""
+    assert_lines(printed, expected)
+    assert status == 1
+    reason = "已核对病历，确需使用"
+    continued = {"feedback": [{"finding_id": "f1", "disposition": "continued", "reason": reason}]}
+    went_back = {"feedback": [{"finding_id": "f1", "disposition": "went_back", "reason": ""}]}
+    assert feedback == [continued, went_back, continued]
+
+
+def bytes_of(request):
+    """The document of a request: text in some messages, bytes in others."""
+    document = request.document
+    return document.encode() if isinstance(document, str) else document
+
+
+def test_the_last_reason_is_the_servers(station, tmp_path):
+    path = tmp_path / "refused.json"
+    path.write_text(json.dumps({"status": "INVALID_ARGUMENT", "message": "brdy: 应为日期"}), encoding="utf-8")
+    with grpc_server() as (_, address):
+        _, printed, _ = station(address, path)
+    assert printed[1].endswith("brdy: 应为日期")
+
+
+def test_what_never_comes_back(station, tmp_path):
+    slow, fast = tmp_path / "slow.json", tmp_path / "fast.json"
+    slow.write_text(json.dumps({"sleep_s": 40}))
+    fast.write_text(json.dumps({"verdict": 0}))
+    with grpc_server() as (_, address):
+        status, printed, _ = station(address, slow, STATION_DEADLINE_MS="300")
+        assert (status, printed[0]) == (1, f"slow.json: 未审核 PCK_E_TIMEOUT · {LATER}")
+    status, printed, _ = station(f"127.0.0.1:{free_port()}", fast)
+    assert (status, printed[0]) == (1, f"fast.json: 未审核 PCK_E_UNREACHABLE · {LATER}")
+
+
+def test_a_backup_takes_over(station, tmp_path):
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps({"verdict": 0}))
+    with grpc_server() as (_, address):
+        status, printed, _ = station(f"127.0.0.1:{free_port()},{address}", path, path)
+    assert (status, printed) == (0, ["document.json: 通过 PASS · 全部规则已判断"] * 2)
+
+
+def test_feedback_that_is_not_taken(station, tmp_path):
+    path = tmp_path / "feedback.json"
+    path.write_text(json.dumps({"feedback": [], "status": "INVALID_ARGUMENT", "message": "why not"}))
+    with grpc_server() as (_, address):
+        status, printed, _ = station(address, path)
+    assert (status, printed[:2]) == (1, ["feedback.json:", "  反馈没有送到 PCK_E_REJECTED"])
+    assert printed[2].endswith("why not")
+
+
+def test_what_reaches_the_server(station, tmp_path):
+    """Layout, encoding and station of each file, by what they look like. C# sends GBK as the UTF-16 that it reads."""
+    documents = {
+        "national.json": ('{"trig_scen": "1"}', 2),
+        "camel.json": ('{"trigScen": "1"}', 2),
+        "settlement.json": ('{"infno": "3102", "trig_scen": "6"}', 3),
+        "own.json": ("{}", 1),
+        "herbs.gbk": ('{"trig_scen": "1"}\n川乌', 2),
+    }
+    paths = []
+    for name, (text, _) in documents.items():
+        paths.append(tmp_path / name)
+        paths[-1].write_bytes(text.encode("gbk" if name.endswith(".gbk") else "utf-8"))
+    with grpc_server() as (servicer, address):
+        status, _, errors = station(address, *paths)
+    assert (status, errors) == (0, "")
+    assert [request.format for request in servicer.requests] == [layout for _, layout in documents.values()]
+    assert {request.station_id for request in servicer.requests} == {"example"}
+    last = servicer.requests[-1]
+    in_gbk = documents["herbs.gbk"][0].encode("gbk")
+    assert (last.encoding, last.document) in {(2, in_gbk), (1, in_gbk.decode("gbk").encode())}
+
+
+def test_over_tls(station, tmp_path):
+    made = make_certificates(tmp_path)
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps({"verdict": 0}))
+    with grpc_server(credentials=credentials(made)) as (_, address):
+        assert station(address, path, STATION_TLS_CA=made.ca)[:2] == (0, ["document.json: 通过 PASS · 全部规则已判断"])
+        status, printed, _ = station(address, path, STATION_TLS_CA=made.wrong_ca)
+        assert (status, printed[0]) == (1, f"document.json: 未审核 PCK_E_TLS · {LATER}")
+
+
+def test_without_sense(station, tmp_path):
+    path = tmp_path / "document.json"
+    path.write_text("{}")
+    status, printed, errors = station("localhost:1", path)
+    assert (status, printed) == (2, [])
+    assert "PCK_E_SERVERS: " in errors
+    status, printed, errors = station("127.0.0.1:1", tmp_path / "missing")
+    assert (status, printed) == (2, [])
+    assert "cannot be read" in errors
+    status, _, errors = station()
+    assert (status, "usage" in errors) == (2, True)
