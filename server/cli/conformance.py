@@ -85,6 +85,8 @@ def run(options: argparse.Namespace) -> int:
             options.pack or (), profile=options.profile, profiles=options.profiles, dictionaries=options.dictionaries
         ) as ground:
             return _reported(options, ground, samples)
+    except BrokenPipeError:
+        raise  # whoever read the output has seen enough: the command line knows what to do
     except (ActivationError, ProfileError, DictionaryError, SamplesError, OSError) as error:
         print(f"precheck: {error}", file=sys.stderr)
         return 1
