@@ -16,22 +16,21 @@ from precheck.v1 import check_pb2
 from bench.measure import median_us, settle, table
 from bench.whole_call import HISTORY_LINES, PATIENTS, Document, prescriptions
 from bench.workload import Ward
-from server import check
+from server import deciding
 from server.check import CheckService, Reply, Request
 from server.history import History
 from server.metrics import Metrics
 from server.packs import PackHolder
 from server.profile import Profiles
-from server.store import Store
+from server.store import Store, open_store
 
 MOVES: dict[str, tuple[object, str]] = {
-    "repeat: was this request answered before": (Store, "decision_of_request"),
-    "decode: JSON text to values": (check, "read_json"),
-    "decode: values to Case": (check, "read_message"),
+    "decode: JSON text to values": (deciding, "read_json"),
+    "decode: values to Case": (deciding, "read_message"),
     "history: the patient's timeline, in memory": (History, "of"),
-    "evaluate: Case and timeline to Result": (check, "evaluate"),
-    "answer: Result to JSON values": (check, "national_answer"),
-    "encode: JSON values to text": (check, "write_json"),
+    "evaluate: Case and timeline to Result": (deciding, "evaluate"),
+    "answer: Result to JSON values": (deciding, "national_answer"),
+    "encode: JSON values to text": (deciding, "write_json"),
     "record: the decision into SQLite": (Store, "record"),
     "count: metrics": (CheckService, "_count"),
 }
@@ -45,7 +44,7 @@ def run(
     """Return the figures and a table of them; `whole` are those of the whole call."""
     packs = PackHolder(folder / "packs")
     packs.activate([str(pack)], aside=False)
-    store = Store(folder / "breakdown.db")
+    store = open_store("", folder)
     try:
         service = CheckService(packs, Profiles("", "default"), History(store, 2_000_000), store, Metrics())
         _commit_history(ward, service)

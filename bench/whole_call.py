@@ -211,7 +211,7 @@ def run(pack: Path, ward: Ward, folder: Path, *, quick: bool) -> tuple[dict[str,
 def _elapsed_in_server(database: Path, calls: int) -> Quantiles:
     """Return how long the last ten-line messages took in the server, as it recorded itself: receipt to just before the record."""
     with contextlib.closing(sqlite3.connect(database)) as connection:
-        query = "SELECT elapsed_us FROM decision WHERE patient_id LIKE 'B%' ORDER BY sequence DESC LIMIT ?"
+        query = "SELECT elapsed_us FROM decision WHERE patient_id LIKE 'B%' ORDER BY id DESC LIMIT ?"
         return quantiles([elapsed * NS_PER_US for (elapsed,) in connection.execute(query, (calls,))])
 
 

@@ -54,6 +54,7 @@ NO_TIME = "no_time"
 NO_ORDER_TIME = "no_order_time"
 UNKNOWN_WHETHER_CURRENT = "unknown_whether_current"
 NO_PATIENT_ID = "no_patient_id"
+HISTORY_UNAVAILABLE = "history_unavailable"
 HISTORY_WITHOUT_TIME = "history_without_time"
 RULE_FAILED = "rule_failed"
 
@@ -69,16 +70,18 @@ def evaluate(
     *,
     is_item_code: Callable[[str], bool] = bool,
     same_line_by_content: bool = False,
+    is_history_known: bool = True,
     watch: "Watch | None" = None,
 ) -> Result:
     """Return the findings, hints and gaps of a case.
 
     `stored` are the patient's committed lines; `is_item_code` says whether a code that no row knows has at least
     the shape of a national one (the site profile knows the shapes); `same_line_by_content` is the quirk of a site
-    whose rx_ids are not stable; `watch` is told of every candidate row, for explanations. Never raises for what a message or a pack may contain.
+    whose rx_ids are not stable; `is_history_known` is False where `stored` is empty because it could not be read; `watch`
+    is told of every candidate row, for explanations. Never raises for what a message or a pack may contain.
     """
     chart = Chart(case, stored, snapshot, same_line_by_content=same_line_by_content)
-    work = _Work(chart, [], [], list(_gaps_of_the_message(case, chart)), watch)
+    work = _Work(chart, [], [], list(_gaps_of_the_message(case, chart, is_history_known)), watch)
     kinds = snapshot.kinds
     judged = _judge_encounter(work, snapshot)
     leads = _leads(case.lines) if "every" in kinds and snapshot.rows(EVERY_PRESCRIPTION) else ()
@@ -216,7 +219,7 @@ def _prefix_keys(code: str, key: Callable[[str], str]) -> Iterator[str]:
         yield key(plain[:length])
 
 
-def _gaps_of_the_message(case: Case, chart: Chart) -> Iterator[NotEvaluated]:
+def _gaps_of_the_message(case: Case, chart: Chart, is_history_known: bool) -> Iterator[NotEvaluated]:
     if not case.lines:
         missing = tuple(
             Missing(fact.fact, fact.reason) for fact in case.encounter.unknown_facts if fact.fact == "encounter_id"
@@ -225,6 +228,9 @@ def _gaps_of_the_message(case: Case, chart: Chart) -> Iterator[NotEvaluated]:
     if not case.patient.id:
         detail = "没有参保人标识，未使用已保存的历史"
         yield NotEvaluated(NO_PATIENT_ID, detail, None, (Missing("patient_id"),))
+    if not is_history_known:
+        detail = "已保存的历史暂时无法读取，涉及既往用药和就诊的规则只按报文内容判断"
+        yield NotEvaluated(HISTORY_UNAVAILABLE, detail)
     untimed = chart.untimed_history()
     if untimed:
         detail = f"{untimed} 行历史医嘱没有时间，未计入任何时间范围"

@@ -2,47 +2,38 @@
 
 Five moves: admit (the gRPC layer: in-flight cap, deadline) -> decode to `Case` -> snapshot and history -> evaluate
 -> record and reply. No policy lives here: what a field means is the entrance's business, what a row means the
-ruleset's. The decision is on disk before its answer leaves; where that fails, there is no answer.
+ruleset's. The decision is in the store before its answer leaves; where that fails, there is no answer.
 """
 
+import threading
 from collections.abc import Callable, Sequence
+from datetime import datetime, tzinfo
 from typing import Any, Literal, NamedTuple
 
 import msgspec
+from cachetools import LRUCache
 
-from ruleset.case import Case, Line, Visit
-from ruleset.evaluator import evaluate
 from ruleset.outcome import Completeness, Result, Verdict
-from server import clock, limits
-from server.dictionary.holder import DictionaryHolder
+from ruleset.snapshot import Snapshot
+from server import clock, deciding, limits
+from server.deciding import Around, Format, Read, Request, json_of
+from server.dictionary.holder import DictionaryHolder, WithFacts
 from server.entrance import values
 from server.entrance.identifiers import new_check_id
-from server.entrance.national import NationalMessage, Transaction, read_message
-from server.entrance.national_answer import AnswerHead, national_acknowledgement, national_answer
-from server.entrance.own import read_own
-from server.entrance.own_answer import own_answer
-from server.entrance.text import Encoding, EntranceError, read_json, write_json
-from server.history import Change, History, Recent, Write, visit_of
+from server.entrance.national_answer import national_acknowledgement
+from server.entrance.text import EntranceError, write_json
+from server.history import Change, History, Recent, Seen, Statement, visit_of
 from server.metrics import Metrics
 from server.packs import PackHolder
-from server.profile import Profile, Profiles
-from server.store import Decision, DuplicateRequestError, Feedback, Store
+from server.profile import Profiles
+from server.store import Decision, DuplicateRequestError, Feedback, StaleHistoryError, Store, Void
 
 STALE = b'"stale":true'
 """How an answer of either layout says that its packs are past their expiry; text in it cannot have bare quotes."""
+REQUESTS_REMEMBERED_MAX = 65_536
+"""Request ids of which this process knows that they may come again. Of others it learns when it records the decision."""
 
-Format = Literal["precheck", "3101", "3102", "3103"]
-
-
-class Request(NamedTuple):
-    """One document with what travels around it."""
-
-    document: bytes
-    format: Format
-    encoding: Encoding | None
-    profile: str = ""
-    station_id: str = ""
-    request_id: str = ""
+__all__ = ["AbandonedError", "CheckService", "Format", "Request"]
 
 
 class Reply(NamedTuple):
@@ -64,25 +55,29 @@ class FeedbackReply(NamedTuple):
     unmatched: int
 
 
-class _Read(NamedTuple):
-    """A document as read: the case, the profile it was read by, and the national message around it, if it was one."""
-
-    case: Case
-    profile: Profile
-    national: NationalMessage | None
-    encoding: Encoding
-
-    @property
-    def commits(self) -> bool:
-        return self.national is not None and self.national.commits
-
-
 class AbandonedError(Exception):
     """The caller has gone or its time is up; nothing was recorded."""
 
 
+class _Judged(NamedTuple):
+    """A document judged, before it is recorded."""
+
+    request: Request
+    document: Read
+    seen: Seen
+    facts: WithFacts
+    snapshot: Snapshot
+    result: Result
+    check_id: str
+    started: int
+    """When the document was received, in `clock.ticks_us`."""
+
+
 class CheckService:
-    """The service without its transport; gRPC and tests call it alike. Safe for any number of threads."""
+    """The service without its transport; gRPC and tests call it alike. Safe for any number of threads.
+
+    `until`, a moment of `clock.ticks_us`, is how long a call may wait for the store; without it, some seconds.
+    """
 
     def __init__(
         self,
@@ -93,14 +88,19 @@ class CheckService:
         metrics: Metrics,
         dictionaries: DictionaryHolder | None = None,
     ) -> None:
+        """Keep the contents of all profiles in the store. Raises StoreError."""
         self._packs = packs
         self._profiles = profiles
         self._history = history
         self._store = store
         self._metrics = metrics
         self._dictionaries = dictionaries or DictionaryHolder(metrics)
+        self._answered: LRUCache[str, None] = LRUCache(REQUESTS_REMEMBERED_MAX)
+        self._answered_lock = threading.Lock()
+        for profile in profiles.all():
+            store.keep("profile", profile.content)
 
-    def check(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Reply:
+    def check(self, request: Request, is_wanted: Callable[[], bool] = lambda: True, until: int | None = None) -> Reply:
         """Judge one document.
 
         `is_wanted` is asked before the decision is recorded: one that nobody will receive is none. Raises
@@ -108,71 +108,67 @@ class CheckService:
         """
         started = clock.ticks_us()
         _require_short("request_id", request.request_id, limits.REQUEST_ID_MAX_CHARACTERS)
-        if request.request_id:
-            repeated = self._store.decision_of_request(request.request_id)
-            if repeated is not None:
-                return _repeated(repeated, request)
-        read = self._read(request)
-        # What is judged and answered has the dictionary's facts; what is committed stays as the message states it.
-        case, timeline = self._dictionaries.enriched(read.case, self._history.of(read.case.patient.id))
-        snapshot = self._packs.judging(request.station_id, read.case, case)
-        result = evaluate(
-            case,
-            timeline,
-            snapshot,
-            is_item_code=read.profile.is_item_code,
-            same_line_by_content=read.profile.quirks.same_line == "content",
-        )
+        if request.request_id in self._answered:
+            recorded = self._store.decision_of_request(request.request_id, until)
+            if recorded is not None:
+                return _repeated(recorded, request)
+        document = deciding.read(request, self._profiles)
+        patient_id = document.case.patient.id
         check_id = new_check_id(clock.now_ms())
-        answered_at = clock.now(read.profile.time_zone)
-        stale = snapshot.stale(answered_at.date())
-        head = AnswerHead(check_id, snapshot.revision, answered_at, timeline.position, stale)
-        if not is_wanted():
-            raise AbandonedError("the caller has gone; nothing was recorded")
-        try:
-            reply = self._record(request, read, case, result, head, started)
-        except DuplicateRequestError:
-            # The same attempt came twice at once, and the other call was faster: there is one decision.
-            recorded = self._store.decision_of_request(request.request_id)
-            assert recorded is not None
-            return _repeated(recorded, request)
-        self._count(result, started)
-        return reply
+        seen = self._history.of(patient_id, until)
+        while True:
+            judged = self._judged(request, document, seen, check_id, started)
+            if not is_wanted():
+                raise AbandonedError("the caller has gone; nothing was recorded")
+            try:
+                reply = self._record(judged, until)
+            except StaleHistoryError:
+                # Another call or process has committed since. What is read now was not there when the check began, or
+                # is in it: the second judgement stands.
+                seen = self._history.again(patient_id, until)
+                continue
+            except DuplicateRequestError:
+                # The attempt came before, or twice at once and the other call was faster: there is one decision.
+                recorded = self._store.decision_of_request(request.request_id, until)
+                assert recorded is not None
+                return _repeated(recorded, request)
+            if request.request_id:
+                with self._answered_lock:
+                    self._answered[request.request_id] = None
+            self._count(judged.result, started)
+            return reply
 
-    def _record(
-        self, request: Request, read: _Read, case: Case, result: Result, head: AnswerHead, started: int
-    ) -> Reply:
-        """Write the answer, record it with the decision (and the lines it commits), and only then return it."""
-        answer = b""
-
-        def write(committed: Sequence[Line], visits: Sequence[Visit]) -> int:
-            nonlocal answer
-            content, finding_ids = _answer(read, case, result, head, len(committed))
-            answer = write_json(content, read.encoding)
-            if len(answer) > limits.ANSWER_MAX_BYTES:
-                lines = len(read.case.lines)
-                raise EntranceError(
-                    "document",
-                    f"{lines} current lines with {len(result.findings)} findings",
-                    f"the answer would be larger than {limits.ANSWER_MAX_BYTES} bytes; send fewer lines at a time",
-                )
-            elapsed_us = clock.ticks_us() - started
-            decision = _decision(request, read, result, head, finding_ids, answer, elapsed_us)
-            return self._store.record(decision, committed, visits)
-
-        if read.commits:
-            change = self._commit(read, write)
-            self._metrics.count(self._metrics.history_changes, "commit", change.lines)
-        else:
-            write((), ())
-        return Reply(answer, result.verdict, result.completeness, head.check_id, head.revision, bool(head.stale))
-
-    def _commit(self, read: _Read, write: Write) -> Change:
-        case = read.case
-        by_content = read.profile.quirks.same_line == "content"
-        return self._history.commit(
-            case.patient.id, case.lines, write, visit=visit_of(case.encounter), same_line_by_content=by_content
+    def _judged(self, request: Request, document: Read, seen: Seen, check_id: str, started: int) -> _Judged:
+        # What is judged and answered has the dictionary's facts; what is committed stays as the message states it.
+        facts = self._dictionaries.enriched(document.case, seen.timeline)
+        snapshot = self._packs.judging(request.station_id, document.case, facts.case)
+        result = deciding.judge(
+            facts.case,
+            document.profile,
+            deciding.History(facts.timeline, seen.changed_at, seen.is_known),
+            snapshot,
         )
+        return _Judged(request, document, seen, facts, snapshot, result, check_id, started)
+
+    def _record(self, judged: _Judged, until: int | None) -> Reply:
+        """Write the answer, record it with the decision (and the lines it commits), and only then return it."""
+        document, seen = judged.document, judged.seen
+        answered_at = clock.now(document.profile.time_zone)
+        unless_after = None if seen.is_current else seen.timeline.position
+        if not document.commits:
+            decision = _decision(judged, answered_at, 0)
+            self._store.record(decision, unless_after=unless_after, until=until)
+            return _reply(decision)
+        decisions: list[Decision] = []
+
+        def decide(committed_lines: int) -> Decision:
+            decisions.append(_decision(judged, answered_at, committed_lines))
+            return decisions[-1]
+
+        statement = _statement(document, answered_at, judged.check_id)
+        change = self._history.commit(statement, decide, unless_after=unless_after, until=until)
+        self._count_commit(change)
+        return _reply(decisions[-1])
 
     def _count(self, result: Result, started: int) -> None:
         metrics = self._metrics
@@ -185,48 +181,56 @@ class CheckService:
             metrics.count(metrics.not_evaluated, gap.reason)
         metrics.check_seconds.observe((clock.ticks_us() - started) / 1e6)
 
-    def commit(self, request: Request) -> Change:
+    def commit(self, request: Request, until: int | None = None) -> Change:
         """Commit the current lines of a document. Raises EntranceError, ProfileError or StoreError."""
-        read = self._read(request)
-        patient_id = read.case.patient.id
-        if not patient_id:
+        document = deciding.read(request, self._profiles)
+        if not document.case.patient.id:
             raise EntranceError("patn_id", "", "is missing; lines cannot be committed without their patient")
-        if not read.case.lines:
+        if not document.case.lines:
             raise EntranceError("fsi_order_dtos", None, "no current line to commit")
-        source = request.station_id or "commit"
-        recorded_at = clock.now().isoformat()
-
-        def write(lines: Sequence[Line], visits: Sequence[Visit]) -> int:
-            if not lines and not visits:
-                return 0
-            return self._store.append_history(patient_id, "commit", recorded_at, source, lines, visits)
-
-        change = self._commit(read, write)
-        self._metrics.count(self._metrics.history_changes, "commit", change.lines)
+        received = clock.now(document.profile.time_zone)
+        change = self._history.commit(_statement(document, received, request.station_id or "commit"), until=until)
+        self._count_commit(change)
         return change
 
-    def void(self, patient_id: str, encounter_id: str, order_ids: Sequence[str], item_code: str, source: str) -> Change:
-        """Take committed lines back out of a patient's history. Raises EntranceError or StoreError."""
+    def _count_commit(self, change: Change) -> None:
+        self._metrics.count(self._metrics.history_changes, "commit", change.lines)
+        self._metrics.count(self._metrics.history_changes, "superseded", change.superseded)
+
+    def void(
+        self,
+        patient_id: str,
+        encounter_id: str,
+        order_ids: Sequence[str],
+        item_code: str,
+        source: str,
+        time: str = "",
+        until: int | None = None,
+    ) -> Change:
+        """Take committed lines back out of a patient's history, and those that arrive later but were stated before.
+
+        `time`, in the site's time, is when they were taken back; "" for now. Raises EntranceError or StoreError.
+        """
         if len(order_ids) > limits.VOID_ORDERS_MAX:
             raise EntranceError("order_ids", len(order_ids), f"at most {limits.VOID_ORDERS_MAX}")
         # Read as the entrance reads them, or blanks around an id would find no line.
         patient_id = _text(patient_id, "patient_id")
         encounter_id = _text(encounter_id, "encounter_id")
         item_code = _text(item_code, "item_code")
-        wanted = frozenset(_text(order_id, "order_ids") for order_id in order_ids)
+        wanted = tuple(sorted({_text(order_id, "order_ids") for order_id in order_ids}))
         if not patient_id:
             raise EntranceError("patient_id", "", "is missing")
         if not encounter_id:
             raise EntranceError("encounter_id", "", "is missing")
-
-        def chosen(line: Line) -> bool:
-            return (
-                line.encounter_id == encounter_id
-                and (not wanted or line.order_id in wanted)
-                and (not item_code or line.item_code == item_code)
-            )
-
-        change = self._history.void(patient_id, chosen, clock.now().isoformat(), source)
+        zone = self._profiles.default.time_zone
+        change = self._history.void(
+            patient_id,
+            Void(encounter_id, wanted, item_code),
+            stated=_moment(time, "time", zone),
+            received=clock.now(zone),
+            source=source,
+            until=until,
+        )
         self._metrics.count(self._metrics.history_changes, "void", change.lines)
         return change
 
@@ -242,40 +246,45 @@ class CheckService:
         if limit > limits.RECENT_LINES_MAX:
             raise EntranceError("limit", limit, f"at most {limits.RECENT_LINES_MAX}")
         zone = self._profiles.default.time_zone
-        try:
-            begin = values.time(since, zone)
-        except values.BadValueError as error:
-            raise EntranceError("since", since, str(error)) from error
+        begin = _moment(since, "since", zone)
         return self._history.recent(patient_id, begin, limit or limits.RECENT_LINES_MAX, clock.now(zone))
 
-    def feedback(self, request: Request) -> FeedbackReply:
+    def feedback(self, request: Request, until: int | None = None) -> FeedbackReply:
         """Record what the doctor did about findings. Raises EntranceError or StoreError; then nothing was recorded."""
-        document, encoding = _json_of(request)
+        document, encoding = json_of(request)
         now = clock.now(self._profiles.default.time_zone)
         entries, message_id = _national_feedback(document) if request.format == "3103" else _own_feedback(document)
-        unmatched = self._store.record_feedback(entries, now.isoformat(), request.station_id)
+        unmatched = self._store.record_feedback(entries, now.isoformat(), request.station_id, until)
         self._metrics.feedback.inc(len(entries))
         ext = {"recorded": len(entries), "unmatched": unmatched}
         answer = national_acknowledgement(message_id, now, ext) if request.format == "3103" else ext
         return FeedbackReply(write_json(answer, encoding), len(entries), len(unmatched))
 
-    def _read(self, request: Request) -> _Read:
-        document, encoding = _json_of(request)
-        if request.format == "precheck":
-            profile = self._profiles.select(request.profile, "")
-            return _Read(read_own(document, profile), profile, None, encoding)
-        if request.format == "3103":
-            raise EntranceError("format", request.format, "3103 is feedback, not a check")
-        asked: Transaction = request.format
-        message = read_message(document, asked, self._profiles, request.profile)
-        return _Read(message.case, message.profile, message, encoding)
+
+def _decision(judged: _Judged, answered_at: datetime, committed_lines: int) -> Decision:
+    """Write the answer, and return it with everything that it takes to make it again."""
+    request, document, result, snapshot = judged.request, judged.document, judged.result, judged.snapshot
+    history = deciding.History(judged.facts.timeline, judged.seen.changed_at, judged.seen.is_known)
+    around = Around(judged.check_id, answered_at, committed_lines)
+    made = deciding.answer(document, judged.facts.case, result, history, snapshot, around)
+    return deciding.record_of(
+        request,
+        document,
+        result,
+        history,
+        snapshot,
+        around,
+        made,
+        dictionary_digest=judged.facts.digest,
+        elapsed_us=clock.ticks_us() - judged.started,
+    )
 
 
-def _json_of(request: Request) -> tuple[Any, Encoding]:
-    size = len(request.document)
-    if size > limits.DOCUMENT_MAX_BYTES:
-        raise EntranceError("document", size, f"larger than {limits.DOCUMENT_MAX_BYTES} bytes")
-    return read_json(request.document, request.encoding)
+def _statement(document: Read, received: datetime, source: str) -> Statement:
+    case = document.case
+    by_content = document.profile.quirks.same_line == "content"
+    visit = visit_of(case.encounter)
+    return Statement(case.patient.id, case.lines, visit, case.time, received, source, by_content)
 
 
 def _require_short(field: str, text: str, characters_max: int) -> None:
@@ -283,59 +292,22 @@ def _require_short(field: str, text: str, characters_max: int) -> None:
         raise EntranceError(field, text, f"longer than {characters_max} characters")
 
 
+def _reply(decision: Decision) -> Reply:
+    return Reply(
+        decision.answer,
+        Verdict(decision.verdict),
+        Completeness(decision.completeness),
+        decision.check_id,
+        decision.revision,
+        STALE in decision.answer,
+    )
+
+
 def _repeated(recorded: Decision, request: Request) -> Reply:
     """Return the recorded answer to a repeated attempt; the id may not be reused for another document."""
     if recorded.document != request.document:
         raise EntranceError("request_id", request.request_id, "was used for another document")
-    return Reply(
-        recorded.answer,
-        Verdict(recorded.verdict),
-        Completeness(recorded.completeness),
-        recorded.check_id,
-        recorded.revision,
-        STALE in recorded.answer,
-    )
-
-
-def _answer(
-    read: _Read, case: Case, result: Result, head: AnswerHead, committed_lines: int
-) -> tuple[dict[str, Any], list[str]]:
-    if read.national is not None:
-        message = read.national if case is read.case else msgspec.structs.replace(read.national, case=case)
-        return national_answer(message, result, head, committed_lines=committed_lines)
-    return own_answer(case, result, head)
-
-
-def _decision(
-    request: Request,
-    read: _Read,
-    result: Result,
-    head: AnswerHead,
-    finding_ids: list[str],
-    answer: bytes,
-    elapsed_us: int,
-) -> Decision:
-    case = read.case
-    return Decision(
-        check_id=head.check_id,
-        request_id=request.request_id,
-        received_at=head.answered_at.isoformat(),
-        elapsed_us=elapsed_us,
-        patient_id=case.patient.id,
-        encounter_id=case.encounter.id,
-        message_id=case.message_id,
-        station_id=request.station_id,
-        format=read.national.transaction if read.national is not None else request.format,
-        encoding=read.encoding,
-        profile=read.profile.name,
-        revision=head.revision,
-        history_position=head.history_position,
-        verdict=result.verdict,
-        completeness=result.completeness,
-        finding_ids=" ".join(finding_ids),
-        document=request.document,
-        answer=answer,
-    )
+    return _reply(recorded)
 
 
 class _OwnFeedback(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -386,6 +358,14 @@ def _national_entry(warn: Any, path: str) -> Feedback:
     entry = Feedback(finding_id, _DISPOSITIONS[way], _text(warn.get("dspo_way_rea"), f"{path}.dspo_way_rea"))
     _require_reason(entry, f"{path}.dspo_way_rea")
     return entry
+
+
+def _moment(text: str, field: str, zone: tzinfo) -> datetime | None:
+    """Return a time or date that a caller states, naive in the site's zone; None for "". Raises EntranceError."""
+    try:
+        return values.time(text, zone)
+    except values.BadValueError as error:
+        raise EntranceError(field, text, str(error)) from error
 
 
 def _text(value: Any, path: str) -> str:

@@ -17,3 +17,8 @@ def now_ms() -> int:
 def ticks_us() -> int:
     """Return a counter of microseconds that never goes back; only differences mean something."""
     return time.perf_counter_ns() // 1_000
+
+
+def moment(seconds: float) -> int:
+    """Return the moment of `ticks_us` that is so many seconds from now: how long a wait may last."""
+    return ticks_us() + int(seconds * 1e6)

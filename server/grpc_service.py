@@ -21,7 +21,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 from precheck.v1 import check_pb2, check_pb2_grpc, operations_pb2, operations_pb2_grpc
 
-from server import limits
+from server import clock, limits
 from server.check import AbandonedError, CheckService, Format, Request
 from server.entrance.text import Encoding, EntranceError, write_json
 from server.entrance.typed import document_of, document_values, filled
@@ -65,6 +65,7 @@ _ALWAYS_TOLD: dict[str, Any] = {
 }
 """What a document about a patient's history states, of a patient without one too."""
 STORE_LOG_INTERVAL_S = 10.0
+
 DRAIN_POLL_S = 0.02
 LAST_ANSWER_S = 0.3
 INTERNAL_TEXT = "internal error; take it as not checked"
@@ -128,7 +129,7 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
         """Judge one document."""
         with self._calls.admit(context):
             document = _document_of(request, request_id=request.request_id)
-            reply = self._service.check(document, is_wanted=context.is_active)
+            reply = self._service.check(document, context.is_active, _until(context))
             return check_pb2.CheckDocumentResponse(
                 answer=reply.answer,
                 verdict=int(reply.verdict),  # type: ignore[arg-type]
@@ -147,7 +148,7 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
             document = Request(
                 document_of(request.facts), "precheck", "utf-8", request.profile, request.station_id, request.request_id
             )
-            reply = self._service.check(document, is_wanted=context.is_active)
+            reply = self._service.check(document, context.is_active, _until(context))
             return filled(check_pb2.CheckResponse(), orjson.loads(reply.answer))
 
     def RecentHistory(  # noqa: N802 - the name of the RPC
@@ -193,8 +194,11 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
     ) -> check_pb2.CommitResponse:
         """Commit the current lines of a document, or of typed facts."""
         with self._calls.admit(context):
-            change = self._service.commit(_facts_of(request) if request.HasField("facts") else _document_of(request))
-            return check_pb2.CommitResponse(committed_lines=change.lines, history_position=change.position)
+            document = _facts_of(request) if request.HasField("facts") else _document_of(request)
+            change = self._service.commit(document, _until(context))
+            return check_pb2.CommitResponse(
+                committed_lines=change.lines, history_position=change.position, superseded_lines=change.superseded
+            )
 
     def Void(  # noqa: N802 - the name of the RPC
         self, request: check_pb2.VoidRequest, context: grpc.ServicerContext
@@ -206,7 +210,13 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
             _require_short_station(request.station_id)
             source = "; ".join(filter(None, (request.station_id, request.reason))) or "void"
             change = self._service.void(
-                request.patient_id, request.encounter_id, tuple(request.order_ids), request.item_code, source
+                request.patient_id,
+                request.encounter_id,
+                tuple(request.order_ids),
+                request.item_code,
+                source,
+                request.time,
+                _until(context),
             )
             return check_pb2.VoidResponse(voided_lines=change.lines, history_position=change.position)
 
@@ -220,9 +230,15 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
                 raise EntranceError("format", format_, "feedback is NHSA_3103 or PRECHECK_JSON")
             _require_short_station(request.station_id)
             reply = self._service.feedback(
-                Request(request.document, format_, _encoding(request.encoding), "", request.station_id)
+                Request(request.document, format_, _encoding(request.encoding), "", request.station_id), _until(context)
             )
             return check_pb2.FeedbackResponse(answer=reply.answer, recorded=reply.recorded, unmatched=reply.unmatched)
+
+
+def _until(context: grpc.ServicerContext) -> int | None:
+    """Return how long the call may wait for the store: until its deadline, and early enough to say that it was in vain."""
+    remaining: float | None = context.time_remaining()
+    return None if remaining is None else clock.moment(min(remaining - limits.TIME_LEFT_MIN_S, limits.STORE_WAIT_MAX_S))
 
 
 def _document_of(request: check_pb2.CheckDocumentRequest | check_pb2.CommitRequest, *, request_id: str = "") -> Request:

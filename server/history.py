@@ -1,19 +1,46 @@
 """Patients' histories in memory, backed by the store.
 
-A check reads an immutable `Timeline`; a commit or a void writes the store first and then puts a new timeline in the
-cache, so nothing is ever in memory that is not on disk, and the next check sees it.
+A check reads an immutable `Timeline`. What is in memory is what the store had when it was last looked at: another process may
+have written since, so the record of a decision says up to where its history was read, and the store refuses it where
+there is more (`StaleHistoryError`). A commit or a void writes the store first.
 """
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, time
 from typing import NamedTuple, TypeVar
 
 from cachetools import LRUCache
 
-from ruleset.case import Encounter, Line, LineContent, LineIdentity, Visit, content_of, identity
+from ruleset.case import Encounter, Line, Visit
 from ruleset.timeline import EMPTY, Timeline, order_of
-from server.store import Store
+from server import clock
+from server.folding import Folded, effective_text
+from server.store import Decision, Draft, Event, StaleHistoryError, Store, Void
+from server.store.store import encode
+
+LOCKS = 64
+"""Patients are spread over so many locks: one whose history is long to read keeps few others waiting."""
+PATIENT_BYTES = 2_000
+LINE_BYTES_PER_STORED_BYTE = 9
+"""What a history takes in memory, reckoned from what it takes in the store: structs, numbers and indexes. Measured by
+tests/store/test_memory.py."""
+
+
+class Seen(NamedTuple):
+    """A patient's history as a check sees it."""
+
+    timeline: Timeline
+    changed_at: str
+    """When it last changed, ISO 8601 with offset; empty: never."""
+    is_current: bool
+    """Whether the store was read for it just now. What comes from memory may be behind."""
+    is_known: bool = True
+    """False where the store could not be read, and nothing is in memory."""
+
+
+NOBODY = Seen(EMPTY, "", is_current=True)
+UNKNOWN = Seen(EMPTY, "", is_current=False, is_known=False)
 
 
 class Change(NamedTuple):
@@ -21,6 +48,8 @@ class Change(NamedTuple):
 
     lines: int
     position: int
+    superseded: int = 0
+    """Lines that came too late: a later statement or void was there already."""
 
 
 class Recent(NamedTuple):
@@ -36,8 +65,18 @@ class Recent(NamedTuple):
     age_s: int | None
 
 
-Write = Callable[[Sequence[Line], Sequence[Visit]], int]
-"""Stores lines and visits; returns the history position after them."""
+class Statement(NamedTuple):
+    """Lines that a message states, with what the message says of their time and of whence it comes."""
+
+    patient_id: str
+    lines: Sequence[Line]
+    visit: Visit | None
+    stated: datetime | None
+    """The message's own time, naive in the site's zone."""
+    received: datetime
+    """The time of receipt in the site's zone, with its offset."""
+    source: str
+    by_content: bool = False
 
 
 def visit_of(encounter: Encounter) -> Visit | None:
@@ -47,120 +86,183 @@ def visit_of(encounter: Encounter) -> Visit | None:
     return Visit(**{name: getattr(encounter, name) for name in Visit.__struct_fields__})
 
 
-def _weight(timeline: Timeline) -> int:
-    return len(timeline) + len(timeline.visits) + 1
+class _Held:
+    """A history in memory, and until when."""
+
+    __slots__ = ("folded", "until")
+
+    def __init__(self, folded: Folded, until: int) -> None:
+        self.folded = folded
+        self.until = until
+
+
+def _bytes_of(held: _Held) -> int:
+    return PATIENT_BYTES + LINE_BYTES_PER_STORED_BYTE * held.folded.stored_bytes
 
 
 class History:
-    """The recent histories, bounded by their number of lines. Safe for any number of threads."""
+    """The recent histories, bounded by bytes and age. Safe for any number of threads."""
 
-    def __init__(self, store: Store, lines_max: int) -> None:
+    def __init__(self, store: Store, bytes_max: int, age_max_s: float = 24 * 3600.0) -> None:
         self._store = store
-        self._cache: LRUCache[str, Timeline] = LRUCache(maxsize=max(1, lines_max), getsizeof=_weight)
+        self._age_max_s = age_max_s
+        self._cache: LRUCache[str, _Held] = LRUCache(maxsize=max(1, bytes_max), getsizeof=_bytes_of)
         self._cache_lock = threading.Lock()
-        self._change_lock = threading.Lock()
+        self._locks = [threading.Lock() for _ in range(LOCKS)]
         self.hits = 0
         self.misses = 0
 
-    def of(self, patient_id: str) -> Timeline:
+    def of(self, patient_id: str, until: int | None = None) -> Seen:
         """Return the patient's committed lines and visits; nothing for an empty id. Raises StoreError."""
         if not patient_id:
-            return EMPTY
-        with self._cache_lock:
-            timeline = self._cache.get(patient_id)
-        if timeline is not None:
+            return NOBODY
+        folded = self._held(patient_id)
+        if folded is not None:
             self.hits += 1
-            return timeline
-        # A commit between reading and keeping would be lost from memory: load under the lock that commits take.
-        with self._change_lock:
-            return self._loaded(patient_id)
+            return Seen(folded.timeline, folded.changed_at, is_current=False)
+        return self.again(patient_id, until)
 
-    def _loaded(self, patient_id: str) -> Timeline:
-        """Return the timeline from memory or the store. The caller holds the change lock."""
+    def again(self, patient_id: str, until: int | None = None) -> Seen:
+        """Return the same as the store has it now. Raises StoreError."""
+        if not patient_id:
+            return NOBODY
+        with self._lock_of(patient_id):
+            folded = self._caught_up(patient_id, until)
+            return Seen(folded.timeline, folded.changed_at, is_current=True)
+
+    def _held(self, patient_id: str) -> Folded | None:
         with self._cache_lock:
-            timeline = self._cache.get(patient_id)
-        if timeline is None:
-            self.misses += 1
-            timeline = self._store.timeline(patient_id)
-            self._keep(patient_id, timeline)
-        return timeline
+            held = self._cache.get(patient_id)
+        if held is None or clock.ticks_us() >= held.until:
+            return None
+        return held.folded
 
-    def _keep(self, patient_id: str, timeline: Timeline) -> None:
+    def _lock_of(self, patient_id: str) -> threading.Lock:
+        return self._locks[hash(patient_id) % LOCKS]
+
+    def _caught_up(self, patient_id: str, until: int | None) -> Folded:
+        """Return the history with every event that the store has. The caller holds the patient's lock."""
+        folded = self._held(patient_id)
+        if folded is None:
+            self.misses += 1
+            folded = Folded()
+        folded.apply(self._store.events(patient_id, after=folded.position, until=until))
+        self._keep(patient_id, folded)
+        return folded
+
+    def _keep(self, patient_id: str, folded: Folded) -> None:
+        held = _Held(folded, clock.moment(self._age_max_s))
         with self._cache_lock:
             self._cache.pop(patient_id, None)
-            if _weight(timeline) <= self._cache.maxsize:
-                self._cache[patient_id] = timeline
+            if _bytes_of(held) <= self._cache.maxsize:
+                self._cache[patient_id] = held
 
     def recent(self, patient_id: str, since: datetime | None, most: int, now: datetime) -> Recent:
         """Return at most so many lines and visits, newest first; with `since`, those that begin then or later.
 
         Those without a time come last, and not at all with `since`. Raises StoreError.
         """
-        timeline = self.of(patient_id)
+        seen = self.again(patient_id)
+        timeline = seen.timeline
         lines = _newest_first(timeline.by_identity.values(), since, order_of)
         visits = _newest_first(timeline.visits.values(), since, _order_of_visit)
-        changed_at = self._store.recorded_at(timeline.position)
-        age_s = max(0, int((now - datetime.fromisoformat(changed_at)).total_seconds())) if changed_at else None
+        age_s = (
+            max(0, int((now - datetime.fromisoformat(seen.changed_at)).total_seconds())) if seen.changed_at else None
+        )
         return Recent(
-            tuple(lines[:most]), tuple(visits[:most]), len(lines), len(visits), timeline.position, changed_at, age_s
+            tuple(lines[:most]),
+            tuple(visits[:most]),
+            len(lines),
+            len(visits),
+            timeline.position,
+            seen.changed_at,
+            age_s,
         )
 
     def commit(
         self,
-        patient_id: str,
-        lines: Sequence[Line],
-        write: Write,
+        statement: Statement,
+        decide: Callable[[int], Decision] | None = None,
         *,
-        visit: Visit | None = None,
-        same_line_by_content: bool = False,
+        unless_after: int | None = None,
+        until: int | None = None,
     ) -> Change:
         """Commit the lines that are new or changed, and their visit if it is; a repeated commit changes nothing.
 
-        `write` stores them (it is called even if there are none). A visit without lines is no visit: it could never be
-        taken back. Raises what `write` raises; then nothing has changed.
+        `decide` is given the number of committed lines and returns the decision that is recorded with them, in one
+        transaction. With `unless_after`, a position, nothing is done where the history has a later event. Raises
+        StaleHistoryError, DuplicateRequestError, StoreError, or what `decide` raises; then nothing has changed.
         """
-        with self._change_lock:
-            timeline = self._loaded(patient_id)
-            if same_line_by_content:
-                changed = _new_by_content(lines, timeline)
-            else:
-                changed = [line for line in lines if timeline.by_identity.get(identity(line)) != line]
-            is_new = visit is not None and bool(lines) and timeline.visits.get(visit.id) != visit
-            visits = (visit,) if visit is not None and is_new else ()
-            position = write(changed, visits)
-            if not changed and not visits:
-                return Change(0, timeline.position)
-            self._keep(patient_id, timeline.with_changes(changed, (), position, visits))
-            return Change(len(changed), position)
+        # A time of midnight is a date: it says nothing about which of two messages came first.
+        is_timed = statement.stated is not None and statement.stated.time() != time.min
+        received = statement.received.replace(tzinfo=None)
+        effective = effective_text(statement.stated if is_timed and statement.stated is not None else received)
+        patient_id = statement.patient_id
+        with self._lock_of(patient_id):
+            folded = self._caught_up(patient_id, until)
+            outcome = Change(0, 0)
 
-    def void(self, patient_id: str, chosen: Callable[[Line], bool], recorded_at: str, source: str) -> Change:
-        """Take the chosen lines back out. Raises StoreError; then nothing has changed."""
-        with self._change_lock:
-            timeline = self._loaded(patient_id)
-            keys: list[LineIdentity] = [key for key, line in timeline.by_identity.items() if chosen(line)]
-            if not keys:
-                return Change(0, timeline.position)
-            lines = [timeline.by_identity[key] for key in keys]
-            position = self._store.append_history(patient_id, "void", recorded_at, source, lines)
-            self._keep(patient_id, timeline.with_changes((), keys, position))
-            return Change(len(lines), position)
+            def work(events: Sequence[Event]) -> Draft:
+                nonlocal outcome
+                folded.apply(events)
+                if unless_after is not None and folded.position > unless_after:
+                    raise StaleHistoryError("store: the patient's history has changed meanwhile")
+                plan = folded.plan(
+                    statement.lines, statement.visit, effective, is_timed=is_timed, by_content=statement.by_content
+                )
+                outcome = Change(plan.changed, folded.position, plan.superseded)
+                event = None
+                if plan.commit is not None:
+                    recorded_at = statement.received.isoformat()
+                    content = encode(plan.commit)
+                    event = Event(0, patient_id, "commit", plan.effective, recorded_at, statement.source, content)
+                return Draft(event, decide(plan.changed) if decide is not None else None)
 
-    def committed_lines(self) -> int:
-        """Return how many lines are in memory."""
+            event = self._store.change(patient_id, folded.position, work, until=until)
+            return self._changed(patient_id, folded, event, outcome)
+
+    def void(
+        self,
+        patient_id: str,
+        void: Void,
+        *,
+        stated: datetime | None,
+        received: datetime,
+        source: str,
+        until: int | None = None,
+    ) -> Change:
+        """Take lines back out, also those that arrive later and were stated before. Raises StoreError.
+
+        Without a stated time it holds from its receipt, and not before what it takes back: the clock of the HIS may be
+        ahead of ours.
+        """
+        now = effective_text(received.replace(tzinfo=None))
+        with self._lock_of(patient_id):
+            folded = self._caught_up(patient_id, until)
+            outcome = Change(0, 0)
+
+            def work(events: Sequence[Event]) -> Draft:
+                nonlocal outcome
+                folded.apply(events)
+                effective = effective_text(stated) if stated is not None else max(now, folded.latest_of(void))
+                outcome = Change(folded.taken_by(void, effective), folded.position)
+                return Draft(Event(0, patient_id, "void", effective, received.isoformat(), source, encode(void)))
+
+            event = self._store.change(patient_id, folded.position, work, until=until)
+            return self._changed(patient_id, folded, event, outcome)
+
+    def _changed(self, patient_id: str, folded: Folded, event: Event | None, outcome: Change) -> Change:
+        """Take in what the store has taken. The caller holds the patient's lock."""
+        if event is None:
+            return outcome
+        folded.apply([event])
+        self._keep(patient_id, folded)
+        return outcome._replace(position=event.position)
+
+    def weight_bytes(self) -> int:
+        """Return what the histories in memory take, as far as it can be reckoned."""
         with self._cache_lock:
             return int(self._cache.currsize)
-
-
-def _new_by_content(lines: Sequence[Line], timeline: Timeline) -> list[Line]:
-    """Return the lines that are not stored yet; of equal ones, those beyond as many as are stored."""
-    counts: dict[LineContent, int] = {}
-    new: list[Line] = []
-    for line in lines:
-        content = content_of(line)
-        counts[content] = counts.get(content, 0) + 1
-        if counts[content] > len(timeline.by_content.get(content, ())):
-            new.append(line)
-    return new
 
 
 Begun = TypeVar("Begun", Line, Visit)

@@ -38,6 +38,9 @@ RECENT_LINES_MAX = 1_000
 TIME_LEFT_MIN_S = 0.005
 """A call with less time left than this is refused at once: an early "not checked" beats a late one."""
 
+STORE_WAIT_MAX_S = 5.0
+"""How long a call waits for a store that does not answer: until its own deadline, and never longer than this."""
+
 GATEWAY_DEADLINE_S = 10.0
 """What the HTTP gateway gives a call, whose client states no deadline."""
 

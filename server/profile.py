@@ -1,12 +1,13 @@
 """Site profiles: what a site's codes mean and where its messages deviate. Data (TOML), never code."""
 
+import hashlib
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -163,6 +164,9 @@ class Profile:
     def __init__(self, name: str, source: ProfileSource) -> None:
         """Raise ProfileError naming what cannot be used."""
         self.name = name
+        self.content = msgspec.json.encode(source, order="deterministic")
+        """What it was made from, with all that it inherits: decisions are made again with it (`profile_of`)."""
+        self.digest = hashlib.sha256(self.content).hexdigest()
         for field, codes in source.codes.items():
             if field not in CODE_LISTS:
                 raise ProfileError(f"profile `{name}`: unknown code list `{field}`; known: {', '.join(CODE_LISTS)}")
@@ -210,6 +214,21 @@ class Profile:
         return self._item_code.fullmatch(code) is not None
 
 
+class ProfileChoice(Protocol):
+    """Where profiles are found: `Profiles`, or the one that a decision was made with."""
+
+    def select(self, name: str, facility: str) -> Profile:
+        """Return the profile asked for by name, else the institution's, else the default. Raises ProfileError."""
+
+
+def profile_of(name: str, content: bytes) -> Profile:
+    """Return the profile that a recorded content makes. Raises ProfileError."""
+    try:
+        return Profile(name, msgspec.json.decode(content, type=ProfileSource))
+    except msgspec.DecodeError as error:
+        raise ProfileError(f"profile `{name}`: {error}") from error
+
+
 class Profiles:
     """All profiles of a server, read once at start-up."""
 
@@ -230,6 +249,10 @@ class Profiles:
                 other = self._by_facility.setdefault(facility, profile)
                 if other is not profile:
                     raise ProfileError(f"facility `{facility}` stands in profiles `{other.name}` and `{profile.name}`")
+
+    def all(self) -> Iterable[Profile]:
+        """Return every profile."""
+        return self._by_name.values()
 
     def select(self, name: str, facility: str) -> Profile:
         """Return the profile asked for by name, else the institution's, else the default. Raises ProfileError."""

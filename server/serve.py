@@ -33,7 +33,7 @@ from server.operations import Operations
 from server.packs import ActivationError, Ask, PackHolder, default_paths
 from server.profile import Profiles
 from server.settings import Settings
-from server.store import DATABASE, Store
+from server.store import Store, open_store
 
 log = structlog.get_logger("precheck.serve")
 
@@ -150,10 +150,10 @@ def serve(settings: Settings, reread: Callable[[], Settings], ready: Callable[[A
         metrics = Metrics()
         profiles = Profiles(settings.profiles, settings.profile)
         packs = _packs(settings, data, metrics, stack)
-        dictionaries = _dictionaries(settings, metrics)
-        store = Store(data / DATABASE, durability="power" if settings.durability == "power" else "process")
+        store = open_store(settings.store, data, durability="power" if settings.durability == "power" else "process")
         stack.callback(store.close)
-        history = History(store, settings.history_cache_lines_max)
+        dictionaries = _dictionaries(settings, metrics, store)
+        history = History(store, settings.history_cache_bytes_max, settings.history_cache_age_max_s)
         _add_gauges(metrics, history)
         calls = Calls(metrics)
         server = GrpcServer(
@@ -205,9 +205,9 @@ def _packs(settings: Settings, data: Path, metrics: Metrics, stack: contextlib.E
     return packs
 
 
-def _dictionaries(settings: Settings, metrics: Metrics) -> DictionaryHolder:
+def _dictionaries(settings: Settings, metrics: Metrics, store: Store) -> DictionaryHolder:
     """Return the holder with the configured dictionary in it. Raises StartError."""
-    dictionaries = DictionaryHolder(metrics)
+    dictionaries = DictionaryHolder(metrics, lambda archive: store.keep("dictionary", archive))
     try:
         dictionaries.load(settings.dictionaries, beside_checks=False)
     except DictionaryError as error:
@@ -233,7 +233,7 @@ def _address_of(listener: socket.socket, configured: str) -> str:
 def _add_gauges(metrics: Metrics, history: History) -> None:
     metrics.gauge("precheck_history_cache_hits", "Histories found in memory.", lambda: history.hits)
     metrics.gauge("precheck_history_cache_misses", "Histories read from the store.", lambda: history.misses)
-    metrics.gauge("precheck_history_cache_lines", "Lines of history in memory.", history.committed_lines)
+    metrics.gauge("precheck_history_cache_bytes", "What the histories in memory take, reckoned.", history.weight_bytes)
 
 
 def _reload(packs: PackHolder, dictionaries: DictionaryHolder, reread: Callable[[], Settings]) -> None:

@@ -48,8 +48,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Threads that judge. Judging is CPU-bound Python: more threads do not judge more."""
     calls_in_flight_max: int = 64
     """Calls accepted at once; the next one is refused with RESOURCE_EXHAUSTED."""
-    history_cache_lines_max: int = 2_000_000
-    """Lines of history kept in memory, over all patients."""
+    history_cache_bytes_max: int = 536_870_912
+    """Histories kept in memory, over all patients, in bytes as far as they can be reckoned."""
+    history_cache_age_max_s: int = 86_400
+    """How long a history is kept in memory after the store was last read for it, in seconds."""
+    store: str = ""
+    """Where decisions and histories are kept. Empty: SQLite in the data directory."""
     durability: str = "process"
     """process: a decision survives the end of the process (SQLite synchronous=NORMAL). power: it survives a power
     cut too (synchronous=FULL), at the price of a disk flush per decision."""

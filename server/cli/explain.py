@@ -1,6 +1,7 @@
 """`precheck explain FILE`: for one message, every candidate row, what came of it, and the facts that it read."""
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Iterator
 from datetime import date
@@ -25,8 +26,9 @@ from server.dictionary.lookup import load_dictionary
 from server.dictionary.reading import DictionaryError
 from server.entrance.text import EntranceError
 from server.entrance.wording import missing_text
+from server.folding import folded
 from server.profile import ProfileError, Profiles
-from server.store import DATABASE, Store, StoreError
+from server.store import DATABASE, StoreError, open_store
 
 PACKS = Path(__file__).parents[2] / "ruleset" / "packs"
 DEFAULT_PACKS = ("nhsa",)
@@ -117,11 +119,8 @@ def _history(data: str | None, case: Case) -> Timeline:
     path = Path(data) / DATABASE
     if not path.is_file():
         raise StoreError(f"no store at {path}")
-    store = Store(path)
-    try:
-        return store.timeline(case.patient.id)
-    finally:
-        store.close()
+    with contextlib.closing(open_store("", Path(data), upkeep=False)) as store:
+        return folded(store.events(case.patient.id)).timeline
 
 
 def _lines(trace: Trace, case: Case, options: argparse.Namespace) -> Iterator[str]:

@@ -18,11 +18,11 @@ from server.history import Change, History, Recent
 from server.metrics import Metrics
 from server.packs import SHIPPED_PACKS, PackHolder
 from server.profile import ProfileError, Profiles
-from server.store import DATABASE, Store, StoreError
+from server.store import Store, StoreError, open_store
 
 DEFAULT_PACKS = ("nhsa", "safety-cn")
 """A vendor should see what all shipped rules would say; a hospital names its own."""
-HISTORY_CACHE_LINES_MAX = 100_000
+HISTORY_CACHE_BYTES_MAX = 100_000_000
 REFUSALS = (EntranceError, ProfileError, StoreError, AbandonedError)
 
 Tell = Callable[[Arrival], None]
@@ -59,9 +59,9 @@ def open_ground(
         known = Profiles(profiles, profile or "default")
         dictionary = DictionaryHolder(metrics)
         dictionary.load(dictionaries, beside_checks=False)
-        store = Store(data / DATABASE)
+        store = open_store("", data)
         stack.callback(store.close)
-        yield Ground(holder, known, History(store, HISTORY_CACHE_LINES_MAX), store, metrics, dictionary)
+        yield Ground(holder, known, History(store, HISTORY_CACHE_BYTES_MAX), store, metrics, dictionary)
 
 
 def path_of(pack: str) -> str:
@@ -80,26 +80,35 @@ class TellingService(CheckService):
         self._transport = transport
         self._tell = tell
 
-    def check(self, request: Request, is_wanted: Callable[[], bool] = lambda: True) -> Reply:
+    def check(self, request: Request, is_wanted: Callable[[], bool] = lambda: True, until: int | None = None) -> Reply:
         """Judge one document, and tell of it."""
         with self._refusals_told("check", request):
-            reply = super().check(request, is_wanted)
+            reply = super().check(request, is_wanted, until)
         self._tell(Arrival("check", self._transport, request, reply.answer))
         return reply
 
-    def commit(self, request: Request) -> Change:
+    def commit(self, request: Request, until: int | None = None) -> Change:
         """Commit to the temporary store, and tell of it."""
         with self._refusals_told("commit", request):
-            change = super().commit(request)
+            change = super().commit(request, until)
         told = {"committed_lines": change.lines, "history_position": change.position}
         self._tell(Arrival("commit", self._transport, request, told=told))
         return change
 
-    def void(self, patient_id: str, encounter_id: str, order_ids: Sequence[str], item_code: str, source: str) -> Change:
+    def void(
+        self,
+        patient_id: str,
+        encounter_id: str,
+        order_ids: Sequence[str],
+        item_code: str,
+        source: str,
+        time: str = "",
+        until: int | None = None,
+    ) -> Change:
         """Take lines out of the temporary store, and tell of it."""
         request = _without_document(source)
         with self._refusals_told("void", request):
-            change = super().void(patient_id, encounter_id, order_ids, item_code, source)
+            change = super().void(patient_id, encounter_id, order_ids, item_code, source, time, until)
         told = {
             "patient_id": patient_id,
             "encounter_id": encounter_id,
@@ -120,10 +129,10 @@ class TellingService(CheckService):
         self._tell(Arrival("history", self._transport, request, told=told))
         return recent
 
-    def feedback(self, request: Request) -> FeedbackReply:
+    def feedback(self, request: Request, until: int | None = None) -> FeedbackReply:
         """Record feedback in the temporary store, and tell of it."""
         with self._refusals_told("feedback", request):
-            reply = super().feedback(request)
+            reply = super().feedback(request, until)
         told = {"recorded": reply.recorded, "unmatched": reply.unmatched}
         self._tell(Arrival("feedback", self._transport, request, reply.answer, told=told))
         return reply

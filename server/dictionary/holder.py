@@ -1,21 +1,26 @@
 """The dictionary in force: read aside, then swapped by one reference; a bad new one leaves the old one live."""
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 from prometheus_client import Counter
 
 from ruleset.case import Case
+from ruleset.pack.diagnostics import Diagnostic
 from ruleset.timeline import Timeline
 from server import clock
+from server.dictionary.archive import archive_of
 from server.dictionary.enrichment import enrich
 from server.dictionary.history import EnrichedHistories
 from server.dictionary.lookup import NO_DICTIONARY, Dictionary, load_dictionary
 from server.dictionary.reading import DictionaryError
 from server.dictionary.unmapped import DepartmentLabels, UnmappedCodes
 from server.metrics import Metrics
+from server.store import StoreError
 
 log = structlog.get_logger("precheck.dictionary")
 
@@ -29,6 +34,15 @@ class InForce(NamedTuple):
     loaded_at: datetime | None
 
 
+class WithFacts(NamedTuple):
+    """A case and the patient's history with the dictionary's facts."""
+
+    case: Case
+    timeline: Timeline
+    digest: str
+    """That of the dictionary; empty where there is none."""
+
+
 def _in_force(dictionary: Dictionary, loaded_at: datetime | None) -> InForce:
     return InForce(dictionary, EnrichedHistories(dictionary), UnmappedCodes(clock.now), loaded_at)
 
@@ -36,8 +50,10 @@ def _in_force(dictionary: Dictionary, loaded_at: datetime | None) -> InForce:
 class DictionaryHolder:
     """Holds the dictionary in force. A check reads it once and keeps what it read."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, keep: Callable[[bytes], str] | None = None) -> None:
+        """`keep` stores the files of a dictionary, so that decisions can be made again, and returns their digest."""
         self._metrics = metrics
+        self._keep = keep
         self._labels = DepartmentLabels()
         self._counters: dict[tuple[str, str], Counter] = {}
         self._changing = threading.Lock()
@@ -56,6 +72,7 @@ class DictionaryHolder:
         with self._changing:
             try:
                 dictionary = load_dictionary(directory, beside_checks=beside_checks)
+                self._keep_files(dictionary)
             except DictionaryError as error:
                 self.last_error = str(error)
                 self._metrics.dictionary_loads.labels("failed").inc()
@@ -71,6 +88,18 @@ class DictionaryHolder:
             self._metrics.dictionary_loads.labels("loaded").inc()
             log.info("dictionary loaded", directory=directory, digest=dictionary.digest, rows=dict(dictionary.rows))
 
+    def _keep_files(self, dictionary: Dictionary) -> None:
+        """Keep what a dictionary was read from. One that cannot be kept is not put in force. Raises DictionaryError."""
+        if self._keep is None or not dictionary.directory or dictionary.digest == self._current.dictionary.digest:
+            return
+        problem = "was rewritten while it was read; load it again"
+        try:
+            if self._keep(archive_of(Path(dictionary.directory))) == dictionary.digest:
+                return
+        except StoreError as error:
+            problem = f"cannot be kept for the records: {error}"
+        raise DictionaryError(dictionary.directory, [Diagnostic(dictionary.directory, 1, 1, problem)])
+
     def _counter(self, kind: str, department: str) -> Counter:
         """Return one child of the metric; finding it in a dictionary of our own is faster."""
         child = self._counters.get((kind, department))
@@ -78,7 +107,7 @@ class DictionaryHolder:
             child = self._counters[kind, department] = self._metrics.unmapped_codes.labels(kind, department)
         return child
 
-    def enriched(self, case: Case, stored: Timeline) -> tuple[Case, Timeline]:
+    def enriched(self, case: Case, stored: Timeline) -> WithFacts:
         """Return a case and the patient's history with what the dictionary knows of them; count what it does not."""
         current = self._current
         enriched = enrich(case, current.dictionary)
@@ -86,4 +115,5 @@ class DictionaryHolder:
             current.unmapped.count(enriched.unmapped.items())
             for unmapped in enriched.unmapped:
                 self._counter(unmapped.kind, self._labels.label(unmapped.department)).inc()
-        return enriched.case, current.histories.of(case.patient.id, stored)
+        timeline = current.histories.of(case.patient.id, stored)
+        return WithFacts(enriched.case, timeline, current.dictionary.digest)

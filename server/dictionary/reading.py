@@ -72,7 +72,18 @@ class Tables(NamedTuple):
     headers: Mapping[str, tuple[str, ...]]
     """The columns of each of these tables, as its file has them."""
     digest: str
-    """SHA-256 over names and contents of the files, hexadecimal."""
+    """SHA-256 over names, sizes and contents of the files, hexadecimal."""
+
+
+def files_of(directory: Path) -> list[Path]:
+    """Return the files of a dictionary in a directory, in the order of their names. Raises OSError."""
+    known = {table.file for table in TABLES}
+    return sorted(path for path in directory.iterdir() if path.name in known)
+
+
+def file_head(name: str, size: int) -> bytes:
+    """Return what stands before a file in the bytes that the digest is over: its name and its size."""
+    return f"{name}\0{size}\0".encode()
 
 
 def read_tables(directory: Path, *, beside_checks: bool = False) -> tuple[Tables, list[Diagnostic]]:
@@ -97,7 +108,7 @@ def read_tables(directory: Path, *, beside_checks: bool = False) -> tuple[Tables
         if table is None or path.name not in known:
             continue
         try:
-            digest.update(f"{path.name}\0".encode())
+            digest.update(file_head(path.name, path.stat().st_size))
             reader = _Reader(table, problems, beside_checks=beside_checks)
             rows[table.name] = reader.read(path, digest.update)
             headers[table.name] = tuple(column.name if column is not None else "" for column in reader.columns)

@@ -17,7 +17,7 @@ from server.entrance.national_case import CaseReader, Envelope, Note
 from server.entrance.objects import Object, objects_of, text_of
 from server.entrance.reading import FactReader, reader_of
 from server.entrance.text import EntranceError
-from server.profile import Profile, Profiles
+from server.profile import Profile, ProfileChoice
 
 Transaction = Literal["3101", "3102"]
 SCENES_THAT_COMMIT = frozenset({"settlement"})
@@ -43,7 +43,7 @@ class NationalMessage(msgspec.Struct, frozen=True):
 def read_message(
     document: Any,
     asked: Transaction,
-    profiles: Profiles,
+    profiles: ProfileChoice,
     profile_name: str = "",
     reader: Callable[[Profile], FactReader] = reader_of,
 ) -> NationalMessage:

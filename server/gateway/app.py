@@ -67,6 +67,7 @@ class VoidDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     order_ids: tuple[str, ...] = ()
     item_code: str = ""
     reason: str = ""
+    time: str = ""
 
 
 class RefusedError(Exception):

@@ -1,5 +1,44 @@
 """The durable store of decisions, histories and feedback."""
 
-from server.store.store import DATABASE, Decision, DuplicateRequestError, Feedback, Store, StoreError
+from pathlib import Path
+from typing import Literal
 
-__all__ = ["DATABASE", "Decision", "DuplicateRequestError", "Feedback", "Store", "StoreError"]
+from server.store.records import (
+    Commit,
+    Decision,
+    DuplicateRequestError,
+    Event,
+    Feedback,
+    Found,
+    StaleHistoryError,
+    StoreError,
+    Void,
+)
+from server.store.sqlite import DATABASE, SqliteDatabase
+from server.store.store import Draft, Store, content_of
+
+__all__ = [
+    "DATABASE",
+    "Commit",
+    "Decision",
+    "Draft",
+    "DuplicateRequestError",
+    "Event",
+    "Feedback",
+    "Found",
+    "StaleHistoryError",
+    "Store",
+    "StoreError",
+    "Void",
+    "content_of",
+    "open_store",
+]
+
+
+def open_store(
+    setting: str, data: Path, *, durability: Literal["process", "power"] = "process", upkeep: bool = True
+) -> Store:
+    """Open the store that the setting `store` names; "" is SQLite in the data directory. Raises StoreError."""
+    if setting:
+        raise StoreError(f"setting `store` is `{setting}`, expected nothing")
+    return Store(SqliteDatabase(data / DATABASE, durability=durability), upkeep=upkeep)

@@ -1,77 +1,35 @@
-"""The store and the history in front of it, by themselves."""
+"""Decisions and feedback in the store, by themselves. Both databases."""
 
 import contextlib
-import itertools
-import sqlite3
 import sys
 import threading
-from datetime import datetime, timedelta
-from decimal import Decimal
 
 import pytest
 
-from ruleset.case import Line, identity
 from server.history import History
-from server.store import Decision, DuplicateRequestError, Feedback, Store, StoreError
+from server.store import DuplicateRequestError, Feedback, StaleHistoryError, StoreError
 from server.store import store as store_module
-
-NOON = datetime(2026, 7, 8, 12)
-
-
-def line(order_id="L1", **fields):
-    return Line(**{"order_id": order_id, "item_code": "C1", "encounter_id": "E1", "begin": NOON, **fields})
+from server.store.chain import number_of, writer_of
+from tests.store.making import commit, decision, line, stored, void
 
 
-def decision(check_id="C1", **fields):
-    values = {
-        "request_id": "",
-        "received_at": "2026-07-08T12:00:00+08:00",
-        "elapsed_us": 5,
-        "patient_id": "P1",
-        "encounter_id": "E1",
-        "message_id": "M1",
-        "station_id": "S1",
-        "format": "3101",
-        "encoding": "utf-8",
-        "profile": "default",
-        "revision": "p@1+d",
-        "history_position": 0,
-        "verdict": 1,
-        "completeness": 1,
-        "finding_ids": "F1 F2",
-        "document": b"{}",
-        "answer": b'{"answer": 1}',
-    }
-    return Decision(check_id=check_id, **{**values, **fields})
+def without_id(found):
+    """A decision as it was given to the store."""
+    from msgspec.structs import replace
 
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "precheck.db"
-
-
-@pytest.fixture
-def store(path):
-    with contextlib.closing(Store(path)) as opened:
-        yield opened
-
-
-def commit(history, store, lines, patient="P1", **options):
-    def write(changed, visits):
-        return store.append_history(patient, "commit", "now", "test", changed, visits) if changed or visits else 0
-
-    return history.commit(patient, lines, write, **options)
+    assert found.id
+    return replace(found, id=0)
 
 
 class TestDecisions:
-    def test_what_is_recorded_comes_back(self, store, path):
+    def test_what_is_recorded_comes_back(self, store, place):
         whole = decision(request_id="R1", document="甲".encode("gbk"), answer=b"\x00\xff")
         store.record(whole)
-        assert store.decision("C1") == whole
-        assert store.decision_of_request("R1") == whole
+        assert without_id(store.decision("C1")) == whole
+        assert without_id(store.decision_of_request("R1")) == whole
         store.close()
-        with contextlib.closing(Store(path)) as again:
-            assert again.decision("C1") == whole
+        with contextlib.closing(place.open()) as again:
+            assert without_id(again.decision("C1")) == whole
 
     def test_what_is_not_there(self, store):
         assert store.decision("none") is None
@@ -83,31 +41,38 @@ class TestDecisions:
         assert store.decision_of_request("") is None
         assert store.decision("C2").request_id == ""
 
-    @pytest.mark.parametrize("lines", [[], [line()]])
-    def test_a_request_id_is_answered_once_and_nothing_of_the_second_stays(self, store, lines):
-        store.record(decision("C1", request_id="R1", finding_ids=""))
+    def test_a_request_id_is_answered_once_and_nothing_of_the_second_stays(self, store):
+        store.record(decision("C1", finding_ids=(), request_id="R1"))
         with pytest.raises(DuplicateRequestError):
-            store.record(decision("C2", request_id="R1"), lines)
-        assert len(store.timeline("P1")) == 0
+            store.record(decision("C2", request_id="R1"))
         assert store.record_feedback([Feedback("F1", "went_back", "")], "now", "") == ["F1"]
         assert store.decision("C2") is None
         assert store.decision_of_request("R1").check_id == "C1"
-        store.record(decision("C3"), lines)
+        store.record(decision("C3"))
         assert store.decision("C3") is not None
 
-    def test_one_request_id_from_many_threads(self, store):
-        """It was remembered only after the next writer could begin: two answers to one request."""
+    def test_a_request_id_is_answered_once_with_lines_too(self, store, history):
+        store.record(decision("C1", request_id="R1"))
+        with pytest.raises(DuplicateRequestError):
+            commit(history, [line()], decide=lambda _: decision("C2", request_id="R1"))
+        assert len(history.of("P1").timeline) == len(stored(store)) == 0
+        commit(history, [line()], decide=lambda _: decision("C3"))
+        assert len(history.of("P1").timeline) == len(stored(store)) == 1
+
+    def test_one_request_id_from_many_threads_on_two_stores(self, store, place):
+        """Two servers, one store: a client that repeats its call at the backup is not answered twice."""
+        stores = (store, place.open())
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-6)
         try:
-            for attempt in range(100):
+            for attempt in range(30):
                 together = threading.Barrier(4)
                 recorded = []
 
                 def work(number, attempt=attempt, together=together, recorded=recorded):
                     together.wait()
                     with contextlib.suppress(DuplicateRequestError):
-                        store.record(decision(f"{attempt}-{number}", request_id=f"R{attempt}"))
+                        stores[number % 2].record(decision(f"{attempt}-{number}", request_id=f"R{attempt}"))
                         recorded.append(number)
 
                 threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
@@ -116,190 +81,143 @@ class TestDecisions:
                 for thread in threads:
                     thread.join()
                 assert len(recorded) == 1
+                for one in stores:
+                    assert one.decision_of_request(f"R{attempt}").check_id == f"{attempt}-{recorded[0]}"
         finally:
             sys.setswitchinterval(interval)
+        assert place.rows("SELECT count(*) FROM decision") == [(30,)]
 
-    def test_a_request_id_is_known_after_a_restart(self, store, path):
+    def test_a_request_id_is_known_after_a_restart(self, store, place):
         store.record(decision("C1", request_id="R1"))
         store.close()
-        with contextlib.closing(Store(path)) as again:
+        with contextlib.closing(place.open()) as again:
             assert again.decision_of_request("R1").check_id == "C1"
             with pytest.raises(DuplicateRequestError):
                 again.record(decision("C2", request_id="R1"))
 
-    def test_only_the_last_request_ids_are_remembered(self, store, monkeypatch):
-        monkeypatch.setattr(store_module, "REQUESTS_REMEMBERED_MAX", 3)
+    def test_request_ids_are_forgotten_after_a_time(self, store, place, monkeypatch):
+        monkeypatch.setattr(store_module, "FORGOTTEN_AT_ONCE_MAX", 2)
         for number in range(5):
             store.record(decision(f"C{number}", request_id=f"R{number}"))
+        place.change("UPDATE request SET recorded_ms = 5 WHERE request_id < 'R3'")
+        store._forget_after = 0
+        store._forget_requests()
         known = [number for number in range(5) if store.decision_of_request(f"R{number}")]
-        assert known == [2, 3, 4]
+        assert known == [3, 4]
 
-    def test_decisions_whose_keys_were_not_written_before_a_crash(self, store, path):
-        """The keys follow a moment after the decision; a restart writes those that are missing."""
-        store.record(decision("C1"))
-        store.decision("C1")
-        store.record(decision("C2"))
-        with contextlib.closing(sqlite3.connect(path)) as writer, writer:
-            writer.execute("DELETE FROM decision_key WHERE decision = 2")
-        store.close()
-        with contextlib.closing(Store(path)) as again:
-            assert again.record_feedback([Feedback("F2", "went_back", "")], "now", "") == []
-            assert again.decision("C2") is not None
+    def test_decisions_whose_keys_were_not_written_before_a_crash(self, store, place):
+        """The keys follow a moment after the decision; whoever looks for one writes those that are missing."""
+        killed = place.open(upkeep=False)
+        killed.record(decision("C1"))
+        killed.record(decision("C2"))
+        assert place.rows("SELECT count(*) FROM decision_key") == [(0,)]
+        assert store.record_feedback([Feedback("F2", "went_back", "")], "now", "") == []
+        assert store.decision("C2") is not None
 
-    def test_a_decision_and_its_lines_are_one_transaction(self, store):
-        position = store.record(decision(), [line("L1"), line("L2")])
-        timeline = store.timeline("P1")
-        assert (len(timeline), timeline.position) == (2, position)
-        assert store.timeline("P2").position == 0
+    def test_decisions_are_followed_by_writer(self, store, place):
+        other = place.open()
+        for number in range(3):
+            store.record(decision(f"A{number}"))
+            other.record(decision(f"B{number}"))
+        first = store.decisions_after({}, 2)
+        assert [found.check_id for found in first] == ["A0", "A1", "B0", "B1"]
+        seen = {writer_of(found.id): found.id for found in first}
+        assert [found.check_id for found in store.decisions_after(seen, 2)] == ["A2", "B2"]
 
-    def test_a_decision_without_lines_keeps_its_position(self, store):
-        assert store.record(decision(history_position=7)) == 7
-
-
-class TestTimeline:
-    def test_a_line_comes_back_as_it_was(self, store):
-        full = line(
-            quantity=Decimal("0.10"),
-            price=Decimal("1E+2"),
-            amount=Decimal("-3.00"),
-            item_name="丹参",
-            self_pay=True,
-            days=3,
-            position=4,
-            ordinal=1,
-            begin_stated=False,
-        )
-        store.append_history("P1", "commit", "now", "test", [full])
-        (back,) = store.timeline("P1").by_identity.values()
-        assert back == full
-        assert str(back.quantity) == "0.10"
-
-    def test_as_of_every_position(self, store):
-        history = History(store, 1_000)
-        first = commit(history, store, [line("L1", quantity=Decimal(1))]).position
-        second = commit(history, store, [line("L1", quantity=Decimal(2)), line("L2")]).position
-        third = history.void("P1", lambda one: one.order_id == "L1", "now", "test").position
-        fourth = commit(history, store, [line("L1", quantity=Decimal(3))]).position
-        assert first < second < third < fourth
-
-        def quantities(up_to):
-            return {one.order_id: one.quantity for one in store.timeline("P1", up_to).by_identity.values()}
-
-        assert quantities(0) == {}
-        assert quantities(first) == {"L1": 1}
-        assert quantities(second) == {"L1": 2, "L2": None}
-        assert quantities(third) == {"L2": None}
-        assert quantities(fourth) == quantities(None) == {"L1": 3, "L2": None}
-        assert store.timeline("P1", third).position == third
-
-    def test_the_order_of_commits_changes_nothing(self, tmp_path):
-        lines = [line(f"L{n}", begin=NOON + timedelta(hours=n), prescription_id=f"R{n % 2}") for n in range(4)]
-        seen = set()
-        for number, arrangement in enumerate(itertools.permutations(lines)):
-            with contextlib.closing(Store(tmp_path / f"{number}.db")) as store:
-                history = History(store, 1_000)
-                for one in arrangement:
-                    commit(history, store, [one])
-                for timeline in (history.of("P1"), store.timeline("P1")):
-                    seen.add((timeline.by_item["C1"].lines, timeline.by_prescription["E1", "R0"]))
-        assert seen == {(tuple(lines), (lines[0], lines[2]))}
+    def test_contents_are_kept_once(self, store, place):
+        content = b"profile" * 1_000
+        digest = store.keep("profile", content)
+        assert store.keep("profile", content) == digest
+        assert place.open().keep("profile", content) == digest
+        assert place.rows("SELECT count(*) FROM content") == [(1,)]
+        assert store.content(digest) == content
+        assert store.content("none") is None
+        place.change("UPDATE content SET digest = 'other'")
+        with pytest.raises(StoreError, match="damaged"):
+            store.content("other")
 
 
-class TestHistory:
-    def test_a_repeated_commit_changes_nothing(self, store):
-        history = History(store, 1_000)
-        first = commit(history, store, [line("L1"), line("L2")])
-        assert first.lines == 2
-        assert commit(history, store, [line("L2"), line("L1")]) == (0, first.position)
-        assert commit(history, store, [line("L2"), line("L3")]).lines == 1
-        assert len(history.of("P1")) == 3
+class TestFreshness:
+    """A decision is recorded only if nobody has changed the history that it saw."""
 
-    def test_a_change_is_seen_from_memory_and_from_the_store(self, store):
-        history = History(store, 1_000)
-        assert len(history.of("P1")) == 0
-        commit(history, store, [line("L1"), line("L2", item_code="C2")])
-        history.void("P1", lambda one: one.item_code == "C2", "now", "test")
-        fresh = History(store, 1_000).of("P1")
-        assert list(history.of("P1").by_identity) == list(fresh.by_identity) == [identity(line("L1"))]
-        assert history.of("P1").by_item == fresh.by_item
-        assert history.of("P1").position == fresh.position
+    def test_a_commit_by_another_process_is_noticed(self, store, history, place):
+        other = History(place.open(), 1_000_000)
+        seen = history.of("P1")
+        assert seen.is_current
+        commit(other, [line()])
+        with pytest.raises(StaleHistoryError):
+            store.record(decision("C1"), unless_after=seen.timeline.position)
+        assert store.decision("C1") is None
+        behind = history.of("P1")
+        assert not behind.is_current
+        assert len(behind.timeline) == 0
+        again = history.again("P1")
+        assert len(again.timeline) == 1
+        store.record(decision("C1"), unless_after=again.timeline.position)
+        assert store.decision("C1") is not None
 
-    def test_a_void_of_nothing(self, store):
-        history = History(store, 1_000)
-        position = commit(history, store, [line("L1")]).position
-        assert history.void("P1", lambda _: False, "now", "test") == (0, position)
-        assert history.void("P9", lambda _: True, "now", "test") == (0, 0)
+    def test_a_commit_of_another_patient_is_not(self, store, history, place):
+        position = history.of("P1").timeline.position
+        commit(History(place.open(), 1_000_000), [line()], patient="P2")
+        store.record(decision("C1"), unless_after=position)
+        assert store.decision("C1") is not None
 
-    def test_what_cannot_be_written_is_not_remembered(self, store):
-        history = History(store, 1_000)
-        commit(history, store, [line("L1")])
+    def test_a_request_id_is_not_used_up_by_what_was_not_recorded(self, store, history, place):
+        position = history.of("P1").timeline.position
+        commit(History(place.open(), 1_000_000), [line()])
+        with pytest.raises(StaleHistoryError):
+            store.record(decision("C1", request_id="R1"), unless_after=position)
+        assert store.decision_of_request("R1") is None
+        store.record(decision("C1", request_id="R1"))
+        assert store.decision_of_request("R1") is not None
 
-        def fail(_lines, _visits):
-            raise StoreError("full")
+    def test_a_decision_with_lines_is_not_recorded_either(self, history, place):
+        position = history.of("P1").timeline.position
+        commit(History(place.open(), 1_000_000), [line("L1")])
+        with pytest.raises(StaleHistoryError):
+            commit(history, [line("L2")], decide=lambda _: decision("C1"), unless_after=position)
+        assert place.rows("SELECT count(*) FROM decision") == [(0,)]
+        change = commit(history, [line("L2")], decide=lambda _: decision("C1"), unless_after=position + 1)
+        assert change == (1, position + 2, 0)
 
-        with pytest.raises(StoreError):
-            history.commit("P1", [line("L2")], fail)
-        assert len(history.of("P1")) == 1
-
-    def test_without_a_patient_there_is_no_history(self, store):
-        history = History(store, 1_000)
-        commit(history, store, [line()], patient="")
-        assert len(history.of("")) == 0
-
-    def test_memory_is_bounded_by_lines(self, store):
-        history = History(store, 10)
-        for patient in range(20):
-            commit(history, store, [line(f"L{n}") for n in range(3)], patient=f"P{patient}")
-            assert history.committed_lines() <= 10
-        misses = history.misses
-        assert len(history.of("P0")) == 3
-        assert history.misses == misses + 1
-        assert len(history.of("P0")) == 3
-        assert history.misses == misses + 1
-
-    def test_a_patient_larger_than_memory_is_read_each_time(self, store):
-        history = History(store, 10)
-        commit(history, store, [line(f"L{n}") for n in range(50)])
-        assert [len(history.of("P1")) for _ in range(3)] == [50] * 3
-        assert history.committed_lines() <= 10
-        assert commit(history, store, [line("L50")]).lines == 1
-        assert len(history.of("P1")) == 51
-
-    def test_by_content_another_id_is_the_same_line(self, store):
-        history = History(store, 1_000)
-        commit(history, store, [line("L1", quantity=Decimal(1))], same_line_by_content=True)
-        assert commit(history, store, [line("L9", quantity=Decimal(1))], same_line_by_content=True).lines == 0
-        assert commit(history, store, [line("L9", quantity=Decimal(2))], same_line_by_content=True).lines == 1
-
-    def test_many_threads(self, store):
-        """Every line that was committed is there, in memory and in the store."""
-        history = History(store, 1_000)
-
-        def work(number):
-            for one in range(25):
-                commit(history, store, [line(f"L{number}-{one}")])
-                assert identity(line(f"L{number}-{one}")) in history.of("P1").by_identity
-
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(history.of("P1")) == len(store.timeline("P1")) == 100
+    @pytest.mark.parametrize("pairs", [pytest.param(1_000), pytest.param(10_000, marks=pytest.mark.long)])
+    @pytest.mark.timeout(600)
+    def test_no_stale_answer_in_many_pairs(self, pairs, history, place):
+        """Commit at one server, check at the other, in turns: whoever checks has seen what was committed before."""
+        servers = (history, History(place.open(), 50_000_000))
+        stores = tuple(server._store for server in servers)
+        for number in range(pairs):
+            committing, checking = number % 2, 1 - number % 2
+            patient = f"P{number % 7}"
+            order_id = f"L{number % 35}"
+            if number % 5 == 4:
+                void(servers[committing], patient, order_ids=(order_id,), at=None)
+            else:
+                commit(servers[committing], [line(order_id, ordinal=number // 35)], patient=patient)
+            expected = stored(stores[committing], patient)
+            seen = servers[checking].of(patient)
+            made = decision(f"C{number}", patient_id=patient)
+            try:
+                after = None if seen.is_current else seen.timeline.position
+                stores[checking].record(made, unless_after=after)
+            except StaleHistoryError:
+                seen = servers[checking].again(patient)
+                stores[checking].record(made)
+            assert dict(seen.timeline.by_identity) == dict(expected.by_identity)
+            assert seen.timeline.position == expected.position
 
 
 class TestFeedback:
-    def test_it_is_joined_to_the_latest_decision(self, store, path):
+    def test_it_is_joined_to_the_latest_decision(self, store, place):
         store.record(decision("C1"))
-        store.record(decision("C2", finding_ids="F1"))
+        store.record(decision("C2", finding_ids=("F1",)))
         entries = [
             Feedback("F1", "continued", "因"),
             Feedback("F2", "continued", "因"),
             Feedback("F3", "went_back", ""),
         ]
         assert store.record_feedback(entries, "now", "S1") == ["F3"]
-        with contextlib.closing(sqlite3.connect(path)) as reader:
-            rows = reader.execute("SELECT finding_id, check_id, disposition, reason FROM feedback").fetchall()
+        rows = place.rows("SELECT finding_id, check_id, disposition, reason FROM feedback ORDER BY id")
         assert rows == [
             ("F1", "C2", "continued", "因"),
             ("F2", "C1", "continued", "因"),
@@ -307,64 +225,58 @@ class TestFeedback:
         ]
 
 
-class TestTheDatabase:
-    @pytest.mark.parametrize(("durability", "level"), [("process", 1), ("power", 2)])
-    def test_durability(self, path, durability, level):
-        with contextlib.closing(Store(path, durability=durability)) as store:
-            assert store._connection.execute("PRAGMA synchronous").fetchone() == (level,)
-            assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-
-    @pytest.mark.parametrize("version", ["0", "3", "x"])
-    def test_another_schema_version_is_refused(self, path, version):
-        Store(path).close()
-        with contextlib.closing(sqlite3.connect(path)) as writer, writer:
-            writer.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (version,))
-        with pytest.raises(StoreError, match=f"schema version {version}"):
-            Store(path)
-
-    def test_a_file_that_is_no_database_is_refused(self, path):
-        path.write_bytes(b"not a database, but long enough to look at" * 100)
-        with pytest.raises(StoreError, match=r"precheck\.db"):
-            Store(path)
-
-    def test_a_closed_store(self, store):
-        store.close()
-        for call in (
-            lambda: store.record(decision()),
-            lambda: store.timeline("P1"),
-            lambda: store.decision("C1"),
-            lambda: store.append_history("P1", "commit", "now", "test", [line()]),
-            lambda: store.record_feedback([Feedback("F", "went_back", "")], "now", ""),
-        ):
-            with pytest.raises(StoreError):
-                call()
-
-    def test_a_database_that_cannot_be_written(self, store):
+class TestChains:
+    def test_entries_of_a_process_are_numbered_without_a_gap(self, store, history, place):
         store.record(decision("C1"))
-        store._connection.execute("PRAGMA query_only=ON")
-        history = History(store, 1_000)
-        with pytest.raises(StoreError, match="readonly"):
-            store.record(decision("C2"), [line()])
-        with pytest.raises(StoreError, match="readonly"):
-            commit(history, store, [line()])
-        assert len(history.of("P1")) == 0
-        store._connection.execute("PRAGMA query_only=OFF")
-        store.record(decision("C2"), [line()])
-        assert store.decision("C2") is not None
+        commit(history, [line()], decide=lambda _: decision("C2"))
+        store.record_feedback([Feedback("F1", "went_back", "")] * 2, "now", "")
+        void(history)
+        tables = ("marker", "decision", "event", "feedback")
+        ids = sorted(entry for table in tables for (entry,) in place.rows(f"SELECT id FROM {table}"))
+        assert [number_of(entry) for entry in ids] == [1, 2, 3, 4, 5, 6, 7]
+        assert {writer_of(entry) for entry in ids} == {store.writer}
 
-    def test_a_line_that_cannot_be_encoded_leaves_no_transaction_open(self, store):
-        with pytest.raises(UnicodeEncodeError):
-            store.record(decision("C1"), [line("\ud800")])
-        assert store.decision("C1") is None
-        store.record(decision("C1"), [line()])
-        assert len(store.timeline("P1")) == 1
+    def test_what_fails_takes_no_number(self, store, place):
+        store.record(decision("C1", request_id="R1"))
+        with pytest.raises(DuplicateRequestError):
+            store.record(decision("C2", request_id="R1"))
+        store.record(decision("C3"))
+        assert [number_of(entry) for (entry,) in place.rows("SELECT id FROM decision ORDER BY id")] == [2, 3]
 
-    def test_a_store_that_another_holds_for_too_long(self, path, monkeypatch):
-        monkeypatch.setattr(store_module, "BUSY_TIMEOUT_MS", 50)
-        with contextlib.closing(Store(path)) as store, contextlib.closing(sqlite3.connect(path)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(StoreError, match="locked"):
+    def test_who_reads_only_is_no_writer(self, store):
+        assert store.decision("none") is None
+        assert store.writer == 0
+
+    def test_a_first_entry_names_the_other_heads_that_none_has_named(self, place):
+        import json
+
+        for _ in range(2):
+            with contextlib.closing(place.open()) as store:
                 store.record(decision())
-            other.execute("ROLLBACK")
+        with contextlib.closing(place.open()) as store:
             store.record(decision())
-            assert store.decision("C1") is not None
+        starts = place.rows("SELECT content FROM marker WHERE kind = 'start' ORDER BY id")
+        named = [[head[:2] for head in json.loads(content)["heads"]] for (content,) in starts]
+        assert named == [[], [[1, 3]], [[2, 3]]]
+
+    def test_a_text_that_cannot_be_encoded_leaves_no_transaction_open(self, store, history):
+        with pytest.raises(UnicodeEncodeError):
+            commit(history, [line("\ud800")], decide=lambda _: decision("C1"))
+        with pytest.raises(UnicodeEncodeError):
+            store.record(decision("\ud800"))
+        assert store.decision("C1") is None
+        commit(history, [line()], decide=lambda _: decision("C1"))
+        assert len(stored(store)) == 1
+
+
+def test_a_closed_store(store, history):
+    store.close()
+    for call in (
+        lambda: store.record(decision()),
+        lambda: store.events("P1"),
+        lambda: store.decision("C1"),
+        lambda: commit(history, [line()]),
+        lambda: store.record_feedback([Feedback("F", "went_back", "")], "now", ""),
+    ):
+        with pytest.raises(StoreError):
+            call()

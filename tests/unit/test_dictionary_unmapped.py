@@ -83,7 +83,7 @@ def counted(holder):
 class TestHolder:
     def test_without_a_dictionary_nothing_is_looked_up(self, holder):
         given = case("X")
-        assert holder.enriched(given, EMPTY) == (given, EMPTY)
+        assert holder.enriched(given, EMPTY) == (given, EMPTY, "")
         assert holder.current().unmapped.listed() == ([], 0)
         assert counted(holder) == {}
 
@@ -94,7 +94,7 @@ class TestHolder:
 
     def test_a_check_is_enriched_and_what_is_unmapped_counted(self, holder, folder):
         holder.load(str(folder))
-        enriched, _ = holder.enriched(case("L1", "X1", "X1"), EMPTY)
+        enriched = holder.enriched(case("L1", "X1", "X1"), EMPTY).case
         assert [bool(line.ingredients) for line in enriched.lines] == [True, False, False]
         holder.enriched(case("X1"), EMPTY)
         ((code,), _) = holder.current().unmapped.listed()

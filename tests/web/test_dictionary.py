@@ -196,7 +196,7 @@ class TestHistory:
         document = settlement(message([bed(rx_id="A")], patient={"patn_id": patient}))
         hospital.server.check(document, "/nhsa/3102")
         hospital.server.check(document, "/nhsa/3102")
-        rows = hospital.server.rows("SELECT line FROM history WHERE patient_id = ? AND kind = 'commit'", patient)
+        rows = hospital.server.rows("SELECT content FROM event WHERE patient_id = ?", patient)
         assert len(rows) == 1, "a repeated commit changes nothing"
         assert BED[0].encode() not in rows[0][0]
 

@@ -26,7 +26,7 @@ def warn(finding_id, way, reason=None):
 
 
 def recorded(product, finding_id):
-    query = "SELECT check_id, disposition, reason, station_id FROM feedback WHERE finding_id = ? ORDER BY sequence"
+    query = "SELECT check_id, disposition, reason, station_id FROM feedback WHERE finding_id = ? ORDER BY id"
     return product.rows(query, finding_id)
 
 

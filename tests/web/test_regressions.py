@@ -191,7 +191,7 @@ def test_a_settlement_whose_caller_had_gone_was_committed(tmp_path):
             check_pb2_grpc.PrecheckStub(channel).CheckDocument(request, timeout=0.03)
         assert refused.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert rules(server.check(message([order(BED)]))) == []  # the server has come to the end of the other one
-        assert server.rows("SELECT count(*) FROM history") == [(0,)]
+        assert server.rows("SELECT count(*) FROM event") == [(0,)]
 
 
 def test_sigterm_waited_for_a_pack_that_was_being_prepared(tmp_path):

@@ -332,7 +332,7 @@ class TestRecentHistory:
         assert recent.visits[0].planned
         assert (recent.lines_total, recent.visits_total) == (6, 3)
         ((position, recorded_at),) = product.rows(
-            "SELECT position, recorded_at FROM history WHERE patient_id = ? ORDER BY position DESC LIMIT 1", patient
+            "SELECT position, recorded_at FROM event WHERE patient_id = ? ORDER BY position DESC LIMIT 1", patient
         )
         assert (recent.history_position, recent.changed_at) == (position, recorded_at)
         assert 0 <= recent.age_seconds <= PATIENCE_S

@@ -159,28 +159,32 @@ class CommitRequest(_message.Message):
     def __init__(self, document: _Optional[bytes] = ..., format: _Optional[_Union[DocumentFormat, str]] = ..., encoding: _Optional[_Union[DocumentEncoding, str]] = ..., profile: _Optional[str] = ..., station_id: _Optional[str] = ..., facts: _Optional[_Union[_facts_pb2.Facts, _Mapping]] = ...) -> None: ...
 
 class CommitResponse(_message.Message):
-    __slots__ = ("committed_lines", "history_position")
+    __slots__ = ("committed_lines", "history_position", "superseded_lines")
     COMMITTED_LINES_FIELD_NUMBER: _ClassVar[int]
     HISTORY_POSITION_FIELD_NUMBER: _ClassVar[int]
+    SUPERSEDED_LINES_FIELD_NUMBER: _ClassVar[int]
     committed_lines: int
     history_position: int
-    def __init__(self, committed_lines: _Optional[int] = ..., history_position: _Optional[int] = ...) -> None: ...
+    superseded_lines: int
+    def __init__(self, committed_lines: _Optional[int] = ..., history_position: _Optional[int] = ..., superseded_lines: _Optional[int] = ...) -> None: ...
 
 class VoidRequest(_message.Message):
-    __slots__ = ("patient_id", "encounter_id", "order_ids", "item_code", "reason", "station_id")
+    __slots__ = ("patient_id", "encounter_id", "order_ids", "item_code", "reason", "station_id", "time")
     PATIENT_ID_FIELD_NUMBER: _ClassVar[int]
     ENCOUNTER_ID_FIELD_NUMBER: _ClassVar[int]
     ORDER_IDS_FIELD_NUMBER: _ClassVar[int]
     ITEM_CODE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     STATION_ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
     patient_id: str
     encounter_id: str
     order_ids: _containers.RepeatedScalarFieldContainer[str]
     item_code: str
     reason: str
     station_id: str
-    def __init__(self, patient_id: _Optional[str] = ..., encounter_id: _Optional[str] = ..., order_ids: _Optional[_Iterable[str]] = ..., item_code: _Optional[str] = ..., reason: _Optional[str] = ..., station_id: _Optional[str] = ...) -> None: ...
+    time: str
+    def __init__(self, patient_id: _Optional[str] = ..., encounter_id: _Optional[str] = ..., order_ids: _Optional[_Iterable[str]] = ..., item_code: _Optional[str] = ..., reason: _Optional[str] = ..., station_id: _Optional[str] = ..., time: _Optional[str] = ...) -> None: ...
 
 class VoidResponse(_message.Message):
     __slots__ = ("voided_lines", "history_position")

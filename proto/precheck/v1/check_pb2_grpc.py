@@ -118,7 +118,8 @@ class PrecheckServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Commit(self, request, context):
-        """Commits the current lines of a document into the patient's history. Repeating a commit changes nothing.
+        """Commits the current lines of a document into the patient's history. Repeating a commit changes nothing. Commits and voids
+        may arrive in any order: the time that each states decides, for a commit the message's own (national inf_time).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,7 +127,8 @@ class PrecheckServicer:
 
     def Void(self, request, context):
         """Takes committed lines back out of the patient's history (order cancelled, charge reversed).
-        Voiding a line that is not in the history is no error; it is not counted.
+        Voiding a line that is not in the history is no error; it is not counted, and void if it arrives later with an
+        earlier time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,61 @@
+"""What the store asks of a database. Two modules answer: `server.store.sqlite` and `server.store.postgres`.
+
+Statements have `?` for parameters and keep to what both databases understand. `until` is a moment of `clock.ticks_us`:
+a database that does not answer is waited for until then.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
+
+from server.store.records import StoreError
+
+
+class ConflictError(StoreError):
+    """A row with such a key is there already; nothing was written."""
+
+
+class LostError(StoreError):
+    """The database was lost in the middle: whether the transaction was committed is not known."""
+
+
+class Statement(NamedTuple):
+    """A statement with its parameters."""
+
+    sql: str
+    parameters: Sequence[Any] = ()
+
+
+Rows = list[tuple[Any, ...]]
+
+
+class Transaction(Protocol):
+    """A transaction under way. It is committed at the end of its block, and rolled back by any exception."""
+
+    def rows(self, sql: str, *parameters: Any) -> Rows:
+        """Read. Raises StoreError."""
+
+    def run(self, statements: Sequence[Statement]) -> None:
+        """Write. Raises ConflictError or StoreError."""
+
+
+class Database(Protocol):
+    """One database. Safe for any number of threads; what is written is written by one thread at a time."""
+
+    def run(self, statements: Sequence[Statement], until: int) -> list[int]:
+        """Do all statements in one transaction, or none of them; return how many rows each wrote.
+
+        Raises ConflictError, LostError or StoreError; of these only LostError leaves it open whether it was done.
+        """
+
+    def exclusively(self, until: int) -> AbstractContextManager[Transaction]:
+        """Begin a transaction that no other one of this kind, in any process, runs beside. Raises as `run`."""
+
+    def rows(self, sql: str, parameters: Sequence[Any], until: int) -> Rows:
+        """Read what is committed. Raises StoreError."""
+
+    def keep_up(self) -> None:
+        """Do what the database needs from time to time; called twice a second. Raises StoreError."""
+
+    def close(self) -> None:
+        """Close. Calls after it raise StoreError."""
