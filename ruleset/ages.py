@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from ruleset.case import Patient
+from ruleset.case import Line, Patient
 from ruleset.outcome import Missing
 
 AgeUnit = Literal["小时", "天", "周", "月", "岁"]
@@ -95,21 +95,31 @@ def reached(birth: date, at: date, age: Age) -> bool:
 
 
 def has_reached(patient: Patient, at: date, age: Age) -> bool | Missing:
-    """Say whether the patient has completed `age` at `at`, or which fact is missing.
+    """Say whether the patient has completed `age` at `at`, or which fact is missing; a birth after `at` is none.
 
     An age in hours, where the hour of birth or of `at` is not known, is decided only where every hour of that day
-    gives the same answer.
+    gives the same answer; else the hour of birth is missing (`birth_time`), or where it is known that of `at` (`begin`).
     """
     if patient.birth_date is None:
         return Missing("birth_date")
+    if patient.birth_date > (at.date() if isinstance(at, datetime) else at):
+        return Missing("birth_date", f"出生日期{patient.birth_date}晚于医嘱日期。")
     if age.unit != "小时":
         return reached(patient.birth_date, at, age)
     born = _hours_of(patient.birth_time or patient.birth_date)
     asked = _hours_of(at)
     surely, possibly = reached(born[1], asked[0], age), reached(born[0], asked[1], age)
     if surely != possibly:
+        if patient.birth_time is not None:
+            return Missing("begin", f"只有日期没有时刻，无法判断是否满{age}。")
         return Missing("birth_time", f"需要出生时刻才能判断是否满{age}。")
     return surely
+
+
+def moment_of(line: Line) -> date:
+    """Return when a line with a time begins: its day alone where it states no time of day."""
+    assert line.begin is not None  # a line without a time is never judged
+    return line.begin.date() if line.begin_is_date else line.begin
 
 
 def _hours_of(when: date) -> tuple[datetime, datetime]:

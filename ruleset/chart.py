@@ -16,7 +16,18 @@ from ruleset import diagnoses
 from ruleset.ages import completed
 from ruleset.case import Case, Diagnosis, Feed, Line, LineIdentity, Practitioner, Visit, content_of, identity
 from ruleset.clinical import gestational_weeks
-from ruleset.drug import DRUG_KINDS, HERB_KINDS, REFUNDS_OF, Drug, NamedLines, RowSource, by_name, drug_of, index_names
+from ruleset.drug import (
+    DRUG_KINDS,
+    HERB_KINDS,
+    REFUNDS_OF,
+    Drug,
+    NamedLines,
+    RowSource,
+    by_name,
+    drug_of,
+    index_names,
+    kind_of,
+)
 from ruleset.outcome import Missing
 from ruleset.template import Subject, herb_key
 from ruleset.timeline import NO_LINES, ItemLines, PrescriptionKey, Timeline, order_of
@@ -322,7 +333,7 @@ class Chart:
             else:
                 past = [line for item in self.stored.by_item.values() for line in _since(item, since_day)]
                 lines = [*self._unstated(past, self._message_lines()), *self._message_lines()]
-                found = tuple(line for line in lines if line.item_kind == subject.item_kind and line.item_code)
+                found = tuple(line for line in lines if kind_of(line) == subject.item_kind and line.item_code)
             self.memo[key] = found
         return found
 
@@ -334,7 +345,7 @@ class Chart:
             return subject.ingredient in self.drug(line).ingredients
         if subject.drug_class:
             return subject.drug_class in self.drug(line).classes
-        return line.item_kind == subject.item_kind
+        return kind_of(line) == subject.item_kind
 
     def earlier_about(self, subject: Subject, line: Line, since_day: int | None = None) -> list[Line]:
         """Return the lines of a subject, other than the judged one, that are not later than it; as `earlier`."""

@@ -263,10 +263,9 @@ def _sex(wanted: str, chart: "Chart", _line: Line | None) -> bool | None:
 
 def _min_age(text: str, chart: "Chart", line: Line | None) -> bool | None:
     day = chart.day_of(line)
-    birth = chart.case.patient.birth_date
-    if day is None or (birth is not None and birth > day):
-        return None  # nobody is ordered for before birth: one of the two dates is wrong
-    at = line.begin if line is not None and line.begin is not None else day
+    if day is None:
+        return None
+    at = ages.moment_of(line) if line is not None and line.begin is not None else day
     reached = ages.has_reached(chart.case.patient, at, ages.parse_age(text))
     return reached if isinstance(reached, bool) else None
 

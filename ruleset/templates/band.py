@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from ruleset.ages import has_reached, parse_age, text_of
+from ruleset.ages import has_reached, moment_of, parse_age, text_of
 from ruleset.case import Line
 from ruleset.chart import Chart
 from ruleset.clinical import body_surface_m2
@@ -27,7 +27,8 @@ class Band(ItemRow, frozen=True, kw_only=True):
     """For which of the subject's lines a row's figure holds: every stated condition must.
 
     `routes`: the line's route is one of these, compared whole (静脉滴注 is not 静脉注射).
-    `min_age`, `below_age`: from the first age on, up to but not including the second, at the order's time; written
+    `min_age`, `below_age`: from the first age on, up to but not including the second, at the order's time (in hours, where
+    it states a date alone, only if every time of the day gives the same); written
     72小时, 28天, 6月, 18岁. `min_weight_kg`, `below_weight_kg`: the same for the body weight.
     """
 
@@ -87,9 +88,9 @@ def in_band(params: Band, line: Line, chart: Chart) -> Truth:
         elif line.route not in params.routes:
             return False
     if params.min_age or params.below_age:
-        assert line.begin is not None  # a line without a time is never judged
+        at = moment_of(line)
         for text, wanted in ((params.min_age, True), (params.below_age, False)):
-            reached = has_reached(patient, line.begin, parse_age(text)) if text else wanted
+            reached = has_reached(patient, at, parse_age(text)) if text else wanted
             if isinstance(reached, Missing):
                 missing.append(reached)
             elif reached is not wanted:

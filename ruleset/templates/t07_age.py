@@ -1,7 +1,7 @@
 """T07 年龄限定: the item or diagnosis is for an age range, or not for one, on the day of the order."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Literal
 
@@ -75,16 +75,17 @@ class Age(Template):
     """限, 专用: TRUE outside the range. 禁用, 慎用: TRUE within it. Ages are completed units on the order's day.
 
     Days, weeks, months and years are counted by calendar days; hours from the hour of birth. UNKNOWN: without a date of
-    birth, or one after the order's day (`birth_date`); in hours without the hour of birth, where it matters
-    (`birth_time`); in a stay for maternity (`birth_date`), which may be newborn care on the mother's account, and nobody
-    says whose age it is. A diagnosis is judged on the message's day, whether it is certain or only suspected.
+    birth, or one after the order's day (`birth_date`); in hours without the hour of birth (`birth_time`) or
+    of the order (`begin`), where it matters; in a stay for maternity (`birth_date`), which may be newborn care on the mother's account, and nobody
+    says whose age it is. A diagnosis is judged at the message's time, else on the day of the encounter's beginning or of
+    the first current line, whether it is certain or only suspected.
     """
 
     id = "T07"
     title = "年龄限定"
     columns = Params
     row_name = ("about",)
-    needs = ("birth_date", "birth_time", "visit_kind")
+    needs = ("birth_date", "birth_time", "begin", "visit_kind")
     evidence = ("object", "age", "age_text", "range", "kind")
 
     def keys(self, params: Params) -> Sequence[str]:
@@ -110,15 +111,11 @@ class Age(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE outside the range (限, 专用) or within it (禁用, 慎用); UNKNOWN where nobody says whose age it is."""
-        return _judge(params, line.begin, chart)
+        return _judge(params, ages.moment_of(line), chart)
 
     def judge_encounter(self, params: Params, about: Diagnosis | Operation | None, chart: Chart) -> Sequence[Judgement]:
         """Judge a diagnosis as a line is judged, on the message's day."""
-        at = chart.case.time
-        if at is None:
-            day = chart.day_of(None)
-            at = datetime.combine(day, time()) if day is not None else None
-        return _judge(params, at, chart)
+        return _judge(params, chart.case.time or chart.day_of(None), chart)
 
 
 def _range_problems(params: Params) -> Iterator[str]:
@@ -137,8 +134,9 @@ def _range_problems(params: Params) -> Iterator[str]:
             yield f"no age is in the range: it begins at {params.low} and is left at {params.end}"
 
 
-def whose_age(day: date, chart: Chart) -> Missing | None:
-    """Return why the patient's age on a day cannot be told; None where it can."""
+def whose_age(at: date, chart: Chart) -> Missing | None:
+    """Return why the patient's age on a day, or at a moment, cannot be told; None where it can."""
+    day = at.date() if isinstance(at, datetime) else at
     case = chart.case
     birth = case.patient.birth_date
     if case.encounter.visit_kind == "maternity_inpatient":
@@ -148,10 +146,10 @@ def whose_age(day: date, chart: Chart) -> Missing | None:
     return Missing("birth_date", f"出生日期 {birth} 晚于医嘱日期") if birth > day else None
 
 
-def _judge(params: Params, at: datetime | None, chart: Chart) -> Sequence[Judgement]:
+def _judge(params: Params, at: date | None, chart: Chart) -> Sequence[Judgement]:
     if at is None:
         return (Judgement(missing=(Missing("birth_date"),)),)
-    unreadable = whose_age(at.date(), chart)
+    unreadable = whose_age(at, chart)
     if unreadable is not None:
         return (Judgement(missing=(unreadable,)),)
     patient = chart.case.patient
@@ -172,7 +170,7 @@ def _judge(params: Params, at: datetime | None, chart: Chart) -> Sequence[Judgem
     return (Judgement(evidence=evidence),)
 
 
-def _is_inside(params: Params, at: datetime, chart: Chart) -> bool | Missing:
+def _is_inside(params: Params, at: date, chart: Chart) -> bool | Missing:
     """Say whether the patient's age is in the range; an end that decides does so whatever is missing for the other."""
     patient = chart.case.patient
     low, end = params.low, params.end

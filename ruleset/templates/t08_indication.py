@@ -95,6 +95,7 @@ class Indication(Template):
         "sex",
         "birth_date",
         "birth_time",
+        "begin",
         "visit_kind",
         "facility_level",
         "observations",
@@ -272,13 +273,13 @@ def _of_sex(params: Params, chart: Chart) -> bool | Missing:
 def _of_age(params: Params, line: Line, chart: Chart) -> bool | Missing:
     if not (params.min_age or params.below_age):
         return True
-    assert line.begin is not None  # a line without a time is never judged
     patient = chart.case.patient
-    unreadable = whose_age(line.begin.date(), chart)
+    at = ages.moment_of(line)
+    unreadable = whose_age(at, chart)
     if unreadable is not None:
         return unreadable
-    old_enough = ages.has_reached(patient, line.begin, ages.parse_age(params.min_age)) if params.min_age else True
-    too_old = ages.has_reached(patient, line.begin, ages.parse_age(params.below_age)) if params.below_age else False
+    old_enough = ages.has_reached(patient, at, ages.parse_age(params.min_age)) if params.min_age else True
+    too_old = ages.has_reached(patient, at, ages.parse_age(params.below_age)) if params.below_age else False
     if old_enough is False or too_old is True:
         return False
     return next((answer for answer in (old_enough, too_old) if isinstance(answer, Missing)), True)

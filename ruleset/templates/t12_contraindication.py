@@ -147,15 +147,18 @@ def _name(diagnosis: Diagnosis) -> str:
 
 def _by_test(params: Params, line: Line, chart: Chart, missing: list[Missing]) -> str | None:
     assert line.begin is not None  # a line without a time is never judged
+    known_by = chart.as_of(line)
     results = [
-        one for one in chart.case.patient.observations if one.status == "final" and is_named(one, params.test_names)
+        one
+        for one in chart.case.patient.observations
+        if one.status == "final" and is_named(one, params.test_names) and (one.time is None or one.time <= known_by)
     ]
     if not results and chart.is_complete("observations"):
         return None
     last = newest(
         results,
         line.begin,
-        known_by=chart.as_of(line),
+        known_by=known_by,
         within_days=params.within_days,
         label=f"“{params.test_names[-1]}”",
     )

@@ -37,7 +37,7 @@ class SingleDose(Template):
 
     A condition that is FALSE of the line settles the row, and so does a dose that is within every limit; else what is
     missing makes it UNKNOWN: `dose`, `dose_unit`, `strength` or `pack_size` to convert it, `route`, the age
-    (`birth_date`, `birth_time`), `weight_kg`, and `height_cm` for a body surface. A `hard_max` is judged without the
+    (`birth_date`, `birth_time`, `begin`), `weight_kg`, and `height_cm` for a body surface. A `hard_max` is judged without the
     weight. One result per line; other lines do not count.
     """
 
@@ -47,7 +47,7 @@ class SingleDose(Template):
     row_name = ("subject", "routes", "min_age", "below_age", "min_weight_kg", "below_weight_kg", "per_body", "unit")
     needs = (
         *("dose", "dose_unit", "strength", "pack_size"),
-        *("route", "birth_date", "birth_time", "weight_kg", "height_cm"),
+        *("route", "birth_date", "birth_time", "begin", "weight_kg", "height_cm"),
     )
     evidence = ("dose", "direction", "limit", "reckoned", "basis", "person")
 

@@ -57,7 +57,7 @@ class TotalDose(Template):
 
     TRUE as soon as what is known exceeds, where the line is in the band. Else UNKNOWN where a counted line's share is not known (`dose`, `dose_unit`,
     `strength`, `pack_size`, `frequency`, `route`, `days`), the judged line of 疗程 or 终身 tells no duration (`days`),
-    the band or the limit is not known (`birth_date`, `birth_time`, `weight_kg`, `height_cm`), or 终身 is asked and the
+    the band or the limit is not known (`birth_date`, `birth_time`, `begin`, `weight_kg`, `height_cm`), or 终身 is asked and the
     site's history is not complete (`history`). Current lines that begin on one day and exceed together are one result with
     all of them; the others are related.
     """
@@ -68,7 +68,7 @@ class TotalDose(Template):
     row_name = ("subject", "per", "course_days", "routes", "min_age", "below_age", "min_weight_kg", "per_body", "unit")
     needs = (
         *("dose", "dose_unit", "strength", "pack_size", "frequency", "days", "history"),
-        *("route", "birth_date", "birth_time", "weight_kg", "height_cm"),
+        *("route", "birth_date", "birth_time", "begin", "weight_kg", "height_cm"),
     )
     evidence = ("substance", "period", "total", "limit", "reckoned", "basis", "items")
 

@@ -82,7 +82,7 @@ class Params(Band, frozen=True, kw_only=True):
 class OrganFunction(Template):
     """TRUE when the patient's organ is so impaired and the line does not do what the row demands; one result per line.
 
-    肾: a patient on dialysis (the stated degree, or the flag `dialysis`) clears 0 mL/min. Else the clearance of an adult:
+    肾: a patient on dialysis (the stated degree, or the flag `dialysis`) clears 0 mL/min. Else the clearance of an adult, to 0.1 mL/min:
     a reported one, else a reported eGFR, else by Cockcroft-Gault from serum creatinine, each the last final one
     known - by the order's begin, by the end of its day where it states a date alone, or by the message's time, whichever
     is last - and at most `within_days` old; else, where the degree is stated, the range of the degree (normal from
@@ -99,7 +99,7 @@ class OrganFunction(Template):
     columns = Params
     row_name = ("subject", "demand", "impairment", "routes", "min_age", "below_age")
     needs = (
-        *("renal_function", "creatinine", "hepatic_function", "sex", "weight_kg", "birth_date", "birth_time"),
+        *("renal_function", "creatinine", "hepatic_function", "sex", "weight_kg", "birth_date", "birth_time", "begin"),
         *("dose", "dose_unit", "strength", "pack_size", "frequency", "route"),
     )
     evidence = ("function", "range", "demand", "figure", "basis")

@@ -63,7 +63,7 @@ class Administration(Template):
 
     UNKNOWN where the line does not say so: `route`, `form`, `frequency` (prn without a number, a continuous infusion,
     an unknown code), `infusion_rate` (none, or in a unit that is not convertible: drops are no millilitres, since that
-    depends on the infusion set), and the band's `route`, `birth_date`, `birth_time`, `weight_kg`. A condition of the
+    depends on the infusion set), and the band's `route`, `birth_date`, `birth_time`, `begin`, `weight_kg`. A condition of the
     band that is FALSE settles the row, and so does a line that keeps the limit. A single dose (st) keeps every
     interval, and is one dose a day. Other lines do not count: the interval between two orders is a matter of T32, the
     concentration in a bag of T22.
@@ -73,7 +73,7 @@ class Administration(Template):
     title = "途径、剂型、频次、滴速、给药间隔"
     columns = Params
     row_name = ("subject", "limits", "routes", "min_age", "below_age")
-    needs = ("route", "form", "frequency", "infusion_rate", "birth_date", "birth_time", "weight_kg")
+    needs = ("route", "form", "frequency", "infusion_rate", "birth_date", "birth_time", "begin", "weight_kg")
     evidence = ("kind", "stated", "wanted", "basis")
 
     def keys(self, params: Params) -> Sequence[str]:

@@ -177,9 +177,10 @@ class RowMaker:
         return {**self.subject(), **self.one(*prices), "tolerance_yuan": self.one("", "0.01", "2")}
 
     def t12(self) -> Cells:
+        diagnoses = self.some(("I", "J18", "O", "E11"))
         by_diagnosis = {
-            "diagnoses": self.some(("I", "J18", "O", "E11")),
-            "except_diagnoses": self.one("", "J18.9"),
+            "diagnoses": diagnoses,
+            "except_diagnoses": self.one("", "J18.9") if "J18" in diagnoses else "",
             "history_months": self.one("", "1", "12"),
         }
         words = {"test_words": self.one("阳性", "阴性")}
@@ -189,6 +190,7 @@ class RowMaker:
             **self.subject(),
             "condition": "病",
             "grade": self.one("绝对", "相对"),
+            "only_substance": self.rarely("是", ""),
             **self.one(by_diagnosis, by_test, {**by_diagnosis, **by_test}),
         }
 
@@ -254,16 +256,23 @@ class RowMaker:
             {"max_rate": "60", "rate_unit": self.one("mL/h", "滴/分")},
             {"min_rate": "1", "max_rate": "2", "rate_unit": "mL/min"},
         )
-        return {**self.subject(), **{k: v for k, v in self.band().items() if k != "routes"}, **self.one(*limits)}
+        band = {name: value for name, value in self.band().items() if name != "routes"}
+        return {**self.subject(), **band, **self.one(*limits), "only_substance": self.rarely("是", "")}
 
     def t19(self) -> Cells:
         kind = self.one("检验", "检验", "培养", "会诊", "知情同意", "特殊审批")
         cells: Cells = {**self.subject(), "evidence": kind, "evidence_name": "证据"}
         if kind in ("会诊", "知情同意", "特殊审批"):
-            return {**cells, "within_days": self.one("", "7")}
+            return cells
         names = "" if kind == "培养" and self.random.random() < 0.5 else self.some(TESTS)
         compared = self.comparison("", "value") if names else {"within_days": self.one("", "7")}
-        return {**cells, "test_names": names, **compared, "ordered_is_enough": self.rarely("是", "")}
+        any_result = not ({"comparison", "words"} & set(compared))
+        return {
+            **cells,
+            "test_names": names,
+            **compared,
+            "ordered_is_enough": self.one("是", "") if any_result else "",
+        }
 
     def t20(self) -> Cells:
         return {
@@ -382,7 +391,11 @@ class RowMaker:
             "tolerance_days": self.one("", "1"),
         }
         quantity = {"max_quantity": self.one("1", "2", "2.5")}
-        return {**self.subject(), **self.one(days, days, quantity, {**days, **quantity})}
+        return {
+            **self.subject(),
+            **self.one(days, days, quantity, {**days, **quantity}),
+            "not_classes": self.rarely(self.some(("名单一", "J01", "院内类")), ""),
+        }
 
     def t30(self) -> Cells:
         slack, most = {"slack_days": self.one("0", "2", "5")}, {"max_on_hand_days": self.one("7", "10")}

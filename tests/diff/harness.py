@@ -2,8 +2,10 @@
 
 import csv
 import json
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 from ruleset.case import Case, Line, Site
@@ -17,6 +19,7 @@ from ruleset.pack.file import PackFile
 from ruleset.snapshot import Snapshot
 from ruleset.templates import TEMPLATES
 from ruleset.timeline import Timeline
+from tests.diff.generate_rows import LISTS, pack
 from tests.diff.oracle import (
     OF_PAIRS,
     OF_WHOLE_PRESCRIPTIONS,
@@ -176,10 +179,24 @@ class Compiled(NamedTuple):
     refused: list[str]
 
 
-def compiled(root: Path, rules: list[dict[str, Any]], lists: dict[str, list[tuple[str, str]]]) -> Compiled:
-    """Compile a generated pack without the rows that the compiler refuses (two that say the same, say)."""
+def drawn(random: Random, templates: list[str]) -> Compiled:
+    """A generated pack of these templates; another one where the compiler leaves no row of it."""
+    while True:
+        with tempfile.TemporaryDirectory() as folder:
+            made = compiled(Path(folder), pack(random, templates), LISTS)
+        if made is not None:
+            return made
+
+
+def compiled(root: Path, rules: list[dict[str, Any]], lists: dict[str, list[tuple[str, str]]]) -> Compiled | None:
+    """Compile a generated pack without the rows that the compiler refuses (two that say the same, say).
+
+    None where no row is left that is not switched off.
+    """
     refused: list[str] = []
     for number in range(ROUNDS_MAX):
+        if all(row.get("mode") == "off" for rule in rules for row in rule["rows"]):
+            return None
         source = write_pack_source(root / f"source{number}", rules, lists)
         try:
             snapshot = snapshot_of(source, root / "pack")

@@ -22,6 +22,7 @@ from tests.diff.oracle_world import (
     frequency_of,
     has_reached,
     is_refund,
+    moment_of,
     place,
     states_days,
     supply_of,
@@ -36,9 +37,7 @@ def in_band(row: Row, line: LineDict, world: World) -> Tried:
         answers.append(line["route"] in row.texts("routes") if line.get("route") else {"route"})
     for name, wanted in (("min_age", True), ("below_age", False)):
         if row.text(name):
-            birth = world.patient.get("birth_date")
-            is_unborn = birth is not None and birth > line["begin"].date()
-            reached = False if is_unborn else has_reached(world.patient, line["begin"], row.text(name))
+            reached = has_reached(world.patient, moment_of(line), row.text(name))
             answers.append(reached if isinstance(reached, set) else reached == wanted)
     weight = world.patient.get("weight_kg")
     for name, wanted in (("min_weight_kg", True), ("below_weight_kg", False)):
@@ -295,21 +294,21 @@ def kidney(row: Row, line: LineDict, world: World) -> Tried:
 
 
 def clearance_of(row: Row, line: LineDict, world: World) -> Fraction | set[str]:
-    """mL/min, of an adult: reported, else eGFR, else Cockcroft-Gault."""
+    """mL/min to 0.1, of an adult: reported, else eGFR, else Cockcroft-Gault."""
     patient, within, at = world.patient, row.whole("within_days", 90), line["begin"]
     if patient.get("birth_date") is None:
         return {"birth_date"}
     if completed(patient["birth_date"], at.date(), "years") < 18:
         return {"renal_function"}
     for code in ("2164-2", "33914-3"):
-        results = results_named(world, [code], at, within)
+        results = results_named(world, [code], line, within)
         if results and results[-1].get("value") is not None and results[-1].get("unit") in ("mL/min", "mL/min/1.73m2"):
-            return Fraction(results[-1]["value"])
-    results = results_named(world, ["2160-0"], at, within)
+            return round(Fraction(results[-1]["value"]), 1)
+    results = results_named(world, ["2160-0"], line, within)
     creatinine = None
     if results and results[-1].get("value") is not None:
-        creatinine = {"umol/L": Fraction(10000, 884), "mg/dL": Fraction(1)}.get(results[-1].get("unit") or "")
-        creatinine = Fraction(results[-1]["value"]) / 100 * creatinine if creatinine else None
+        creatinine = {"umol/L": Fraction(10, 884), "mg/dL": Fraction(1)}.get(results[-1].get("unit") or "")
+        creatinine = Fraction(results[-1]["value"]) * creatinine if creatinine else None
     birth, weight = patient.get("birth_date"), patient.get("weight_kg")
     if creatinine is None and birth is None:
         return {"birth_date"}
@@ -326,7 +325,7 @@ def clearance_of(row: Row, line: LineDict, world: World) -> Fraction | set[str]:
         return missing
     years = completed(birth, at.date(), "years")
     factor = Fraction(85, 100) if patient["sex"] == "female" else Fraction(1)
-    return (140 - years) * Fraction(weight) * factor / (72 * creatinine)
+    return round((140 - years) * Fraction(weight) * factor / (72 * creatinine), 1)
 
 
 def liver(row: Row, line: LineDict, world: World) -> Tried:
@@ -334,7 +333,7 @@ def liver(row: Row, line: LineDict, world: World) -> Tried:
     classes = row.texts("child_pugh")
     if stated is not None:
         return stated != "normal" and stated[-1].upper() in classes
-    results = results_named(world, ["Child-Pugh"], line["begin"], row.whole("within_days", 90))
+    results = results_named(world, ["Child-Pugh"], line, row.whole("within_days", 90))
     if results and results[-1].get("value") is not None:
         points = results[-1]["value"]
         return ("A" if points <= 6 else "B" if points <= 9 else "C") in classes
@@ -346,7 +345,7 @@ def liver(row: Row, line: LineDict, world: World) -> Tried:
 
 def administration(row: Row, line: LineDict, world: World) -> list[Opinion]:
     """T18."""
-    if not world.speaks_of(row, line):
+    if not world.speaks_of(row, line) or (row.text("only_substance") == "是" and world.is_compound(line)):
         return FALSE
     held = every([in_band(row, line, world), breaks(row, line)])
     if isinstance(held, set):

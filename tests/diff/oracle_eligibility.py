@@ -22,6 +22,7 @@ from tests.diff.oracle_world import (
     has_reached,
     is_of,
     is_refund,
+    moment_of,
     months_before,
     place,
     same_prescription,
@@ -233,7 +234,7 @@ def age_range(row: Row, world: World, at) -> Tried:
 
 def age(row: Row, line: LineDict, world: World) -> list[Opinion]:
     """T07 and N2."""
-    return age_at(row, world, line["begin"]) if world.speaks_of(row, line) else FALSE
+    return age_at(row, world, moment_of(line)) if world.speaks_of(row, line) else FALSE
 
 
 def age_at(row: Row, world: World, at) -> list[Opinion]:
@@ -253,10 +254,10 @@ def age_of_codes(row: Row, world: World) -> list[Opinion]:
         for one in world.encounter.get("diagnoses") or ()
         if has_prefix(one.get("code") or "", row.texts("diagnoses"))
     ]
-    day = world.day_of(None)
-    if day is None:
+    at = world.claim.get("time") or world.day_of(None)
+    if at is None:
         return [opinion for _ in found for opinion in unknown("time")]
-    return [opinion for _ in found for opinion in age_at(row, world, day)]
+    return [opinion for _ in found for opinion in age_at(row, world, at)]
 
 
 # T08.
@@ -306,7 +307,7 @@ def alternative_holds(row: Row, line: LineDict, world: World) -> Tried:
         if birth is None or birth > line["begin"].date() or world.encounter.get("visit_kind") == "maternity_inpatient":
             answers.append({"birth_date"})
         else:
-            answers.append(age_range(row, world, line["begin"]))
+            answers.append(age_range(row, world, moment_of(line)))
     if row.text("min_level"):
         level = world.encounter.get("facility_level")
         wanted = LEVELS.index(LEVEL_OF[row.text("min_level")])
@@ -334,7 +335,7 @@ def has_diagnosis(row: Row, prefixes: list[str], line: LineDict, world: World) -
 
 
 def evidence_holds(row: Row, line: LineDict, world: World) -> Tried:
-    results = results_named(world, row.texts("evidence_names"), line["begin"], row.whole("evidence_within_days"))
+    results = results_named(world, row.texts("evidence_names"), line, row.whole("evidence_within_days"))
     if results is None:
         return {"observations"}
     if not results:

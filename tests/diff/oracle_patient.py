@@ -30,7 +30,7 @@ OBSERVED = {"会诊": "consultation", "知情同意": "consent"}
 
 def contraindication(row: Row, line: LineDict, world: World) -> list[Opinion]:
     """T12."""
-    if not world.speaks_of(row, line):
+    if not world.speaks_of(row, line) or (row.text("only_substance") == "是" and world.is_compound(line)):
         return FALSE
     missing: set[str] = set()
     own = world.encounter.get("diagnoses") or ()
@@ -65,7 +65,7 @@ def counted_visits(row: Row, line: LineDict, world: World) -> list[Facts]:
     counted = []
     for visit in world.visits():
         last = visit.get("end") or visit.get("begin")
-        if last is None or (visit.get("begin") or last) > line["begin"]:
+        if last is None or (visit.get("begin") or last) > world.as_of(line):
             continue
         if completed(last.date(), day, "months") < months:
             counted.append(visit)
@@ -74,12 +74,12 @@ def counted_visits(row: Row, line: LineDict, world: World) -> list[Facts]:
 
 def test_result(row: Row, line: LineDict, world: World, value: str, unit: str, words: str) -> bool | None:
     """Whether the last result is what the row names; False too where a complete feed has none."""
-    results = results_named(world, row.texts("test_names"), line["begin"], row.whole("within_days", 90))
+    results = results_named(world, row.texts("test_names"), line, row.whole("within_days", 90))
     if results is None:
         return None
     if not results:
-        is_there = bool(results_named(world, row.texts("test_names"), datetime.max, None))  # at another time
-        return False if world.is_complete("observations") and not is_there else None
+        is_older = bool(results_named(world, row.texts("test_names"), line, None))
+        return False if world.is_complete("observations") and not is_older else None
     return comparison_of(results[-1], row.text("comparison"), row.number(value), row.text(unit), row.texts(words))
 
 
@@ -224,7 +224,7 @@ def prior_evidence(row: Row, line: LineDict, world: World) -> list[Opinion]:
     if not names:  # any culture
         cultures = {**world.claim, "patient": {**world.patient, "observations": cultures_of(world)}}
         world, names = World(cultures, world.rows, world.given_lists), ["any"]
-    results = results_named(world, names, world.as_of(line), within, ("final", "ordered") if enough else ("final",))
+    results = results_named(world, names, line, within, ("final", "ordered") if enough else ("final",))
     if results is None:
         return unknown("observations")
     if not results:
@@ -246,7 +246,7 @@ def cultures_of(world: World) -> list[Facts]:
 def vouched(row: Row, line: LineDict, world: World) -> list[Opinion]:
     for one in world.encounter.get("attestations") or ():
         is_of_line = not one.get("order_ids") or line.get("order_id") in one["order_ids"]
-        in_time = one.get("time") is None or is_within(row, one["time"], world.as_of(line))
+        in_time = one.get("time") is None or one["time"] <= world.as_of(line)
         if one["kind"] == VOUCHED[row.text("evidence")] and is_of_line and in_time:
             return FALSE
     for one in world.patient.get("observations") or ():
@@ -254,14 +254,9 @@ def vouched(row: Row, line: LineDict, world: World) -> list[Opinion]:
             continue
         if (one.get("encounter_id") or world.encounter["id"]) != world.encounter["id"]:
             continue
-        if is_within(row, one["time"], world.as_of(line)) if one.get("time") else row.whole("within_days") is None:
+        if one.get("time") is None or one["time"] <= world.as_of(line):
             return FALSE
     return [TRUE()] if world.is_complete("attestations") else unknown("attestations")
-
-
-def is_within(row: Row, time: datetime, at: datetime) -> bool:
-    days = row.whole("within_days")
-    return time <= at and (days is None or (at.date() - time.date()).days <= days)
 
 
 def skin_test(row: Row, line: LineDict, world: World) -> list[Opinion]:

@@ -38,7 +38,7 @@ def charged_before(row: Row, line: LineDict, world: World) -> list[LineDict]:
 
 def dispensed_days(row: Row, line: LineDict, world: World) -> list[Opinion]:
     """T29."""
-    if not world.speaks_of(row, line):
+    if not world.speaks_of(row, line) or any(world.is_drug_of(line, name) for name in row.texts("not_classes")):
         return FALSE
     missing: set[str] = set()
     most, with_reason = row.number("max_days"), row.number("max_days_with_reason")

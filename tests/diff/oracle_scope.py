@@ -14,6 +14,7 @@ from tests.diff.oracle_world import (
     has_reached,
     is_of,
     listed,
+    moment_of,
     with_prefix,
 )
 
@@ -77,7 +78,7 @@ def min_age(value: Value, world: World, line: LineDict | None) -> Answer:
     day = world.day_of(line)
     if day is None:
         return None
-    reached = has_reached(world.patient, line["begin"] if line else day, value)
+    reached = has_reached(world.patient, moment_of(line) if line else day, value)
     return reached if isinstance(reached, bool) else None
 
 

@@ -1,10 +1,9 @@
 """Results of tests, naively: those of a name up to a moment, and how they compare. See `oracle_world.py`."""
 
-from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from tests.diff.oracle_world import Facts, World, converted
+from tests.diff.oracle_world import Facts, LineDict, World, converted
 
 POSITIVE = ("阳性", "+", "(+)", "positive")
 NEGATIVE = ("阴性", "-", "(-)", "negative")
@@ -27,17 +26,21 @@ def is_named(one: Facts, names: list[str]) -> bool:
 
 
 def results_named(
-    world: World, names: list[str], at: datetime, within_days: int | None, statuses: tuple[str, ...] = ("final",)
+    world: World, names: list[str], line: LineDict, within_days: int | None, statuses: tuple[str, ...] = ("final",)
 ) -> list[Facts] | None:
-    """Results of these names up to a moment, the last one last; None where only one without a time might be meant."""
+    """Results of these names that are known for a line, at most so many days older than its order, the last one last.
+
+    None where only one without a time might be meant.
+    """
     found = [
         one
         for one in world.patient.get("observations") or ()
         if is_named(one, names) and one.get("status", "final") in statuses
     ]
-    timed = [one for one in found if one.get("time") is not None and one["time"] <= at]
+    timed = [one for one in found if one.get("time") is not None and one["time"] <= world.as_of(line)]
     if within_days is not None:
-        timed = [one for one in timed if (at.date() - one["time"].date()).days <= within_days]
+        day = line["begin"].date()
+        timed = [one for one in timed if (day - one["time"].date()).days <= within_days]
     timed.sort(key=lambda one: one["time"])
     untimed = [one for one in found if one.get("time") is None]
     if timed:

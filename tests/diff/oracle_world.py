@@ -366,6 +366,11 @@ def dose_in(line: LineDict, unit: str, ingredient: str = "") -> Fraction | set[s
 AGE_UNITS = {"小时": "hours", "天": "days", "周": "weeks", "月": "months", "岁": "years"}
 
 
+def moment_of(line: LineDict) -> date | datetime:
+    """The line's beginning, or its day where no time of that day is known."""
+    return line["begin"].date() if line.get("begin_is_date") else line["begin"]
+
+
 def completed(birth: date, day: date, unit: str) -> int:
     """Completed days, weeks, months or years between two days."""
     days = (day - birth).days
@@ -387,7 +392,7 @@ def has_reached(patient: Facts, at: date | datetime, age: str) -> bool | set[str
     births = [exact] if exact else [datetime.combine(birth, time()), datetime.combine(birth, time.max)]
     moments = [at] if isinstance(at, datetime) else [datetime.combine(at, time()), datetime.combine(at, time.max)]
     answers = {moment - born >= timedelta(hours=count) for born in births for moment in moments}
-    return answers.pop() if len(answers) == 1 else {"birth_time"}
+    return answers.pop() if len(answers) == 1 else {"begin" if exact else "birth_time"}
 
 
 def plain_code(code: str) -> str:
@@ -562,6 +567,10 @@ class World:
         if self.is_nameless(line):
             return False
         return (is_drug(line) and name in self.substances(line)) or name in self.classes(line)
+
+    def is_compound(self, line: LineDict) -> bool:
+        """Whether a line is known to be of several substances."""
+        return len(self.substances(line)) > 1
 
     def is_nameless(self, line: LineDict) -> bool:
         return not line.get("item_code") and not self.is_current(line)
