@@ -12,7 +12,7 @@ from ruleset.chart import RUNNING_LOOK_BACK_DAYS, Chart
 from ruleset.frequency import parse
 from ruleset.outcome import Missing
 from ruleset.sums import not_taken_back
-from ruleset.supply import UNSTATED_USE_MAX_DAYS, UNTIL_STOPPED, days_stated, supply_days, use_span
+from ruleset.supply import UNSTATED_USE_MAX_DAYS, UNTIL_STOPPED, days_supplied, states_duration, use_span
 from ruleset.timeline import order_of
 
 
@@ -32,14 +32,14 @@ def use_of(line: Line, chart: Chart) -> Use:
     """
     span = use_span(line)
     assert span is not None  # lines without a time are in no window
-    if days_stated(line) is not None or line.end is not None:
+    if states_duration(line):
         return Use(*span, is_stated=True)
     if line.long_term and line.encounter_id == chart.case.encounter.id:
         return Use(span[0], UNTIL_STOPPED, is_stated=True)
     frequency = parse(line.frequency) if line.frequency else None
     if frequency is not None and frequency.once:
         return Use(span[0], span[0], is_stated=True)
-    return Use(*span, is_stated=not isinstance(supply_days(line), Missing))
+    return Use(*span, is_stated=days_supplied(line) is not None)
 
 
 class Meeting(NamedTuple):
@@ -94,9 +94,10 @@ def stands(line: Line, chart: Chart) -> bool:
     """Say whether a line was not taken back: whether the refunds of its item in its encounter, after it, left some of it.
 
     A refund takes back the latest charges before it (`not_taken_back`): an item that is ordered again after it was
-    returned is used by its second line alone. A line without an item code stands.
+    returned is used by its second line alone. A line without an item code stands, and so does one of no quantity: no
+    refund took it back, and stations write 0 for an order that is dispensed elsewhere.
     """
-    if not line.item_code:
+    if not line.item_code or line.quantity == 0:
         return True
     key = ("returned", line.item_code, line.encounter_id)
     returned: frozenset[int] | None = chart.memo.get(key)

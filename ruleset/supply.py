@@ -58,6 +58,24 @@ def days_stated(line: Line) -> int | None:
     return line.days if line.days is not None and 0 < line.days <= DAYS_OF_USE_MAX_DAYS else None
 
 
+def states_duration(line: Line) -> bool:
+    """Say whether the line states for how long it is used: plausible days, or a plausible end.
+
+    An end before the begin, or ten years later (2999-12-31 for "until cancelled"), says nothing.
+    """
+    if days_stated(line) is not None:
+        return True
+    if line.end is None or line.begin is None:
+        return False
+    return 0 <= line.end.toordinal() - line.begin.toordinal() < DAYS_OF_USE_MAX_DAYS
+
+
+def days_supplied(line: Line) -> int | None:
+    """Return on how many days the line's quantity is used; None where it cannot be reckoned, or is not plausible."""
+    supply = supply_days(line)
+    return None if isinstance(supply, Missing) or not 0 < supply <= DAYS_OF_USE_MAX_DAYS else ceil(supply)
+
+
 def use_span(line: Line) -> tuple[int, int] | None:
     """Return the first and last day of use: by `days`, else begin to end, else supply, else the begin day alone.
 
@@ -67,12 +85,10 @@ def use_span(line: Line) -> tuple[int, int] | None:
         return None
     first = line.begin.toordinal()
     days = days_stated(line)
-    if days is None and line.end is not None:
+    if days is None and line.end is not None and states_duration(line):
         days = line.end.toordinal() - first + 1
-        days = days if 0 < days <= DAYS_OF_USE_MAX_DAYS else None
     if days is None:
-        supply = supply_days(line)
-        days = 1 if isinstance(supply, Missing) or not 0 < supply <= DAYS_OF_USE_MAX_DAYS else ceil(supply)
+        days = days_supplied(line) or 1
     return first, first + days - 1
 
 
@@ -89,7 +105,7 @@ def last_possible_day(line: Line) -> int:
     """
     span = use_span(line)
     assert span is not None  # lines without a time are in no window
-    if line.long_term and line.end is None and days_stated(line) is None:
+    if line.long_term and not states_duration(line):
         return UNTIL_STOPPED
     return max(span[1], span[0] + UNSTATED_USE_MAX_DAYS - 1)
 

@@ -11,7 +11,7 @@ from ruleset.concurrent_use import look_back, others_in_view, stands, use_of
 from ruleset.facts import FACTS
 from ruleset.frequency import parse, times_per_day
 from ruleset.outcome import Judgement, Missing
-from ruleset.supply import UNSTATED_USE_MAX_DAYS, days_stated, supply_days, use_span
+from ruleset.supply import UNSTATED_USE_MAX_DAYS, days_supplied, states_duration, use_span
 from ruleset.template import FALSE, Template, subject_keys, subject_problems, subject_text
 from ruleset.templates.band import (
     DoseBand,
@@ -162,7 +162,7 @@ def _is_in_use(line: Line, other: Line, chart: Chart) -> bool | Missing:
     if other.end is not None and other.begin < other.end <= line.begin and other.end.time() != time.min:
         return False
     use = use_of(other, chart)
-    if is_same_item and days_stated(other) is None and other.end is None:
+    if is_same_item and not states_duration(other):
         return use.first == day
     if use.first <= day <= use.last:
         return True
@@ -214,9 +214,7 @@ def _share(line: Line, params: Params, days: int, is_whole: bool) -> Fraction | 
 
 def _tells_duration(line: Line) -> bool:
     frequency = parse(line.frequency) if line.frequency else None
-    if days_stated(line) is not None or line.end is not None or (frequency is not None and frequency.once):
-        return True
-    return not isinstance(supply_days(line), Missing)
+    return states_duration(line) or (frequency is not None and frequency.once) or days_supplied(line) is not None
 
 
 def _of(other: Line, line: Line, missing: Missing) -> Missing:

@@ -7,7 +7,7 @@ from ruleset.case import Line
 from ruleset.chart import RUNNING_LOOK_BACK_DAYS, Chart
 from ruleset.outcome import Judgement, Missing
 from ruleset.sums import not_taken_back
-from ruleset.supply import DAYS_OF_USE_MAX_DAYS, days_stated, distinct_days
+from ruleset.supply import days_stated, distinct_days, states_duration
 from ruleset.template import FALSE, Subject, Template, subject_keys, subject_problems
 from ruleset.window import WindowKind, first_day
 
@@ -140,15 +140,6 @@ def _too_soon(params: Params, min_interval_days: int, line: Line, chart: Chart) 
         "why": f"距上次（{last.begin.date()}）不足{min_interval_days}天",
     }
     return (Judgement(evidence=evidence, related=(last,)),)
-
-
-def states_duration(line: Line) -> bool:
-    """Say whether the line itself tells for how long it is used."""
-    if days_stated(line) is not None:
-        return True
-    if line.end is None or line.begin is None:
-        return False
-    return 0 <= line.end.toordinal() - line.begin.toordinal() < DAYS_OF_USE_MAX_DAYS
 
 
 def days_of_use(line: Line) -> tuple[int, int] | None:

@@ -1,11 +1,12 @@
 """T01 to T11: for whom, where and at what price the fund pays. See `oracle_world.py`."""
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from fractions import Fraction
 
 from tests.diff.oracle_tests import comparison_of, results_named
 from tests.diff.oracle_world import (
     FALSE,
+    HERBS,
     LEVEL_OF,
     LEVELS,
     LONGEST_DAYS,
@@ -18,6 +19,7 @@ from tests.diff.oracle_world import (
     Opinion,
     Row,
     World,
+    frequency_of,
     has_prefix,
     has_reached,
     is_of,
@@ -26,6 +28,8 @@ from tests.diff.oracle_world import (
     months_before,
     place,
     same_prescription,
+    states_days,
+    supply_of,
     unknown,
     with_prefix,
 )
@@ -166,24 +170,52 @@ def privilege(row: Row, line: LineDict, world: World) -> list[Opinion]:
             return FALSE
     if not claimed:
         return [TRUE()]
-    firsts = [
+    related = [
         other
-        for other in [line, *world.earlier(line)]
-        if other.get("emergency_use") and world.speaks_of(row, other) and not is_refund(other)
-        if other["encounter_id"] == line["encounter_id"] and (other is line or not world.is_taken_back(other))
+        for other in world.earlier(line)
+        if other.get("emergency_use") and world.speaks_of(row, other) and not is_refund(other) and may_be_drug(other)
+        if other["encounter_id"] == line["encounter_id"] and not world.is_taken_back(other)
     ]
-    hours = row.whole("emergency_hours", 24) or 0
-    first = min(firsts, key=place)
-    late = end_of_use(line) - first["begin"] > timedelta(hours=hours)
-    return [TRUE(related=[] if first is line else [first])] if late == (state == "紧急越级超时") else FALSE
+    hours = timedelta(hours=row.whole("emergency_hours", 24) or 0)
+    first = min([line, *related], key=place)
+    answers = set()
+    for since in moments_of(first):
+        for begin in moments_of(line) if first is not line else [since]:
+            if begin >= since:
+                answers.add(is_beyond(line, begin, since + hours, world))
+    if len(answers) > 1:
+        return unknown("days" if None in answers else "begin")
+    late = answers.pop()
+    if late is None:
+        return unknown("days")
+    return [TRUE(related=related)] if late == (state == "紧急越级超时") else FALSE
 
 
-def end_of_use(line: LineDict):
-    """T05: `end`, unless that is ten years on or before the beginning; else `days` times 24 hours; else the beginning."""
-    begin, end = line["begin"], line.get("end")
-    if end is not None and begin <= end and (end - begin).days < LONGEST_DAYS:
-        return end
-    return begin + timedelta(days=line["days"]) if line.get("days") and line["days"] > 0 else begin
+def may_be_drug(line: LineDict) -> bool:
+    return line.get("item_kind") in ("drug", *HERBS, None)
+
+
+def moments_of(line: LineDict) -> list[datetime]:
+    """When a line may begin: the first and the last moment of its day where it states a date alone."""
+    begin = line["begin"]
+    return [begin, datetime.combine(begin, time.max)] if line.get("begin_is_date") else [begin]
+
+
+def is_beyond(line: LineDict, begin: datetime, limit: datetime, world: World) -> bool | None:
+    """T05: whether the use of a line that begins then goes beyond a moment; None where it does not say how long it is."""
+    end = line.get("end")
+    if end is not None and line["begin"] <= end and (end - line["begin"]).days < LONGEST_DAYS:
+        return begin + (end - line["begin"]) > limit
+    if states_days(line):
+        return begin + timedelta(days=line["days"]) > limit
+    if line.get("long_term") and line["encounter_id"] == world.encounter["id"]:
+        return True
+    if frequency_of(line).is_once:
+        return begin > limit
+    supply = supply_of(line)
+    if isinstance(supply, Fraction) and 0 < supply <= LONGEST_DAYS:
+        return begin + timedelta(seconds=float(supply) * 86_400) > limit
+    return True if begin > limit else None
 
 
 def sex(row: Row, line: LineDict, world: World) -> list[Opinion]:

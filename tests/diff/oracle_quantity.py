@@ -417,7 +417,7 @@ def after_first_line(row: Row, line: LineDict, world: World) -> list[Opinion]:
     day = line["begin"].date()
     used, related = set(), []
     for other in world.others(line):
-        if other.get("begin") is None or is_refund(other) or world.is_returned(other):
+        if other.get("begin") is None or is_refund(other) or world.is_taken_back(other):
             continue
         ago = (day - other["begin"].date()).days
         if not 0 < ago <= (row.whole("within_days", 730) or 730):

@@ -508,7 +508,12 @@ class World:
         return [one for one in self.others(line) if one.get("begin") is not None and place(one) <= place(line)]
 
     def is_taken_back(self, line: LineDict) -> bool:
-        """Whether nothing is left of a charge: a refund takes back the latest before it of its item and encounter."""
+        """Whether nothing is left of a charge: a refund takes back the latest before it of its item and encounter.
+
+        Of a charge of no quantity there is nothing to take.
+        """
+        if line.get("quantity") == 0:
+            return False
         beside = [one for one in self.all_lines if one.get("begin") is not None]
         beside = [one for one in beside if item_of(one) == item_of(line) and same("encounter_id", one, line)]
         return all(one is not line for one in not_taken_back(beside))

@@ -21,7 +21,6 @@ from tests.diff.harness import Compiled, case_of, drawn, engine_answer
 from tests.diff.oracle import Answer, judged
 
 OPEN = {
-    "T05": 0.03,
     "T08": 0.06,
     "T13": 0.03,
     "T14": 0.05,
@@ -38,7 +37,6 @@ OPEN = {
     "T30": 0.04,
     "T32": 0.02,
     "T33": 0.18,
-    "T34": 0.02,
     "T35": 0.02,
     "T36": 0.06,
     "T37": 0.03,
