@@ -14,7 +14,7 @@ from weakref import ref
 
 from ruleset import diagnoses
 from ruleset.ages import completed
-from ruleset.case import Case, Diagnosis, Feed, Line, LineIdentity, Practitioner, Visit, content_of, identity
+from ruleset.case import Case, Diagnosis, Feed, Line, LineIdentity, Patient, Practitioner, Visit, content_of, identity
 from ruleset.clinical import gestational_weeks
 from ruleset.drug import (
     DRUG_KINDS,
@@ -455,11 +455,7 @@ class Chart:
             return None if stated == "neither" else True
         if stated == "neither":
             return False
-        if patient.sex == "female" and patient.birth_date is not None and day is not None:
-            years = completed(patient.birth_date, day, "岁")
-            if not FERTILE_YEARS[0] <= years <= FERTILE_YEARS[1]:
-                return False
-        return None
+        return False if day is not None and is_of_no_fertile_age(patient, day) else None
 
     def out_of_region(self) -> bool | None:
         """Say whether the patient is treated away from where they are insured: as stated, else by the two divisions.
@@ -481,6 +477,14 @@ class Chart:
         case = self.case
         moment = case.time or case.encounter.begin or min((x.begin for x in case.lines if x.begin), default=None)
         return moment.date() if moment is not None else None
+
+
+def is_of_no_fertile_age(patient: Patient, at: date) -> bool:
+    """Say whether the patient's age rules an unstated pregnancy out; it does not where it is not known."""
+    birth = patient.birth_date
+    if birth is None or birth > (at.date() if isinstance(at, datetime) else at):
+        return False
+    return not FERTILE_YEARS[0] <= completed(birth, at, "岁") <= FERTILE_YEARS[1]
 
 
 def _is_skin_tested(line: Line) -> bool:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from ruleset.case import Line
 from ruleset.chart import RUNNING_LOOK_BACK_DAYS, Chart
-from ruleset.frequency import parse
 from ruleset.outcome import Missing
 from ruleset.sums import not_taken_back
 from ruleset.supply import UNSTATED_USE_MAX_DAYS, UNTIL_STOPPED, days_supplied, states_duration, use_span
@@ -36,9 +35,6 @@ def use_of(line: Line, chart: Chart) -> Use:
         return Use(*span, is_stated=True)
     if line.long_term and line.encounter_id == chart.case.encounter.id:
         return Use(span[0], UNTIL_STOPPED, is_stated=True)
-    frequency = parse(line.frequency) if line.frequency else None
-    if frequency is not None and frequency.once:
-        return Use(span[0], span[0], is_stated=True)
     return Use(*span, is_stated=days_supplied(line) is not None)
 
 

@@ -11,7 +11,7 @@ from math import ceil
 import msgspec
 
 from ruleset.case import HERBS, Line
-from ruleset.frequency import times_per_day
+from ruleset.frequency import parse, times_per_day
 from ruleset.outcome import Missing
 from ruleset.units import units_of_form
 
@@ -71,9 +71,20 @@ def states_duration(line: Line) -> bool:
 
 
 def days_supplied(line: Line) -> int | None:
-    """Return on how many days the line's quantity is used; None where it cannot be reckoned, or is not plausible."""
+    """Return on how many days the line's quantity is used; None where it cannot be reckoned, or is not plausible.
+
+    A single dose (st, once) is used on its day, however much is left in the pack.
+    """
+    if is_single_dose(line):
+        return 1
     supply = supply_days(line)
     return None if isinstance(supply, Missing) or not 0 < supply <= DAYS_OF_USE_MAX_DAYS else ceil(supply)
+
+
+def is_single_dose(line: Line) -> bool:
+    """Say whether the line's frequency is that of a single dose (st, once)."""
+    frequency = parse(line.frequency) if line.frequency else None
+    return frequency is not None and frequency.once
 
 
 def use_span(line: Line) -> tuple[int, int] | None:

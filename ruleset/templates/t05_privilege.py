@@ -7,11 +7,10 @@ from typing import Literal
 
 from ruleset.case import Line, Practitioner
 from ruleset.chart import Chart
-from ruleset.concurrent_use import stands, use_of
+from ruleset.concurrent_use import stands
 from ruleset.drug import DRUG_KINDS
-from ruleset.frequency import parse
 from ruleset.outcome import Judgement, Missing
-from ruleset.supply import DAYS_OF_USE_MAX_DAYS, UNTIL_STOPPED, days_stated, supply_days
+from ruleset.supply import DAYS_OF_USE_MAX_DAYS, days_stated, is_single_dose, supply_days
 from ruleset.template import FALSE, Template, subject_keys, subject_problems
 from ruleset.templates.item_row import ItemRow
 from ruleset.timeline import order_of
@@ -194,10 +193,9 @@ def _length_of_use(line: Line, chart: Chart) -> timedelta | None:
     days = days_stated(line)
     if days is not None:
         return timedelta(days=days)
-    if use_of(line, chart).last == UNTIL_STOPPED:
+    if line.long_term and line.encounter_id == chart.case.encounter.id:
         return LONGEST_USE
-    frequency = parse(line.frequency) if line.frequency else None
-    if frequency is not None and frequency.once:
+    if is_single_dose(line):
         return NO_TIME
     supply = supply_days(line)
     if isinstance(supply, Missing) or not 0 < supply <= DAYS_OF_USE_MAX_DAYS:

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from ruleset.ages import completed
 from ruleset.case import Line, PregnancyStatus
-from ruleset.chart import FERTILE_YEARS, PREGNANCY_CODES, Chart
+from ruleset.chart import PREGNANCY_CODES, Chart, is_of_no_fertile_age
 from ruleset.clinical import gestational_weeks, trimester
 from ruleset.diagnoses import find
 from ruleset.outcome import Judgement, Missing
@@ -37,8 +36,8 @@ class Params(ItemRow, frozen=True, kw_only=True):
 class Pregnancy(Template):
     """TRUE when the patient is in the state. One result per line.
 
-    The state is the stated one (`pregnancy_status`). Where none is stated, 妊娠 follows
-    from stated weeks of pregnancy, from a last menstruation at most 44 weeks before the message, and from the encounter's
+    The state is the stated one (`pregnancy_status`). Where none is stated, 妊娠 follows from a last menstruation at most
+    44 weeks before the message, or where none is stated from stated weeks of pregnancy, at most 44 too (one that would be older is over), and from the encounter's
     confirmed diagnoses O00 to O69, O71, O74, O75, O98, O99 and Z33 to Z36 (the birth and what follows it, O70, O72, O73 and O80 to
     O92, is no pregnancy); 哺乳 from the confirmed diagnoses Z39.1, O91 and O92, whether or not something says 妊娠 (which
     otherwise rules out 哺乳 and 备孕); 备孕 from nothing; and a man, or someone younger than 12 or older than 55 years at the order, is in none. Past diagnoses
@@ -108,11 +107,7 @@ def _is_in(status: Status, line: Line, chart: Chart) -> str | Missing | Literal[
     if found is not None:
         return found
     assert line.begin is not None  # a line without a time is never judged
-    if patient.birth_date is not None:
-        years = completed(patient.birth_date, line.begin, "岁")
-        if not FERTILE_YEARS[0] <= years <= FERTILE_YEARS[1]:
-            return False
-    return None
+    return False if is_of_no_fertile_age(patient, line.begin) else None
 
 
 def _from_facts(status: Status, chart: Chart) -> str | Literal[False] | None:

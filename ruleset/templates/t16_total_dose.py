@@ -9,9 +9,9 @@ from ruleset.case import Line
 from ruleset.chart import RUNNING_LOOK_BACK_DAYS, Chart
 from ruleset.concurrent_use import look_back, others_in_view, stands, use_of
 from ruleset.facts import FACTS
-from ruleset.frequency import parse, times_per_day
+from ruleset.frequency import times_per_day
 from ruleset.outcome import Judgement, Missing
-from ruleset.supply import UNSTATED_USE_MAX_DAYS, days_supplied, states_duration, use_span
+from ruleset.supply import UNSTATED_USE_MAX_DAYS, days_supplied, is_single_dose, states_duration, use_span
 from ruleset.template import FALSE, Template, subject_keys, subject_problems, subject_text
 from ruleset.templates.band import (
     DoseBand,
@@ -47,13 +47,14 @@ class TotalDose(Template):
     or the whole encounter is asked.
 
     日: the day on which the judged line begins. A line gives dose x times a day on each of its days of use, and at
-    least one dose (10 mg a week are 10 mg on their day). Its days are those of `days`, else begin to end (not from an
-    end with a time of day that is not after the judged line's begin), else its supply; a standing order of the
-    encounter runs until it is stopped. Of the judged line's own item code (the medicine is fetched or charged anew,
-    not taken twice) lines of other encounters do not count, and lines without days and end count on their first day
-    alone. Another line that tells no duration counts on its first day, and is unknown for 6 days more.
+    least one dose (10 mg a week are 10 mg on their day). Its days are those of `days`, else begin to end, else its
+    supply; a standing order of the encounter runs until it is stopped. Another line that ended by the judged line's
+    begin, at a time of day, does not count, whatever days it states. Of the judged line's own item code (the medicine
+    is fetched or charged anew, not taken twice) lines of other encounters do not count, and lines without days and
+    end, standing orders too, count on their first day alone. Another line that tells no duration counts on its first day, and is unknown for 6 days more.
     疗程, 终身: a line gives dose x times a day x its days of use that are not after the judged line's last, and within
-    `course_days`; a single dose (st) counts once; a line that tells no duration counts one day.
+    `course_days` (where all of its days are, at least one dose); a single dose (st) counts once; a line that tells no
+    duration counts one day, a standing order too.
 
     TRUE as soon as what is known exceeds, where the line is in the band. Else UNKNOWN where a counted line's share is not known (`dose`, `dose_unit`,
     `strength`, `pack_size`, `frequency`, `route`, `days`), the judged line of 疗程 or 终身 tells no duration (`days`),
@@ -202,8 +203,7 @@ def _share(line: Line, params: Params, days: int, is_whole: bool) -> Fraction | 
     dose = dose_of(line, params.unit, ingredient=params.ingredient)
     if isinstance(dose, Missing):
         return dose
-    frequency = parse(line.frequency) if line.frequency else None
-    if frequency is not None and frequency.once:
+    if is_single_dose(line):
         return Fraction(dose)
     times = times_per_day(line)
     if isinstance(times, Missing):
@@ -213,8 +213,7 @@ def _share(line: Line, params: Params, days: int, is_whole: bool) -> Fraction | 
 
 
 def _tells_duration(line: Line) -> bool:
-    frequency = parse(line.frequency) if line.frequency else None
-    return states_duration(line) or (frequency is not None and frequency.once) or days_supplied(line) is not None
+    return states_duration(line) or days_supplied(line) is not None
 
 
 def _of(other: Line, line: Line, missing: Missing) -> Missing:

@@ -8,8 +8,9 @@ from typing import Literal
 from ruleset.case import HepaticFunction, Line, Patient, RenalFunction
 from ruleset.chart import Chart
 from ruleset.clinical import creatinine_clearance, hepatic_function
-from ruleset.frequency import HOURS_A_DAY, parse, times_per_day
+from ruleset.frequency import HOURS_A_DAY, times_per_day
 from ruleset.outcome import Judgement, Missing
+from ruleset.supply import is_single_dose
 from ruleset.template import FALSE, Template, subject_keys, subject_problems
 from ruleset.templates.band import Band, Truth, band_problems, daily_dose, in_band, number
 from ruleset.units import read_unit
@@ -221,8 +222,7 @@ def interval_hours(line: Line) -> Fraction | Missing:
 
     A single dose has no second one: its interval has no end, and a year stands for that.
     """
-    frequency = parse(line.frequency) if line.frequency else None
-    if frequency is not None and frequency.once:
+    if is_single_dose(line):
         return Fraction(SINGLE_DOSE_INTERVAL_HOURS)
     times = times_per_day(line)
     return times if isinstance(times, Missing) else HOURS_A_DAY / times

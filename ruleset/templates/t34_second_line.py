@@ -35,7 +35,7 @@ class SecondLine(Template):
     encounter. Else UNKNOWN (`first_line_treatment`): a history that may be incomplete proves nothing. Days of use are those
     of lines of any encounter that begin on an earlier day, paid for or not, and of which refunds of the item in the encounter left some
     (each takes back the latest charges before it): by `days`, else begin to
-    end, else the supply, else the day of the order; days of all of them together, each once. Those lines are related.
+    end, else (not of a single dose) the supply, else the day of the order; days of all of them together, each once. Those lines are related.
 
     A text is a reminder: UNKNOWN for the encounter's first line of its item that the text speaks to, FALSE for later ones
     (self-pay lines and refunds do not count as that first line).

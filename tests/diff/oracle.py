@@ -141,7 +141,7 @@ class Answer(NamedTuple):
 
 OF_WHOLE_PRESCRIPTIONS = ("T25", "T26")
 """Templates of which a hint is about a prescription: which of its lines it is given at is not compared."""
-OF_PAIRS = ("T21", "T22", "T23", "T24", "T35")
+OF_PAIRS = ("T16", "T21", "T22", "T23", "T24", "T35")
 """Templates of pairs and sets of lines, which have no first line."""
 
 

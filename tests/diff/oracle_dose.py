@@ -1,8 +1,7 @@
 """T15 to T18: how much, how often and by which route. See `oracle_world.py`."""
 
-from datetime import timedelta
+from datetime import date, time, timedelta
 from fractions import Fraction
-from math import ceil
 
 from tests.diff.oracle_eligibility import Tried, every
 from tests.diff.oracle_tests import results_named
@@ -17,15 +16,14 @@ from tests.diff.oracle_world import (
     World,
     completed,
     converted,
-    days_from,
+    days_taken,
     dose_in,
     frequency_of,
     has_reached,
     is_refund,
     moment_of,
-    place,
     states_days,
-    supply_of,
+    states_end,
     unknown,
 )
 
@@ -108,123 +106,105 @@ def total_dose(row: Row, line: LineDict, world: World) -> list[Opinion]:
     band = in_band(row, line, world)
     if band is False:
         return FALSE
+    doubts = set(band) if isinstance(band, set) else set()
     limits, lacking = upper_limits(row, world)
-    missing = set(lacking) | (set(band) if isinstance(band, set) else set())
     total = Fraction(0)
     unsure: set[str] = set()
     counted: list[LineDict] = []
+    share_of = share_of_day if row.text("per") == "日" else share_of_course
     for other in [line, *counted_with(row, line, world)]:
-        if other is not line and row.texts("routes") and not other.get("route"):
-            share, lacks = share_of(row, line, other, world)
-            unsure |= lacks or ({"route"} if share else set())
-            continue
-        if other is not line and row.texts("routes") and other["route"] not in row.texts("routes"):
-            continue
-        share, lacks = share_of(row, line, other, world)
-        unsure |= lacks
-        if share:
+        share = share_of(row, line, other, world)
+        if isinstance(share, Fraction) and share and other is not line and row.texts("routes") and not other["route"]:
+            share = {"route"}
+        if isinstance(share, set):
+            unsure |= share
+        elif share:
             total += share
             counted.append(other)
-    band_known = not isinstance(band, set)
-    if limits and total > min(limits) and band_known:
-        now = [one for one in counted if world.is_current(one) and one["begin"] == line["begin"] and one is not line]
-        before = [one for one in counted if one is not line and all(one is not other for other in now)]
-        return [TRUE(related=before, also_violating=now)]
+    if row.text("per") != "日" and not days_taken(line)[1]:
+        unsure.add("days")
     if limits and total > min(limits):
-        return unknown(*missing)
+        if doubts:
+            return unknown(*doubts)
+        day = line["begin"].date()
+        others = [one for one in counted if one is not line]
+        now = [one for one in others if world.is_current(one) and one["begin"].date() == day]
+        return [TRUE(related=[one for one in others if all(one is not each for each in now)], also_violating=now)]
     if row.text("per") == "终身" and not unsure and not lacking and not world.is_complete("history"):
         unsure.add("history")
-    if unsure or lacking:
-        return unknown(*missing, *unsure)
-    return FALSE
+    return unknown(*doubts, *lacking, *unsure) if unsure or lacking else FALSE
 
 
 def counted_with(row: Row, line: LineDict, world: World) -> list[LineDict]:
-    """Lines of the subject that begin not later than the judged one."""
+    """Lines of the subject that begin on the judged line's day or an earlier one."""
     found = []
+    day = line["begin"].date()
     for other in world.others(line):
-        if other.get("begin") is None or other["begin"] > line["begin"] or is_refund(other):
+        if other.get("begin") is None or other["begin"].date() > day or is_refund(other):
             continue
         if not other.get("item_code") or not world.speaks_of(row, other) or world.is_taken_back(other):
             continue
-        if not world.is_current(other) and place(other) > place(line):
+        if row.texts("routes") and other.get("route") and other["route"] not in row.texts("routes"):
             continue
         if row.text("per") == "疗程" and not row.whole("course_days"):
             if other["encounter_id"] != line["encounter_id"]:
                 continue
         elif row.text("per") != "终身":
-            from_day = line["begin"].date()
-            if row.whole("course_days"):
-                from_day = max(use_days(line, line, world)[0]) - timedelta(days=(row.whole("course_days") or 1) - 1)
+            from_day = first_of_course(row, line) if row.whole("course_days") else day
             if (from_day - other["begin"].date()).days > LOOK_BACK_DAYS:
                 continue
         found.append(other)
     return found
 
 
-def use_days(other: LineDict, line: LineDict, world: World) -> tuple[set, bool]:
-    """The days on which a line is given, and whether it tells its duration."""
-    first = other["begin"].date()
-    end = other.get("end")
-    if states_days(other):
-        return days_from(first, other["days"]), True
-    if end is not None and end.date() >= first and (end.date() - first).days < 3660:
-        return days_from(first, (end.date() - first).days + 1), True
-    if frequency_of(other).is_once:
-        return {first}, True
-    supply = supply_of(other)
-    if isinstance(supply, Fraction) and supply > 0:
-        return days_from(first, ceil(supply)), True
-    return {first}, False
+def first_of_course(row: Row, line: LineDict) -> date:
+    """The first day that counts: so many days, the last of which is the judged line's last day of use."""
+    most = row.whole("course_days")
+    return max(days_taken(line)[0]) - timedelta(days=most - 1) if most else date.min
 
 
-def share_of(row: Row, line: LineDict, other: LineDict, world: World) -> tuple[Fraction, set[str]]:
-    """What a line contributes to the sum, and what is missing to know it."""
+def share_of_day(row: Row, line: LineDict, other: LineDict, world: World) -> Fraction | set[str]:
+    """What a line gives on the day on which the judged one begins, else what is missing to know it."""
     day = line["begin"].date()
-    days, tells = use_days(other, line, world)
-    is_own = other is line
-    daily = row.text("per") == "日"
-    if daily and not is_own:
-        end = other.get("end")
-        if (
-            end is not None
-            and not states_days(other)
-            and (end.hour or end.minute or end.second)
-            and end <= line["begin"]
-        ):
-            return Fraction(0), set()
-        same_item = bool(other.get("item_code")) and other.get("item_code") == line.get("item_code")
-        if same_item and other["encounter_id"] != line["encounter_id"]:
-            return Fraction(0), set()
-        standing = other.get("long_term") and other["encounter_id"] == world.encounter["id"]
-        stated = states_days(other) or (end is not None and max(days) >= other["begin"].date() and tells_end(other))
-        if standing and not stated:
-            days, tells = days | {day}, True
-        elif same_item and not stated:
-            days, tells = {other["begin"].date()}, True
-    if daily and day not in days:
-        if tells or (day - other["begin"].date()).days >= UNTOLD_DAYS:
-            return Fraction(0), set()
-        return Fraction(0), {"days"}
-    untold = {"days"} if is_own and not tells and not daily else set()
-    dose = dose_in(other, row.text("unit"), row.text("ingredient"))
-    if isinstance(dose, set):
-        return Fraction(0), dose | untold
-    often = frequency_of(other)
-    if often.is_once:
-        return dose, set()
+    days, tells = days_taken(other)
+    if other is not line:
+        end, states = other.get("end"), states_days(other) or states_end(other)
+        if end is not None and other["begin"] < end <= line["begin"] and end.time() != time():
+            return Fraction(0)
+        if other.get("item_code") == line.get("item_code"):
+            if other["encounter_id"] != line["encounter_id"]:
+                return Fraction(0)
+            if not states:
+                days, tells = {other["begin"].date()}, True
+        elif other.get("long_term") and other["encounter_id"] == world.encounter["id"] and not states:
+            days = days | {day}
+        if day not in days:
+            is_near = (day - other["begin"].date()).days < UNTOLD_DAYS
+            return {"days"} if is_near and not tells else Fraction(0)
+    return dose_of_day(row, other)
+
+
+def dose_of_day(row: Row, line: LineDict) -> Fraction | set[str]:
+    dose, often = dose_in(line, row.text("unit"), row.text("ingredient")), frequency_of(line)
+    if isinstance(dose, set) or often.is_once:
+        return dose
+    return dose * max(often.per_day, Fraction(1)) if often.per_day else {"frequency"}
+
+
+def share_of_course(row: Row, line: LineDict, other: LineDict, world: World) -> Fraction | set[str]:
+    """What a line gives up to the judged one's last day, else what is missing to know it."""
+    _ = world
+    days = days_taken(other)[0]
+    counted = [one for one in days if first_of_course(row, line) <= one <= max(days_taken(line)[0])]
+    if not counted:
+        return Fraction(0)
+    dose, often = dose_in(other, row.text("unit"), row.text("ingredient")), frequency_of(other)
+    if isinstance(dose, set) or often.is_once:
+        return dose
     if not often.per_day:
-        return Fraction(0), {"frequency"} | untold
-    if daily:
-        return dose * max(often.per_day, Fraction(1)), set()
-    last = max(use_days(line, line, world)[0])
-    first = last - timedelta(days=(row.whole("course_days") or 10**5) - 1)
-    number = len([one for one in days if first <= one <= last])
-    return dose * often.per_day * number, untold
-
-
-def tells_end(line: LineDict) -> bool:
-    return 0 <= (line["end"].date() - line["begin"].date()).days < 3660
+        return {"frequency"}
+    doses = often.per_day * len(counted)
+    return dose * (max(doses, Fraction(1)) if len(counted) == len(days) else doses)
 
 
 # T17.

@@ -1,7 +1,6 @@
 """T12, T13, T14, T19, T20: what the patient has, is, or was tested for. See `oracle_world.py`."""
 
 from datetime import datetime, timedelta
-from fractions import Fraction
 
 from tests.diff.oracle_tests import NEGATIVE, POSITIVE, comparison_of, is_named, plain, results_named
 from tests.diff.oracle_world import (
@@ -89,33 +88,31 @@ def pregnancy(row: Row, line: LineDict, world: World) -> list[Opinion]:
         return FALSE
     state = row.text("status")
     status = world.patient.get("pregnancy_status")
-    if status is not None:
+    told = world.told_state(state)
+    if status not in (None, "neither"):
         holds = status == {"妊娠": "pregnant", "哺乳": "lactating", "备孕": "planning"}[state]
+    elif world.patient.get("sex") == "male":
+        holds = False
+    elif status == "neither":
+        if told:  # the two contradict each other
+            return unknown("pregnancy_status")
+        holds = False
+    elif told is None and world.is_of_no_fertile_age(line["begin"].date()):
+        holds = False
     else:
-        holds = world.unstated_state(state, line)
+        holds = told
     if holds is None:
         return unknown("pregnancy_status") if row.text("grade") == "禁用" else FALSE
     if not holds:
         return FALSE
     if row.texts("trimesters"):
-        weeks = weeks_at(line["begin"], world)
+        asked = world.claim.get("time")
+        weeks = world.weeks_of_pregnancy(line["begin"].date(), asked.date() if asked else None)
         if weeks is None:
             return unknown("gestation")
         trimester = "早期" if weeks < 14 else "中期" if weeks < 28 else "晚期"
         return [TRUE()] if trimester in row.texts("trimesters") else FALSE
     return [TRUE()]
-
-
-def weeks_at(at: datetime, world: World) -> Fraction | None:
-    """Weeks since the last menstruation, else as stated on the message's day; None outside 0 to 44."""
-    patient, day = world.patient, at.date()
-    if patient.get("pregnancy_start") is not None:
-        weeks = Fraction((day - patient["pregnancy_start"]).days, 7)
-    elif patient.get("gestational_weeks") is not None and world.claim.get("time"):
-        weeks = Fraction(patient["gestational_weeks"]) + Fraction((day - world.claim["time"].date()).days, 7)
-    else:
-        return None
-    return weeks if 0 <= weeks <= 44 else None
 
 
 # T14.

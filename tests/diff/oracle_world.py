@@ -229,12 +229,15 @@ def days_charged(line: LineDict) -> set[date]:
 
 def days_taken(line: LineDict) -> tuple[set[date], bool]:
     """The days of use of a drug, its supply being asked last, and whether the line tells the last of them."""
+    first = line["begin"].date()
     if states_days(line) or states_end(line):
         return days_charged(line), True
+    if frequency_of(line).is_once:
+        return {first}, True
     supply = supply_of(line)
-    if isinstance(supply, Fraction) and supply > 0:
-        return days_from(line["begin"].date(), ceil(supply)), True
-    return {line["begin"].date()}, frequency_of(line).is_once
+    if isinstance(supply, Fraction) and 0 < supply <= LONGEST_DAYS:
+        return days_from(first, ceil(supply)), True
+    return {first}, False
 
 
 # Doses and frequencies: only what generated lines say.
@@ -637,31 +640,39 @@ class World:
     def pregnant(self) -> bool | None:
         """As stated; else by weeks or a last menstruation, diagnoses, sex and age; else not known."""
         status = self.patient.get("pregnancy_status")
-        if status is not None:
+        if status not in (None, "neither"):
             return status == "pregnant"
-        return self.unstated_state("妊娠", None)
-
-    def unstated_state(self, state: str, line: LineDict | None) -> bool | None:
-        """Whether a patient of whom nothing is stated is 妊娠, 哺乳 or 备孕."""
         if self.patient.get("sex") == "male":
             return False
-        prefixes = {"妊娠": PREGNANCY, "哺乳": ("Z39.1", "O91", "O92"), "备孕": ()}[state]
-        if state == "妊娠":
-            start, day = self.patient.get("pregnancy_start"), self.day_of(None)
-            if start is not None:
-                if day is not None and 0 <= (day - start).days <= 44 * 7:
-                    return True
-            elif self.patient.get("gestational_weeks") is not None:
-                return True
-        if with_prefix(self.encounter.get("diagnoses") or (), prefixes)[0]:
+        if self.told_state("妊娠"):
+            return None if status == "neither" else True
+        day = self.day_of(None)
+        return False if status == "neither" or (day is not None and self.is_of_no_fertile_age(day)) else None
+
+    def told_state(self, state: str) -> bool | None:
+        """Whether weeks and diagnoses say that a woman is 妊娠, 哺乳 or 备孕; None where they say nothing."""
+        known = self.encounter.get("diagnoses") or ()
+        if state == "哺乳" and with_prefix(known, ("Z39.1", "O91", "O92"))[0]:
             return True
-        if state != "妊娠" and self.unstated_state("妊娠", line):
-            return False
-        birth, day = self.patient.get("birth_date"), self.day_of(line)
-        is_asked = line is not None or self.patient.get("sex") is not None
-        if is_asked and birth is not None and day is not None and not 12 <= completed(birth, day, "years") <= 55:
-            return False
+        day = self.day_of(None)
+        has_weeks = day is not None and self.weeks_of_pregnancy(day, day) is not None
+        if has_weeks or with_prefix(known, PREGNANCY)[0]:
+            return state == "妊娠"
         return None
+
+    def weeks_of_pregnancy(self, at: date, stated_on: date | None) -> Fraction | None:
+        """Weeks since the last menstruation, else as stated on a day; None outside 0 to 44."""
+        if self.patient.get("pregnancy_start") is not None:
+            weeks = Fraction((at - self.patient["pregnancy_start"]).days, 7)
+        elif self.patient.get("gestational_weeks") is not None and stated_on is not None:
+            weeks = Fraction(self.patient["gestational_weeks"]) + Fraction((at - stated_on).days, 7)
+        else:
+            return None
+        return weeks if 0 <= weeks <= 44 else None
+
+    def is_of_no_fertile_age(self, day: date) -> bool:
+        birth = self.patient.get("birth_date")
+        return birth is not None and birth <= day and not 12 <= completed(birth, day, "years") <= 55
 
     def out_of_region(self) -> bool | None:
         """As stated, else by the first four digits of the two divisions."""
@@ -687,7 +698,7 @@ class World:
                 yield visit
 
 
-PREGNANCY = (*(f"O{number:02}" for number in range(100)), "Z33", "Z34", "Z35", "Z36")
+PREGNANCY = (*(f"O{number:02}" for number in (*range(70), 71, 74, 75, 98, 99)), "Z33", "Z34", "Z35", "Z36")
 
 
 def is_of(modes: Iterable[str], wanted: Iterable[str]) -> bool | None:

@@ -22,9 +22,7 @@ from tests.diff.oracle import Answer, judged
 
 OPEN = {
     "T08": 0.06,
-    "T13": 0.03,
     "T14": 0.05,
-    "T16": 0.12,
     "T20": 0.1,
     "T21": 0.2,
     "T22": 0.03,
