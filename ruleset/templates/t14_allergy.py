@@ -66,7 +66,7 @@ class AllergyConflict(Template):
 
     Allergies: the recorded ones that are active (neither inactive nor refuted); a positive skin test that the
     patient's observations hold, whenever it was; and one that stands on a drug line that is not a refund and began at most
-    400 days before the judged one and not after what is known (the judged line's beginning, the end of its day where it states a date alone, the time of the message) (of that line's substances; the judged line's own too). A
+    400 days before the judged one and not after what is known (the judged line's beginning, the end of its day where it states a date alone, the time of the message) (of that line's substances, else its name; the judged line's own too). A
     skin test has no severity.
     Names are compared whole, without blanks, width, case, salt and form, and without 过敏, 过敏史, 皮试 after them.
     UNKNOWN (`allergies`), where none is TRUE: no allergy is recorded and neither `allergies_checked` nor a complete

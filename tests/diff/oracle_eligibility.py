@@ -6,7 +6,6 @@ from fractions import Fraction
 from tests.diff.oracle_tests import comparison_of, results_named
 from tests.diff.oracle_world import (
     FALSE,
-    HERBS,
     LEVEL_OF,
     LEVELS,
     LONGEST_DAYS,
@@ -24,6 +23,7 @@ from tests.diff.oracle_world import (
     has_reached,
     is_of,
     is_refund,
+    may_be_drug,
     moment_of,
     months_before,
     place,
@@ -189,10 +189,6 @@ def privilege(row: Row, line: LineDict, world: World) -> list[Opinion]:
     if late is None:
         return unknown("days")
     return [TRUE(related=related)] if late == (state == "紧急越级超时") else FALSE
-
-
-def may_be_drug(line: LineDict) -> bool:
-    return line.get("item_kind") in ("drug", *HERBS, None)
 
 
 def moments_of(line: LineDict) -> list[datetime]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from tests.diff.oracle_tests import NEGATIVE, POSITIVE, comparison_of, is_named, plain, results_named
 from tests.diff.oracle_world import (
     FALSE,
+    GENERIC_NAMES,
     LOOK_BACK_DAYS,
     TRUE,
     Facts,
@@ -15,9 +16,10 @@ from tests.diff.oracle_world import (
     atc_levels,
     completed,
     has_prefix,
-    is_drug,
     is_refund,
     is_suspected,
+    may_be_drug,
+    name_of,
     unknown,
 )
 
@@ -119,90 +121,88 @@ def pregnancy(row: Row, line: LineDict, world: World) -> list[Opinion]:
 
 
 def allergy(row: Row, line: LineDict, world: World) -> list[Opinion]:
-    """T14: the worst allergy that the row speaks of."""
+    """T14: whether the row speaks of any allergy of the patient."""
     if not world.speaks_of(row, line):
         return FALSE
-    missing = False
-    related: list[list[LineDict]] = []
-    worst = -2
-    known = allergies_of(line, world)
-    for substance, code, severity in known:
-        relation = relation_of(row, line, substance, code, world)
+    missing = found = False
+    for names, severity in allergies_of(line, world):
+        relation = relation_of(row, line, names, world)
         if relation is None:
             missing = True
         if not relation:
             continue
-        rank = SEVERITY_OF.get(severity, -1) if severity else -1
-        if row.text("min_severity"):
-            if rank < 0:
-                missing = True
-                continue
-            if rank < SEVERITIES.index(row.text("min_severity")):
-                continue
+        if severity is None and row.text("min_severity"):
+            missing = True
+            continue
+        rank = SEVERITY_OF[severity] if severity else -1
+        if row.text("min_severity") and rank < SEVERITIES.index(row.text("min_severity")):
+            continue
         if row.text("below_severity") and rank >= SEVERITIES.index(row.text("below_severity")):
             continue
-        if rank > worst:
-            worst, related = rank, []
-        if rank == worst:
-            related.append([])
-    if related:
-        return [TRUE(related=min(related, key=len))]
+        found = True
+    if found:
+        return [TRUE()]
     checked = world.patient.get("allergies_checked") or world.is_complete("allergies")
     if not world.patient.get("allergies") and not checked:
         missing = True
     return unknown("allergies") if missing else FALSE
 
 
-def allergies_of(line: LineDict, world: World) -> list[tuple[str, str, str | None]]:
-    """Substance, code and severity of each active allergy; a skin test has no severity."""
-    found: list[tuple[str, str, str | None]] = [
-        (plain_allergen(one.get("substance") or ""), one.get("code") or "", one.get("severity"))
+def allergies_of(line: LineDict, world: World) -> list[tuple[set[str], str | None]]:
+    """Names and severity of each active allergy; a skin test has no severity."""
+    found: list[tuple[set[str], str | None]] = [
+        (allergen_names(one.get("substance"), one.get("code")), one.get("severity"))
         for one in world.patient.get("allergies") or ()
         if one.get("status", "active") == "active"
     ]
     for one in world.patient.get("observations") or ():
         positive = plain(one.get("text") or "") in {plain(word) for word in POSITIVE}
         if one.get("kind") == "skin_test" and positive and one.get("status", "final") == "final":
-            found.append((plain_allergen(one.get("name") or ""), one.get("code") or "", None))
+            found.append((allergen_names(one.get("name"), one.get("code")), None))
     for other in world.all_lines:
-        if other.get("skin_test") != "positive" or is_refund(other) or other.get("begin") is None or not is_drug(other):
+        if other.get("skin_test") != "positive" or is_refund(other) or other.get("begin") is None:
             continue
-        if other["begin"] <= line["begin"] <= other["begin"] + timedelta(days=LOOK_BACK_DAYS):
-            found.extend((name, "", None) for name in world.substances(other))
+        days = (line["begin"].date() - other["begin"].date()).days
+        if not may_be_drug(other) or other["begin"] > world.as_of(line) or days > LOOK_BACK_DAYS:
+            continue
+        found.extend((allergen_names(name), None) for name in world.substances(other) or [name_of(other)])
     return found
 
 
-def plain_allergen(name: str) -> str:
-    for ending in ("皮试", "过敏史", "过敏"):
-        name = name.removesuffix(ending)
-    return "".join(name.split())
+def allergen_names(*written: str | None) -> set[str]:
+    """What an allergy is called, without what stands after the substance, and by its generic name."""
+    names: set[str] = set()
+    for text in written:
+        name = "".join((text or "").split())
+        for ending in ("皮试", "过敏史", "过敏"):
+            name = name.removesuffix(ending)
+        names |= {name, GENERIC_NAMES.get(name, name)}
+    return names - {""}
 
 
-def relation_of(row: Row, line: LineDict, substance: str, code: str, world: World) -> bool | None:
+def relation_of(row: Row, line: LineDict, names: set[str], world: World) -> bool | None:
     """Whether the allergy stands in the row's relation to the drug; None where nobody understands its words."""
-    names = {name for name in (substance, code) if name}
     own = bool(names & {*world.substances(line), line.get("item_code") or ""})
-    if row.text("relation") == "同物质":
-        return own or (None if not is_understood(substance, code, world) else False)
-    if own:
-        return False
-    allergens = row.texts("allergens") or [row.text("drug_class")]
-    groups = {level for name in names for level in atc_levels(name)} | {
-        listing for listing, members in world.lists.items() for _, member in members if member in names
-    }
-    if (groups | names) & set(allergens):
-        return True
-    return None if not is_understood(substance, code, world) else False
+    if own or row.text("relation") == "同物质":
+        holds = own and row.text("relation") == "同物质"
+    else:
+        groups = names | {level for name in names for level in atc_levels(name)}
+        lists = {listing for listing, members in world.lists.items() for _, member in members if member in groups}
+        holds = bool((groups | lists) & set(row.texts("allergens") or [row.text("drug_class")]))
+    if holds or own or is_understood(names, world):
+        return holds
+    return None
 
 
-def is_understood(substance: str, code: str, world: World) -> bool:
-    """Whether some row or list knows the name, or it is a code."""
-    if code or any(substance == member for members in world.lists.values() for _, member in members):
-        return True
-    if len(atc_levels(substance)) > 1:
-        return True
-    cells = ("ingredient", "ingredient_a", "ingredient_b", "other_ingredient", "drug_class", "class_a", "class_b")
-    return any(substance == row.text(name) for row in world.rows for name in cells if substance)
+SUBJECT_CELLS = ("item_code", "ingredient", "ingredient_a", "ingredient_b", "drug_class", "class_a", "class_b")
+SUBJECT_CELLS = (*SUBJECT_CELLS, "item_a", "item_b")
+
+
+def is_understood(names: set[str], world: World) -> bool:
+    """Whether some row or list knows one of the names, or it is an ATC code."""
+    known = {member for members in world.lists.values() for _, member in members}
+    known |= {row.text(cell) for row in world.rows for cell in SUBJECT_CELLS}
+    return bool(names & known) or any(len(atc_levels(name)) > 1 for name in names)
 
 
 # T19 and T20.

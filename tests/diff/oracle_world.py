@@ -159,6 +159,16 @@ def is_drug(line: LineDict) -> bool:
     return kind_of(line) == "drug" or (kind_of(line) is None and bool(line.get("ingredients")))
 
 
+def may_be_drug(line: LineDict) -> bool:
+    """Whether a line is a drug or a herb, or of unknown catalogue."""
+    return line.get("item_kind") in ("drug", *HERBS, None)
+
+
+def name_of(line: LineDict) -> str:
+    """What a line is called."""
+    return line.get("item_name") or line.get("local_name") or line.get("item_code") or ""
+
+
 def same(name: str, one: LineDict, other: LineDict) -> bool:
     return (one.get(name) or "") == (other.get(name) or "")
 
