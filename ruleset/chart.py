@@ -17,7 +17,6 @@ from ruleset.ages import completed
 from ruleset.case import Case, Diagnosis, Feed, Line, LineIdentity, Patient, Practitioner, Visit, content_of, identity
 from ruleset.clinical import gestational_weeks
 from ruleset.drug import (
-    DRUG_KINDS,
     HERB_KINDS,
     REFUNDS_OF,
     Drug,
@@ -375,7 +374,7 @@ class Chart:
         return found
 
     def positive_skin_tests(self) -> Sequence[Line]:
-        """Return the drug lines, current and past, that state a positive skin test; no refunds, none without a time."""
+        """Return the lines, current and past, that state a positive skin test; no refunds, none without a time."""
         found: Sequence[Line] | None = self.memo.get("positive_skin_tests")
         if found is None:
             stored = self.stored.skin_tested
@@ -488,9 +487,7 @@ def is_of_no_fertile_age(patient: Patient, at: date) -> bool:
 
 
 def _is_skin_tested(line: Line) -> bool:
-    return (
-        line.skin_test == "positive" and line.begin is not None and line.item_kind in DRUG_KINDS and not line.is_refund
-    )
+    return line.skin_test == "positive" and line.begin is not None and not line.is_refund
 
 
 def _since(item: ItemLines, day: int | None) -> Sequence[Line]:

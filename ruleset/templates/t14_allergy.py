@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from ruleset.case import Allergy, Line
 from ruleset.chart import RUNNING_LOOK_BACK_DAYS, Chart
 from ruleset.codes import class_prefixes
+from ruleset.drug import DRUG_KINDS
 from ruleset.drug_names import generic_name
 from ruleset.outcome import Judgement, Missing
 from ruleset.results import plain, sign_of
@@ -197,6 +198,8 @@ def _tested(line: Line, chart: Chart) -> Iterator[_Known]:
     for other in chart.positive_skin_tests():
         assert other.begin is not None  # such lines have a time
         days = line.begin.toordinal() - other.begin.toordinal()
+        if other.item_kind not in DRUG_KINDS:
+            continue
         if other.begin <= chart.as_of(line) and days <= RUNNING_LOOK_BACK_DAYS:
             for name in chart.drug(other).ingredients or (other.name,):
                 yield _known(chart, name, "", "", f"{other.begin.date()}皮试阳性")

@@ -44,8 +44,8 @@ class SkinTest(Template):
     message's time, whichever is last ("by then"); by the first of these that says so:
     1. 阳性 where the line itself says `positive`, and where a final positive result of the test has no time.
     2. The last result: of the patient's final skin tests of that name by then, whatever their age; of other
-    lines of the same drug that state one (past ones begun by then and at most 400 days before the order;
-    current ones; refunds apart; what was returned counts, a result is not returned with the drug), by their beginnings;
+    lines of the same drug that state one (begun at most 400 days before the order; past ones by then, current
+    ones whenever; refunds apart; what was returned counts, a result is not returned with the drug), by their beginnings;
     and the judged line's own `negative`, as of `validity_hours` before the order, since it speaks of a test that was
     made then or later. Of one time a positive one is the last. 阳性 where it is positive: whatever its age, whatever
     was used since, and although the line says `exempt`, or `negative` of a test that may be the older one.
@@ -99,7 +99,7 @@ class SkinTest(Template):
 
 
 class _Found(NamedTuple):
-    """The state of the test, whence it is known for a person, and the line that says so where it is another one."""
+    """The state of the test, whence it is known for a person, and the other lines that say so."""
 
     state: State
     detail: str
@@ -113,6 +113,10 @@ class _Result(NamedTuple):
     is_positive: bool
     detail: str
     line: Line | None
+
+    def says_the_same_as(self, other: "_Result | None") -> bool:
+        """Say whether another result is as old and says the same."""
+        return other is not None and (self.at, self.is_positive) == (other.at, other.is_positive)
 
 
 def _may_be_positive(line: Line, chart: Chart) -> bool:
@@ -150,7 +154,7 @@ def _found(params: Params, line: Line, chart: Chart) -> _Found:
     if line.skin_test == "negative":
         results.append(_Result(line.begin - validity, is_positive=False, detail="本医嘱标明皮试阴性", line=None))
     last = max(results, key=lambda result: (result.at, result.is_positive, result.detail), default=None)
-    related = (last.line,) if last is not None and last.line is not None else ()
+    related = tuple(one.line for one in results if one.line is not None and one.says_the_same_as(last))
     if last is not None and last.is_positive:
         return _Found("阳性", last.detail, related)
     if line.skin_test in ("negative", "exempt"):

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from tests.diff.oracle_tests import NEGATIVE, POSITIVE, comparison_of, is_named, plain, results_named
+from tests.diff.oracle_together import use_of
 from tests.diff.oracle_world import (
     FALSE,
     GENERIC_NAMES,
@@ -257,11 +258,11 @@ def vouched(row: Row, line: LineDict, world: World) -> list[Opinion]:
 
 
 def skin_test(row: Row, line: LineDict, world: World) -> list[Opinion]:
-    """T20: the state at the order's time."""
+    """T20: the state of the test as it is known."""
     if not world.speaks_of(row, line):
         return FALSE
     state, related = state_of(row, line, world)
-    if state == "unreadable":
+    if state == "不明":
         return unknown("skin_test")
     if state not in row.texts("state"):
         return FALSE
@@ -271,56 +272,92 @@ def skin_test(row: Row, line: LineDict, world: World) -> list[Opinion]:
 
 
 def state_of(row: Row, line: LineDict, world: World) -> tuple[str, list[LineDict]]:
-    own, at = line.get("skin_test"), line["begin"]
-    if own in ("positive", "negative", "exempt"):
-        return {"positive": "阳性", "negative": "阴性", "exempt": "免试"}[own], []
-    subject = row.text("item_name") or row.text("ingredient") or row.text("drug_class") or row.text("item_code")
-    names = row.texts("test_names") or [subject, f"{subject}皮试"]
-    past = [one for one in world.earlier_of(row, line) if not world.is_current(one)]
+    """The state, by the first of the template's eight sentences that says it, and the lines that say so."""
+    own, begin = line.get("skin_test"), line["begin"]
+    names = names_of_test(row, line, world)
     tests = [
         one
         for one in world.patient.get("observations") or ()
-        if one.get("kind") == "skin_test" and is_named(one, names) and (one.get("time") is None or one["time"] <= at)
+        if one.get("kind") == "skin_test" and is_named(one, names)
+        if one.get("time") is None or one["time"] <= world.as_of(line)
     ]
-    results: list[tuple[datetime, bool, LineDict | None]] = []
-    unreadable = False
-    is_ordered = own == "ordered" or any(one.get("status", "final") == "ordered" for one in tests)
-    for one in tests:
-        if one.get("status", "final") != "final":
-            continue
-        text = plain(one.get("text") or "")
-        signs = [text in {plain(word) for word in words} for words in (POSITIVE, NEGATIVE)]
-        if one.get("time") is None or not any(signs):
-            unreadable = True
-        else:
-            results.append((one["time"], signs[0], None))
-    for other in past:
-        is_result = other.get("skin_test") in ("positive", "negative") and not is_refund(other)
-        if is_result and (at.date() - other["begin"].date()).days <= LOOK_BACK_DAYS:
-            results.append((other["begin"], other["skin_test"] == "positive", other))
-    last = max(results, key=lambda one: one[:2], default=None)
+    final = [(one.get("time"), sign_of(one)) for one in tests if one.get("status", "final") == "final"]
+    if own == "positive" or (None, "阳性") in final:
+        return "阳性", []
+    others = same_drug_lines(row, line, world)
+    validity = timedelta(hours=row.whole("validity_hours") or 0)
+    results: list[tuple[datetime, bool, LineDict | None]] = [
+        (time, sign == "阳性", None) for time, sign in final if time is not None and sign is not None
+    ]
+    results.extend(
+        (other["begin"], other["skin_test"] == "positive", other)
+        for other in others
+        if other.get("skin_test") in ("positive", "negative")
+    )
+    if own == "negative":
+        results.append((begin - validity, False, None))
+    last = max((one[:2] for one in results), default=None)
+    related = [one[2] for one in results if one[:2] == last and one[2] is not None]
     if last is not None and last[1]:
-        tied = [one[2] for one in results if one[:2] == last[:2]]
-        return "阳性", [] if None in tied else [
-            max((one for one in tied if one is not None), key=lambda one: one["tag"])
-        ]
-    if unreadable:
-        return "unreadable", []
-    hours = row.whole("validity_hours") or 0
-    valid = last is not None and at - last[0] <= timedelta(hours=hours)
-    if valid:
+        return "阳性", related
+    if own in ("negative", "exempt"):
+        return "阴性" if own == "negative" else "免试", []
+    if any(time is None or sign is None for time, sign in final):
+        return "不明", []
+    if last is not None and begin - last[0] <= validity:
         return "阴性", []
-    days = row.whole("exempt_used_within_days")
-    if days is not None:
-        for other in past:
-            is_near = other["begin"] < at and (at.date() - other["begin"].date()).days <= days
-            if is_near and not is_refund(other) and not world.is_taken_back(other):
-                return "免试", []
-    if is_ordered:
+    if was_used(row, line, others, world):
+        return "免试", []
+    if own == "ordered" or any(one.get("status") == "ordered" for one in tests):
         return "未出结果", []
-    if last is not None:
-        return "过期", [last[2]] if last[2] is not None else []
-    return "未做", []
+    return ("过期", related) if last is not None else ("未做", [])
+
+
+def names_of_test(row: Row, line: LineDict, world: World) -> list[str]:
+    if row.texts("test_names"):
+        return row.texts("test_names")
+    named = row.text("item_name") or row.text("ingredient") or row.text("drug_class") or row.text("item_code")
+    names = {named, *([] if row.text("ingredient") else world.substances(line))} - {""}
+    names |= {GENERIC_NAMES[name] for name in names if name in GENERIC_NAMES}
+    return [f"{name}{ending}" for name in names for ending in ("", "皮试", "皮肤试验")]
+
+
+def sign_of(observation: Facts) -> str | None:
+    text = plain(observation.get("text") or "")
+    for sign, words in (("阳性", POSITIVE), ("阴性", NEGATIVE)):
+        if text in {plain(word) for word in words}:
+            return sign
+    return None
+
+
+def same_drug_lines(row: Row, line: LineDict, world: World) -> list[LineDict]:
+    """Other lines of the same drug: current ones, and past ones that had begun by then."""
+    found = []
+    for other in world.others(line):
+        if other.get("begin") is None or is_refund(other):
+            continue
+        if not world.is_current(other) and other["begin"] > world.as_of(line):
+            continue
+        if (line["begin"].date() - other["begin"].date()).days > LOOK_BACK_DAYS:
+            continue
+        if row.text("item_kind"):
+            same_item = bool(line.get("item_code")) and other.get("item_code") == line.get("item_code")
+            if not same_item and not any(world.is_drug_of(other, name) for name in world.substances(line)):
+                continue
+        elif not world.speaks_of(row, other):
+            continue
+        found.append(other)
+    return found
+
+
+def was_used(row: Row, line: LineDict, others: list[LineDict], world: World) -> bool:
+    """Whether the drug was used by a past line that began before the order, up to so many days before it."""
+    most, day = row.whole("exempt_used_within_days"), line["begin"].date()
+    return most is not None and any(
+        (day - use_of(other, world).last).days <= most
+        for other in others
+        if other["begin"] < line["begin"] and not world.is_current(other) and not world.is_taken_back(other)
+    )
 
 
 OF_LINES = {"T12": contraindication, "T13": pregnancy, "T14": allergy, "T19": prior_evidence, "T20": skin_test}

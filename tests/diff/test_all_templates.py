@@ -22,7 +22,6 @@ from tests.diff.oracle import Answer, judged
 
 OPEN = {
     "T08": 0.06,
-    "T20": 0.1,
     "T21": 0.2,
     "T22": 0.03,
     "T23": 0.03,
