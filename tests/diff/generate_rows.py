@@ -669,8 +669,7 @@ def rule(random: Random, template: str) -> dict[str, Any]:
     rows: list[Cells] = []
     for _ in range(random.randint(1, 4)):
         cells = FORMS[template](maker)
-        # Alternatives of one text need the same dates, scope and exemption.
-        common = {} if template == "T08" else {**validity(maker), **conditions(maker, scopes, 0.08)}
+        common = {**validity(maker), **conditions(maker, scopes, 0.08)}
         if random.random() < 0.1:
             common |= {"curation": "raw", "action": "HINT"}
         elif random.random() < 0.1 and not raw:

@@ -3,6 +3,7 @@
 from datetime import datetime, time, timedelta
 from fractions import Fraction
 
+from tests.diff.oracle_scope import applies
 from tests.diff.oracle_tests import comparison_of, results_named
 from tests.diff.oracle_world import (
     FALSE,
@@ -13,11 +14,11 @@ from tests.diff.oracle_world import (
     PAYER_OF,
     SEX_OF,
     TRUE,
-    Facts,
     LineDict,
     Opinion,
     Row,
     World,
+    counted_visits,
     frequency_of,
     has_prefix,
     has_reached,
@@ -25,7 +26,6 @@ from tests.diff.oracle_world import (
     is_refund,
     may_be_drug,
     moment_of,
-    months_before,
     place,
     same_prescription,
     states_days,
@@ -305,21 +305,35 @@ def indication(row: Row, line: LineDict, world: World) -> list[Opinion]:
         return FALSE
     if not any(row.text(name) for name in CONDITION_COLUMNS):
         return unknown("reviewed_condition")
-    day = line["begin"].date()
-    alternatives = [
-        other
-        for other in world.rows
-        if other.template == "T08" and other.text("row_ref") == row.text("row_ref") and other.in_force(day)
-        if is_about_items(other, line, world)
-    ]
-    alternatives.sort(key=lambda one: one.text("alternative"))
-    if alternatives[0] is not row:
+    counting = alternatives_of(row, line, world)
+    if not counting or counting[0][0] is not row:
         return FALSE
-    answers = [alternative_holds(one, line, world) for one in alternatives]
-    if True in answers:
-        return FALSE
-    missing = {fact for answer in answers if isinstance(answer, set) for fact in answer}
+    missing: set[str] = set()
+    for one, doubts in counting:
+        held = alternative_holds(one, line, world)
+        if held is True and not doubts:
+            return FALSE
+        missing |= doubts if held is True else held if isinstance(held, set) else set()
     return unknown(*missing) if missing else [TRUE()]
+
+
+def alternatives_of(row: Row, line: LineDict, world: World) -> list[tuple[Row, set[str]]]:
+    """The alternatives that count for the line, those of which it is open last, with what is missing to know it."""
+    found = []
+    for other in world.rows:
+        is_one = other.rule is row.rule and other.text("row_ref") == row.text("row_ref")
+        if other is not row and not (is_one and row.text("alternative") and other.text("alternative")):
+            continue
+        if not other.in_force(line["begin"].date()) or not is_about_items(other, line, world):
+            continue
+        if other.rule["kind"] == "payment" and line.get("self_pay"):
+            continue
+        payer, exempt = world.encounter.get("payer"), other.rule.get("exempt_payers", [])
+        doubts = applies(other, world, line)
+        if doubts is None or payer in exempt:
+            continue
+        found.append((other, doubts | ({"payer"} if payer is None and exempt else set())))
+    return sorted(found, key=lambda one: (bool(one[1]), one[0].text("alternative")))
 
 
 def alternative_holds(row: Row, line: LineDict, world: World) -> Tried:
@@ -347,14 +361,8 @@ def alternative_holds(row: Row, line: LineDict, world: World) -> Tried:
 
 def has_diagnosis(row: Row, prefixes: list[str], line: LineDict, world: World) -> Tried:
     own = list(world.encounter.get("diagnoses") or ())
-    past: list[Facts] = []
     months = row.whole("history_months")
-    if months:
-        since = months_before(line["begin"].date(), months)
-        for visit in world.visits():
-            last = visit.get("end") or visit.get("begin")
-            if last is not None and last.date() >= since:
-                past.extend(visit.get("diagnoses") or ())
+    past = [one for visit in counted_visits(months, line, world) for one in visit.get("diagnoses") or ()]
     confirmed, suspected = with_prefix([*own, *past], prefixes)
     if confirmed:
         return True

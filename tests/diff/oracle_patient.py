@@ -15,7 +15,7 @@ from tests.diff.oracle_world import (
     Row,
     World,
     atc_levels,
-    completed,
+    counted_visits,
     has_prefix,
     is_refund,
     is_suspected,
@@ -37,7 +37,11 @@ def contraindication(row: Row, line: LineDict, world: World) -> list[Opinion]:
     missing: set[str] = set()
     own = world.encounter.get("diagnoses") or ()
     if row.texts("diagnoses"):
-        counted = [*own, *(one for visit in counted_visits(row, line, world) for one in visit.get("diagnoses") or ())]
+        months = row.whole("history_months")
+        counted = [
+            *own,
+            *(one for visit in counted_visits(months, line, world) for one in visit.get("diagnoses") or ()),
+        ]
         found = [
             one
             for one in counted
@@ -56,22 +60,6 @@ def contraindication(row: Row, line: LineDict, world: World) -> list[Opinion]:
         if held is None:
             missing.add("observations")
     return unknown(*missing) if missing else FALSE
-
-
-def counted_visits(row: Row, line: LineDict, world: World) -> list[Facts]:
-    """Visits of which fewer than so many whole months lie before the order."""
-    months = row.whole("history_months")
-    if months is None:
-        return []
-    day = line["begin"].date()
-    counted = []
-    for visit in world.visits():
-        last = visit.get("end") or visit.get("begin")
-        if last is None or (visit.get("begin") or last) > world.as_of(line):
-            continue
-        if completed(last.date(), day, "months") < months:
-            counted.append(visit)
-    return counted
 
 
 def test_result(row: Row, line: LineDict, world: World, value: str, unit: str, words: str) -> bool | None:

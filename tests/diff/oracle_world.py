@@ -431,17 +431,6 @@ def with_prefix(diagnoses: Iterable[Facts], prefixes: Iterable[str]) -> tuple[li
     return [one for one in found if not is_suspected(one)], [one for one in found if is_suspected(one)]
 
 
-def months_before(day: date, months: int) -> date:
-    """The same day of an earlier month; where that month has no such day, its last."""
-    number = day.year * 12 + day.month - 1 - months
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(number // 12, number % 12 + 1, min(day.day, last))
-        except ValueError:
-            continue
-    raise AssertionError(day)
-
-
 def atc_levels(code: str) -> list[str]:
     """An ATC code at all of its levels; what is none stands for itself."""
     shapes = ("A", "A99", "A99A", "A99AA", "A99AA99")
@@ -706,6 +695,18 @@ class World:
         for visit in self.claim.get("visits") or ():
             if visit["id"] != self.encounter.get("id"):
                 yield visit
+
+
+def counted_visits(months: int | None, line: LineDict, world: World) -> list[Facts]:
+    """Visits of which fewer than so many whole months lie before the order; N9: exactly so many ago is outside."""
+    counted = []
+    for visit in world.visits():
+        last = visit.get("end") or visit.get("begin")
+        if months is None or last is None or (visit.get("begin") or last) > world.as_of(line):
+            continue
+        if completed(last.date(), line["begin"].date(), "months") < months:
+            counted.append(visit)
+    return counted
 
 
 PREGNANCY = (*(f"O{number:02}" for number in (*range(70), 71, 74, 75, 98, 99)), "Z33", "Z34", "Z35", "Z36")

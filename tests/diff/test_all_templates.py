@@ -21,7 +21,6 @@ from tests.diff.harness import Compiled, case_of, drawn, engine_answer
 from tests.diff.oracle import Answer, judged
 
 OPEN = {
-    "T08": 0.06,
     "T21": 0.2,
     "T22": 0.03,
     "T23": 0.03,
@@ -176,7 +175,6 @@ def test_drawn_seeds_at_length(seed, focus, beside):
 
 
 UNDRAWN = {
-    "T08": {"item_code", "ingredient", "drug_class", "item_kind"},
     "T18": {"routes"},
     "T24": {"item_code"},
     "T27": {"item_kind"},
