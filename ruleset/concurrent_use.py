@@ -11,7 +11,14 @@ from ruleset.case import Line
 from ruleset.chart import RUNNING_LOOK_BACK_DAYS, Chart
 from ruleset.outcome import Missing
 from ruleset.sums import not_taken_back
-from ruleset.supply import UNSTATED_USE_MAX_DAYS, UNTIL_STOPPED, days_supplied, states_duration, use_span
+from ruleset.supply import (
+    UNSTATED_USE_MAX_DAYS,
+    UNTIL_STOPPED,
+    days_supplied,
+    runs_until_stopped,
+    states_duration,
+    use_span,
+)
 from ruleset.timeline import order_of
 
 
@@ -26,14 +33,14 @@ class Use(NamedTuple):
 def use_of(line: Line, chart: Chart) -> Use:
     """Return when a line with a time is used: stated days, begin to end, supply, else its first day alone.
 
-    A long-term order of the current encounter that has no end and no days runs until it is stopped. A single dose
-    (st, once) is used on its day.
+    A long-term order of the current encounter that has no days, and no end but one that can be none (2999-12-31), runs
+    until it is stopped. A single dose (st, once) is used on its day.
     """
     span = use_span(line)
     assert span is not None  # lines without a time are in no window
     if states_duration(line):
         return Use(*span, is_stated=True)
-    if line.long_term and line.encounter_id == chart.case.encounter.id:
+    if runs_until_stopped(line) and line.encounter_id == chart.case.encounter.id:
         return Use(span[0], UNTIL_STOPPED, is_stated=True)
     return Use(*span, is_stated=days_supplied(line) is not None)
 
@@ -90,10 +97,10 @@ def stands(line: Line, chart: Chart) -> bool:
     """Say whether a line was not taken back: whether the refunds of its item in its encounter, after it, left some of it.
 
     A refund takes back the latest charges before it (`not_taken_back`): an item that is ordered again after it was
-    returned is used by its second line alone. A line without an item code stands, and so does one of no quantity: no
-    refund took it back, and stations write 0 for an order that is dispensed elsewhere.
+    returned is used by its second line alone. A line without an item code stands, and so does one of quantity 0 (a drug
+    that the patient brings along): no refund took anything of it.
     """
-    if not line.item_code or line.quantity == 0:
+    if not line.item_code:
         return True
     key = ("returned", line.item_code, line.encounter_id)
     returned: frozenset[int] | None = chart.memo.get(key)
@@ -101,7 +108,7 @@ def stands(line: Line, chart: Chart) -> bool:
         lines = chart.lines_in_encounter(line.item_code, line.encounter_id)
         left = not_taken_back(lines) if any(other.is_refund for other in lines) else lines
         returned = chart.memo[key] = frozenset(map(id, lines)).difference(map(id, left))
-    return id(line) not in returned
+    return id(line) not in returned or line.quantity == 0
 
 
 def returned_items(lines: Sequence[Line]) -> frozenset[str]:

@@ -59,7 +59,7 @@ def days_stated(line: Line) -> int | None:
 
 
 def states_duration(line: Line) -> bool:
-    """Say whether the line states for how long it is used: plausible days, or a plausible end.
+    """Say whether the line itself tells for how long it is used: by days, or an end that can be one.
 
     An end before the begin, or ten years later (2999-12-31 for "until cancelled"), says nothing.
     """
@@ -68,6 +68,13 @@ def states_duration(line: Line) -> bool:
     if line.end is None or line.begin is None:
         return False
     return 0 <= line.end.toordinal() - line.begin.toordinal() < DAYS_OF_USE_MAX_DAYS
+
+
+def runs_until_stopped(line: Line) -> bool:
+    """Say whether a line is a long-term order that states no duration and was not stopped before it began."""
+    if not line.long_term or states_duration(line):
+        return False
+    return line.end is None or line.begin is None or line.end >= line.begin
 
 
 def days_supplied(line: Line) -> int | None:
@@ -116,7 +123,7 @@ def last_possible_day(line: Line) -> int:
     """
     span = use_span(line)
     assert span is not None  # lines without a time are in no window
-    if line.long_term and not states_duration(line):
+    if runs_until_stopped(line):
         return UNTIL_STOPPED
     return max(span[1], span[0] + UNSTATED_USE_MAX_DAYS - 1)
 

@@ -64,7 +64,7 @@ class Privilege(Template):
     A refund takes back the latest charges before it of its item in its encounter.
 
     The use of a line ends at `end` (unless that is ten years on or before its beginning), else `days` (1 to 3,660) times
-    24 hours after its beginning; else never where it is a long-term order of the current encounter; else at its beginning
+    24 hours after its beginning; else never where it is a long-term order of the current encounter (with no end before its beginning); else at its beginning
     where it is a single dose (st); else when its supply is used up (quantity x pack size over dose x times a day, in
     days of 24 hours); else it is not known. It ends within the hours when from the first claiming line of the row's
     items (a drug, not a refund, not taken back, of the same encounter, not later than the judged one, or that itself) to that end
@@ -193,7 +193,8 @@ def _length_of_use(line: Line, chart: Chart) -> timedelta | None:
     days = days_stated(line)
     if days is not None:
         return timedelta(days=days)
-    if line.long_term and line.encounter_id == chart.case.encounter.id:
+    is_cancelled = line.end is not None and line.end < line.begin
+    if line.long_term and line.encounter_id == chart.case.encounter.id and not is_cancelled:
         return LONGEST_USE
     if is_single_dose(line):
         return NO_TIME

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from tests.diff.oracle_eligibility import Tried, every
 from tests.diff.oracle_tests import results_named
+from tests.diff.oracle_together import use_of
 from tests.diff.oracle_world import (
     FALSE,
     LOOK_BACK_DAYS,
@@ -176,7 +177,7 @@ def share_of_day(row: Row, line: LineDict, other: LineDict, world: World) -> Fra
                 return Fraction(0)
             if not states:
                 days, tells = {other["begin"].date()}, True
-        elif other.get("long_term") and other["encounter_id"] == world.encounter["id"] and not states:
+        elif use_of(other, world).last >= day:
             days = days | {day}
         if day not in days:
             is_near = (day - other["begin"].date()).days < UNTOLD_DAYS

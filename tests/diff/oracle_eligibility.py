@@ -204,7 +204,8 @@ def is_beyond(line: LineDict, begin: datetime, limit: datetime, world: World) ->
         return begin + (end - line["begin"]) > limit
     if states_days(line):
         return begin + timedelta(days=line["days"]) > limit
-    if line.get("long_term") and line["encounter_id"] == world.encounter["id"]:
+    is_cancelled = end is not None and end < line["begin"]
+    if line.get("long_term") and line["encounter_id"] == world.encounter["id"] and not is_cancelled:
         return True
     if frequency_of(line).is_once:
         return begin > limit

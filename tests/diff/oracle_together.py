@@ -46,7 +46,9 @@ def use_of(line: LineDict, world: World) -> Use:
     first = line["begin"].date()
     if states_days(line) or states_end(line):
         return Use(first, max(days_taken(line)[0]), is_told=True)
-    if line.get("long_term") and (line.get("encounter_id") or "") == (world.encounter.get("id") or ""):
+    end = line.get("end")
+    is_open = end is None or end.date() > first
+    if is_open and line.get("long_term") and (line.get("encounter_id") or "") == (world.encounter.get("id") or ""):
         return Use(first, date.max, is_told=True)
     if frequency_of(line).is_once:
         return Use(first, first, is_told=True)

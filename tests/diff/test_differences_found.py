@@ -201,3 +201,117 @@ def test_end_before_the_begin_stops_no_use(answers):
     engine, oracle = answers(rule, claim(first, second))
     assert engine == oracle
     assert [finding.violating for finding in engine.findings] == [("c1", "c2")]
+
+
+DRUG = {"item_kind": "drug", "ingredients": [{"name": "甲素"}], "dose": Decimal(500), "dose_unit": "mg"}
+NATIONAL = {"item_code": "XJ01DDT056B001010100001", "item_name": "注射用头孢曲松钠"}
+SAFETY = {"kind": "safety"}
+
+
+def test_drug_by_its_national_code_alone_counts_where_the_row_is_of_the_catalogue(answers):
+    """It was judged by the row, and not counted beside a later line."""
+    course = {"template": "T31", "rows": [{"item_kind": "drug", "max_days": "1"}]}
+    lines = [line(item_kind=None, begin=DAY - timedelta(days=days), days=1, **NATIONAL) for days in (1, 0)]
+    engine, oracle = answers(course, claim(*lines))
+    assert engine == oracle
+    assert [(finding.violating, finding.related) for finding in engine.findings] == [(("c2",), ("c1",))]
+
+
+def test_age_in_hours_is_not_decided_by_a_midnight_that_nobody_stated(answers):
+    """A diagnosis of a message without a time, in an encounter that begins on the third day of life."""
+    row = {"diagnoses": "P07", "below_age": "72小时", "valid_from": ""}
+    newborn = claim(begin=DAY, diagnoses=[{"code": "P07.3", "name": "早产儿"}])
+    newborn["patient"] |= {"birth_date": (DAY - timedelta(days=3)).date(), "birth_time": DAY - timedelta(days=3)}
+    engine, oracle = answers({"template": "T07", "rows": [row]}, newborn)
+    assert engine == oracle
+    assert [hint.missing for hint in engine.hints] == [("begin",)]
+
+
+def test_birth_after_the_order_puts_nobody_in_an_age_band(answers):
+    row = {"ingredient": "甲素", "below_age": "14岁", "unit": "mg", "max_dose": "100"}
+    unborn = claim(line(item_code="A", **DRUG))
+    unborn["patient"]["birth_date"] = (DAY + timedelta(days=1)).date()
+    engine, oracle = answers({"template": "T15", **SAFETY, "rows": [row]}, unborn)
+    assert engine == oracle
+    assert [hint.missing for hint in engine.hints] == [("birth_date",)]
+
+
+def test_result_that_is_dated_later_is_not_there_yet(answers):
+    """In a complete feed a test that was not made is FALSE, and so is one that is made tomorrow."""
+    row = {"item_code": "A", "condition": "高钾血症", "test_names": "血钾", "comparison": ">", "test_value": "5.5"}
+    early = claim(line(item_code="A"))
+    early["patient"]["observations"] = [
+        {"kind": "laboratory", "name": "血钾", "value": Decimal(6), "time": DAY + timedelta(days=1)}
+    ]
+    early["site"] = {"complete_feeds": ["observations", "diagnoses"]}
+    engine, oracle = answers({"template": "T12", **SAFETY, "rows": [row]}, early)
+    assert engine == oracle
+    assert not engine.findings
+    assert not engine.hints
+
+
+def test_order_that_ends_before_it_begins_tells_no_last_day(answers):
+    """It was told to be used on its first day alone, where nobody knows."""
+    row = {"ingredient": "甲素", "per": "日", "unit": "mg", "max_dose": "600"}
+    first = line(item_code="A", end=DAY - timedelta(days=1), frequency="qd", **DRUG)
+    later = line(item_code="B", begin=DAY + timedelta(days=3), days=1, frequency="qd", **DRUG)
+    engine, oracle = answers({"template": "T16", **SAFETY, "rows": [row]}, claim(first, later))
+    assert engine == oracle
+    assert [(hint.lines, hint.missing) for hint in engine.hints] == [(("c2",), ("days",))]
+
+
+def test_order_of_no_quantity_is_not_taken_back_by_the_refund_of_another(answers):
+    """It vanished as soon as any line of its item was refunded."""
+    row = {"item_code": "B", "first_line": "A", "min_days": "1", "within_days": "30"}
+    past = [
+        line(item_code="A", quantity=Decimal(0), begin=DAY - timedelta(days=5)),
+        line(item_code="A", quantity=Decimal(1), begin=DAY - timedelta(days=4)),
+        line(item_code="A", quantity=Decimal(-1), begin=DAY - timedelta(days=4, hours=-1)),
+    ]
+    asked = {**claim(line(item_code="B"), history=past), "site": {"complete_feeds": ["history"]}}
+    engine, oracle = answers({"template": "T34", "rows": [row]}, asked)
+    assert engine == oracle
+    assert not engine.findings
+
+
+def test_single_dose_is_given_once_however_large_its_pack(answers):
+    """A box of ten tablets for one dose is no use of ten days: the course ends on its day."""
+    row = {"ingredient": "甲素", "per": "疗程", "unit": "mg", "max_dose": "1000"}
+    box = {"strength": Decimal(500), "strength_unit": "mg", "pack_size": Decimal(10)}
+    once = line(item_code="A", frequency="st", **DRUG, **box)
+    daily = line(item_code="B", frequency="qd", days=7, order_id="2", **DRUG)
+    daily["begin"] = DAY - timedelta(days=1)
+    engine, oracle = answers({"template": "T16", **SAFETY, "rows": [row]}, claim(daily, once))
+    assert engine == oracle
+    assert [(finding.violating, finding.related) for finding in engine.findings] == [
+        (("c1",), ()),
+        (("c2",), ("c1",)),
+    ]
+
+
+def test_positive_skin_test_is_heeded_whatever_the_catalogue_of_its_line(answers):
+    row = {"item_code": "A", "state": "阳性", "validity_hours": "24"}
+    tested = line(item_code="A", item_kind="service", skin_test="positive", begin=DAY - timedelta(days=1))
+    engine, oracle = answers(
+        {"template": "T20", **SAFETY, "rows": [row]}, claim(line(item_code="A", **DRUG), history=[tested])
+    )
+    assert engine == oracle
+    assert [(finding.violating, finding.related) for finding in engine.findings] == [(("c1",), ("h2",))]
+
+
+def test_every_line_that_states_the_last_skin_test_is_named(answers):
+    """Which of two was named depended on their order in the message."""
+    row = {"item_code": "A", "state": "阳性", "validity_hours": "24"}
+    past = [line(item_code="A", order_id=order, skin_test="positive", begin=DAY - timedelta(days=1)) for order in "12"]
+    engine, oracle = answers({"template": "T20", **SAFETY, "rows": [row]}, claim(line(item_code="A"), history=past))
+    assert engine == oracle
+    assert [(finding.violating, finding.related) for finding in engine.findings] == [(("c1",), ("h2", "h3"))]
+
+
+def test_child_of_unknown_sex_is_not_pregnant(answers):
+    row = {"herb_a": "甲", "kind": "妊娠禁忌"}
+    child = claim(line(item_code="A", item_name="甲"))
+    child["patient"] |= {"sex": None, "birth_date": (DAY - timedelta(days=365 * 5)).date()}
+    engine, oracle = answers({"template": "T23", **SAFETY, "rows": [row]}, child)
+    assert engine == oracle
+    assert not engine.hints
