@@ -144,7 +144,7 @@ class RowMaker:
             {"evidence_names": "血钾", **self.comparison("evidence_", "evidence_value")},
         )
         chosen = {key: value for one in self.random.sample(conditions, self.one(1, 1, 2)) for key, value in one.items()}
-        return {**cells, "item_codes": "A|B", **chosen}
+        return {**cells, **self.one({"item_codes": "A|B"}, {"item_codes": "A|B"}, self.subject()), **chosen}
 
     def comparison(self, prefix: str, value: str) -> Cells:
         """How a result must be: by number, by word, or at all."""
