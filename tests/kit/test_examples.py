@@ -11,8 +11,7 @@ import pytest
 
 from server.conformance.samples import DEFAULT_FOLDER
 from tests.abi.certificates import make as make_certificates
-from tests.abi.servers import free_port, grpc_server
-from tests.abi.test_tls import credentials
+from tests.abi.servers import free_port, grpc_server, server_credentials
 from tests.kit.programs import LANGUAGES
 from tests.kit.test_samples import PACKS, SAMPLES
 from tests.web.product import PATIENCE_S, Server
@@ -241,7 +240,7 @@ def test_over_tls(station, tmp_path):
     made = make_certificates(tmp_path)
     path = tmp_path / "document.json"
     path.write_text(json.dumps({"verdict": 0}))
-    with grpc_server(credentials=credentials(made)) as (_, address):
+    with grpc_server(credentials=server_credentials(made.server)) as (_, address):
         assert station(address, path, STATION_TLS_CA=made.ca)[:2] == (0, ["document.json: 通过 PASS · 全部规则已判断"])
         status, printed, _ = station(address, path, STATION_TLS_CA=made.wrong_ca)
         assert (status, printed[0]) == (1, f"document.json: 未审核 PCK_E_TLS · {LATER}")

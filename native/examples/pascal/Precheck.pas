@@ -36,8 +36,10 @@ const
   EncodingUtf16 = 3;
 
 type
-  { Bytes in whatever encoding: no code page is applied to them. }
+  { Bytes in whatever encoding: only the server and the caller know it, and no code page is applied to them. }
   TBytesText = {$IFDEF HAS_RAW_BYTES}RawByteString{$ELSE}AnsiString{$ENDIF};
+  { Characters, to be shown and put together. }
+  TText = {$IFDEF HAS_RAW_BYTES}UnicodeString{$ELSE}WideString{$ENDIF};
 
   EPrecheck = class(Exception);
 
@@ -46,7 +48,7 @@ type
     Result: Integer;
     State: Integer;
     Text: TBytesText;  { in the document's layout and encoding; empty where there is none }
-    Error: TBytesText; { UTF-8: why nothing was checked; empty where something was }
+    Error: TText;      { why nothing was checked; empty where something was }
     function IsComplete: Boolean;
     function IsStale: Boolean;
   end;
@@ -56,7 +58,7 @@ type
     Result: Integer;
     Recorded: Cardinal;
     Unmatched: Cardinal;
-    Error: TBytesText;
+    Error: TText;
   end;
 
   { An open client, for one thread at a time; Cancel alone may come from another. }
@@ -64,10 +66,10 @@ type
   private
     FClient: Pointer;
     FBuffer: TBytesText;
-    function LastError(Code: Integer): TBytesText;
+    function LastError(Code: Integer): TText;
   public
     { Opens a client; touches no network. Raises EPrecheck for a mistake in the options. }
-    constructor Create(const Servers, StationId: TBytesText; DeadlineMs: Cardinal; const TlsCaFile: TBytesText);
+    constructor Create(const Servers, StationId: TText; DeadlineMs: Cardinal; const TlsCaFile: TText);
     destructor Destroy; override;
     { Judges one document. Raises nothing for what a server or a network does. }
     function Check(const Document: TBytesText; Format, Encoding: Cardinal): TPrecheckAnswer;
@@ -77,7 +79,7 @@ type
   end;
 
 { The name of a result, as PCK_E_TIMEOUT. }
-function ResultName(Code: Integer): TBytesText;
+function ResultName(Code: Integer): TText;
 
 implementation
 
@@ -131,14 +133,14 @@ begin
     Result := PAnsiChar(Text);
 end;
 
-function TextUpToZero(const Buffer: TBytesText): TBytesText;
+function TextUpToZero(const Buffer: TBytesText): TText;
 begin
-  Result := Copy(Buffer, 1, Pos(AnsiChar(#0), Buffer) - 1);
+  Result := UTF8Decode(Copy(Buffer, 1, Pos(AnsiChar(#0), Buffer) - 1));
 end;
 
-function ResultName(Code: Integer): TBytesText;
+function ResultName(Code: Integer): TText;
 begin
-  Result := pck_result_name(Code);
+  Result := TText(AnsiString(pck_result_name(Code)));
 end;
 
 function TPrecheckAnswer.IsComplete: Boolean;
@@ -151,24 +153,27 @@ begin
   Result := State and $100 <> 0;
 end;
 
-constructor TPrecheck.Create(const Servers, StationId: TBytesText; DeadlineMs: Cardinal;
-  const TlsCaFile: TBytesText);
+constructor TPrecheck.Create(const Servers, StationId: TText; DeadlineMs: Cardinal; const TlsCaFile: TText);
 var
   Options: TPckOptions;
-  Why: TBytesText;
+  Servers8, StationId8, TlsCaFile8, Why: TBytesText;
   Code: Integer;
 begin
   inherited Create;
   FillChar(Options, SizeOf(Options), 0);
   Options.StructSize := SizeOf(Options);
   Options.DeadlineMs := DeadlineMs;
-  Options.Servers := Stated(Servers);
-  Options.StationId := Stated(StationId);
-  Options.TlsCaFile := Stated(TlsCaFile);
+  { Kept in variables: the library copies them, and they must be there until it has. }
+  Servers8 := UTF8Encode(Servers);
+  StationId8 := UTF8Encode(StationId);
+  TlsCaFile8 := UTF8Encode(TlsCaFile);
+  Options.Servers := Stated(Servers8);
+  Options.StationId := Stated(StationId8);
+  Options.TlsCaFile := Stated(TlsCaFile8);
   SetLength(Why, ErrorBytesMax);
   Code := pck_open(@Options, FClient, PAnsiChar(Why), ErrorBytesMax);
   if Code <> ResultOk then
-    raise EPrecheck.Create(string(ResultName(Code)) + ': ' + string(TextUpToZero(Why)));
+    raise EPrecheck.Create(string(ResultName(Code) + ': ' + TextUpToZero(Why)));
   SetLength(FBuffer, FirstBufferBytes);
 end;
 
@@ -226,14 +231,17 @@ begin
   pck_cancel(FClient);
 end;
 
-function TPrecheck.LastError(Code: Integer): TBytesText;
+function TPrecheck.LastError(Code: Integer): TText;
+var
+  Why: TBytesText;
 begin
   Result := '';
   if Code >= 0 then
     Exit;
-  SetLength(Result, ErrorBytesMax);
-  pck_last_error(FClient, PAnsiChar(Result), ErrorBytesMax, nil);
-  Result := TextUpToZero(Result);
+  Why := '';
+  SetLength(Why, ErrorBytesMax);
+  pck_last_error(FClient, PAnsiChar(Why), ErrorBytesMax, nil);
+  Result := TextUpToZero(Why);
 end;
 
 end.

@@ -35,19 +35,13 @@ type
 var
   Output8: TStream;
 
-{ Prints a line of UTF-8, whatever the console's code page: what is redirected is wanted in UTF-8. }
-procedure Print(const Line: TBytesText);
+{ Prints a line in UTF-8, whatever the console's code page: what is redirected is wanted in UTF-8. }
+procedure Print(const Line: TText);
 var
   Whole: TBytesText;
 begin
-  Whole := Line + #10;
+  Whole := UTF8Encode(Line + #10);
   Output8.WriteBuffer(PAnsiChar(Whole)^, Length(Whole));
-end;
-
-{ Texts of this file as UTF-8 bytes. }
-function U(const Text: UnicodeString): TBytesText;
-begin
-  Result := UTF8Encode(Text);
 end;
 
 function Has(const Document: TDocument; const Part: TBytesText): Boolean;
@@ -82,21 +76,26 @@ begin
     Result.Format := FormatNhsa3101;
 end;
 
-{ Turns GBK into UTF-8, to print it. }
-function Utf8OfGbk(const Text: TBytesText): TBytesText;
+{ The characters of an answer, which is in the encoding of its document. }
+function Decoded(const Text: TBytesText; Encoding: Cardinal): TText;
 var
   Gbk: RawByteString;
 begin
+  if Encoding <> EncodingGbk then
+  begin
+    Result := UTF8Decode(Text);
+    Exit;
+  end;
   Gbk := Text;
   SetCodePage(Gbk, CodePageGbk, False);
-  Result := UTF8Encode(UnicodeString(Gbk));
+  Result := TText(Gbk);
 end;
 
 { Takes the JSON text that stands under Name at or after At, which moves behind it; False if there is none.
   A HIS has a JSON reader and takes that; for the few texts of this example a search is enough. }
-function NextText(const Answer: TBytesText; var At: Integer; const Name: TBytesText; out Text: TBytesText): Boolean;
+function NextText(const Answer: TText; var At: Integer; const Name: TText; out Text: TText): Boolean;
 var
-  Key: TBytesText;
+  Key: TText;
   Found: Integer;
 begin
   Text := '';
@@ -116,18 +115,18 @@ begin
 end;
 
 { Why nothing was checked, for the doctor; the reason is for the log and the information department. }
-function ClassOf(Code: Integer): TBytesText;
+function ClassOf(Code: Integer): TText;
 begin
   if Code = ResultRejected then
-    Result := U('报文有误，请信息科按原因修改')
+    Result := '报文有误，请信息科按原因修改'
   else if Code = ResultNotEvaluated then
-    Result := U('没有可判断的内容，原因见答复')
+    Result := '没有可判断的内容，原因见答复'
   else if Code > -100 then
-    Result := U('调用方式有误，再调一次也一样，请联系信息科')
+    Result := '调用方式有误，再调一次也一样，请联系信息科'
   else if Code > ResultUnusable then
-    Result := U('暂时没有审核，可以稍后再审')
+    Result := '暂时没有审核，可以稍后再审'
   else
-    Result := U('客户端已不能使用，关闭后重新打开');
+    Result := '客户端已不能使用，关闭后重新打开';
 end;
 
 { Sends what the doctor did; says how much of it was recorded. }
@@ -137,20 +136,20 @@ var
 begin
   Receipt := Client.Feedback(Document, Format, Encoding);
   if Receipt.Result = ResultOk then
-    Print(U('  反馈：') + IntToStr(Receipt.Recorded) + U(' 条已记录，') + IntToStr(Receipt.Unmatched) +
-      U(' 条不认识'))
+    Print('  反馈：' + TText(IntToStr(Receipt.Recorded)) + ' 条已记录，' + TText(IntToStr(Receipt.Unmatched)) +
+      ' 条不认识')
   else
   begin
-    Print(U('  反馈没有送到 ') + ResultName(Receipt.Result));
-    Print(U('  原因：') + Receipt.Error);
+    Print('  反馈没有送到 ' + ResultName(Receipt.Result));
+    Print('  原因：' + Receipt.Error);
   end;
   Result := Receipt.Result;
 end;
 
 { Shows each finding to the doctor and sends what the doctor did about them. }
-function ShowFindings(Client: TPrecheck; const Answer: TBytesText; IsNational, GoesBack: Boolean): Integer;
+function ShowFindings(Client: TPrecheck; const Answer: TText; IsNational, GoesBack: Boolean): Integer;
 var
-  IdName, TextName, Id, Text, Entries, Done: TBytesText;
+  IdName, TextName, Id, Text, Entries, Done: TText;
   At, Count: Integer;
 begin
   IdName := 'finding_id';
@@ -160,7 +159,7 @@ begin
     IdName := 'jr_id';
     TextName := 'vola_cont';
   end;
-  Done := U('"disposition":"continued","reason":"已核对病历，确需使用"');
+  Done := '"disposition":"continued","reason":"已核对病历，确需使用"';
   if GoesBack then
     Done := '"disposition":"went_back","reason":""';
   Entries := '';
@@ -169,7 +168,7 @@ begin
   while NextText(Answer, At, IdName, Id) and NextText(Answer, At, TextName, Text) do
   begin
     Inc(Count);
-    Print('  [' + IntToStr(Count) + '] ' + Text);
+    Print('  [' + TText(IntToStr(Count)) + '] ' + Text);
     if Count > 1 then
       Entries := Entries + ',';
     Entries := Entries + '{"finding_id":"' + Id + '",' + Done + '}';
@@ -178,45 +177,43 @@ begin
   if Count = 0 then
     Exit;
   if GoesBack then
-    Print(U('  医生：返回修改'))
+    Print('  医生：返回修改')
   else
-    Print(U('  医生：写明理由，继续'));
-  Result := SendFeedback(Client, '{"feedback":[' + Entries + ']}', FormatPrecheckJson, EncodingUtf8);
+    Print('  医生：写明理由，继续');
+  Result := SendFeedback(Client, UTF8Encode('{"feedback":[' + Entries + ']}'), FormatPrecheckJson, EncodingUtf8);
 end;
 
 { What a station does with each outcome. The rule that matters: negative is never "no finding". }
 function Act(Client: TPrecheck; const Document: TDocument; const Answer: TPrecheckAnswer): Integer;
 var
-  Line, Text: TBytesText;
+  Line: TText;
 begin
   if Answer.Result < 0 then
   begin
-    Print(TBytesText(Document.Name) + U(': 未审核 ') + ResultName(Answer.Result) + U(' · ') + ClassOf(Answer.Result));
-    Print(U('  原因：') + Answer.Error);
-    Print(U('  医生：可以保存，处方标记为“未审核”'));
+    Print(TText(Document.Name) + ': 未审核 ' + ResultName(Answer.Result) + ' · ' + ClassOf(Answer.Result));
+    Print('  原因：' + Answer.Error);
+    Print('  医生：可以保存，处方标记为“未审核”');
     Result := Answer.Result;
     Exit;
   end;
   case Answer.Result of
-    ResultPass: Line := U('通过 PASS');
-    ResultWarn: Line := U('提醒 WARN');
+    ResultPass: Line := '通过 PASS';
+    ResultWarn: Line := '提醒 WARN';
   else
-    Line := U('拦截 BLOCK');
+    Line := '拦截 BLOCK';
   end;
   if Answer.IsComplete then
-    Line := Line + U(' · 全部规则已判断')
+    Line := Line + ' · 全部规则已判断'
   else
-    Line := Line + U(' · 部分未判断');
+    Line := Line + ' · 部分未判断';
   if Answer.IsStale then
-    Line := Line + U(' · 规则或历史可能不是最新');
-  Print(TBytesText(Document.Name) + ': ' + Line);
+    Line := Line + ' · 规则或历史可能不是最新';
+  Print(TText(Document.Name) + ': ' + Line);
   Result := ResultOk;
   if Answer.Result = ResultPass then
     Exit;
-  Text := Answer.Text;
-  if Document.Encoding = EncodingGbk then
-    Text := Utf8OfGbk(Text);
-  Result := ShowFindings(Client, Text, Document.Format <> FormatPrecheckJson, Answer.Result = ResultBlock);
+  Result := ShowFindings(Client, Decoded(Answer.Text, Document.Encoding), Document.Format <> FormatPrecheckJson,
+    Answer.Result = ResultBlock);
 end;
 
 { Checks a document, or sends it as the feedback that it is. Returns ResultOk, or why it was not done. }
@@ -224,7 +221,7 @@ function Handle(Client: TPrecheck; const Document: TDocument): Integer;
 begin
   if Document.IsFeedback then
   begin
-    Print(TBytesText(Document.Name) + ':');
+    Print(TText(Document.Name) + ':');
     Result := SendFeedback(Client, Document.Bytes, Document.Format, Document.Encoding);
   end
   else
@@ -233,9 +230,9 @@ end;
 
 function OpenClient: TPrecheck;
 begin
-  Result := TPrecheck.Create(TBytesText(ParamStr(1)), 'example',
+  Result := TPrecheck.Create(TText(ParamStr(1)), 'example',
     StrToIntDef(GetEnvironmentVariable('STATION_DEADLINE_MS'), 0),
-    TBytesText(GetEnvironmentVariable('STATION_TLS_CA')));
+    TText(GetEnvironmentVariable('STATION_TLS_CA')));
 end;
 
 function Run: Integer;
