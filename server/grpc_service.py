@@ -22,7 +22,7 @@ from grpc_reflection.v1alpha import reflection
 from precheck.v1 import check_pb2, check_pb2_grpc, operations_pb2, operations_pb2_grpc
 
 from server import clock, limits
-from server.check import AbandonedError, CheckService, Format, Request
+from server.check import AbandonedError, CheckService, Format, Reply, Request
 from server.entrance.text import Encoding, EntranceError, write_json
 from server.entrance.typed import document_of, document_values, filled
 from server.metrics import Metrics
@@ -119,9 +119,10 @@ class Calls:
 class Precheck(check_pb2_grpc.PrecheckServicer):
     """precheck.v1.Precheck."""
 
-    def __init__(self, service: CheckService, calls: Calls) -> None:
+    def __init__(self, service: CheckService, calls: Calls, *, log_checks: bool = False) -> None:
         self._service = service
         self._calls = calls
+        self._log_checks = log_checks
 
     def CheckDocument(  # noqa: N802 - the name of the RPC
         self, request: check_pb2.CheckDocumentRequest, context: grpc.ServicerContext
@@ -129,7 +130,7 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
         """Judge one document."""
         with self._calls.admit(context):
             document = _document_of(request, request_id=request.request_id)
-            reply = self._service.check(document, context.is_active, _until(context))
+            reply = self._checked(document, context)
             return check_pb2.CheckDocumentResponse(
                 answer=reply.answer,
                 verdict=int(reply.verdict),  # type: ignore[arg-type]
@@ -148,8 +149,23 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
             document = Request(
                 document_of(request.facts), "precheck", "utf-8", request.profile, request.station_id, request.request_id
             )
-            reply = self._service.check(document, context.is_active, _until(context))
+            reply = self._checked(document, context)
             return filled(check_pb2.CheckResponse(), orjson.loads(reply.answer))
+
+    def _checked(self, document: Request, context: grpc.ServicerContext) -> Reply:
+        """Judge a document and log that it was answered. The record has the rest, under the check id."""
+        began = time.monotonic()
+        reply = self._service.check(document, context.is_active, _until(context))
+        if self._log_checks:
+            log.info(
+                "checked",
+                check_id=reply.check_id,
+                verdict=reply.verdict.name,
+                completeness=reply.completeness.name,
+                station_id=document.station_id,
+                elapsed_ms=round((time.monotonic() - began) * 1000, 2),
+            )
+        return reply
 
     def RecentHistory(  # noqa: N802 - the name of the RPC
         self, request: check_pb2.RecentHistoryRequest, context: grpc.ServicerContext
@@ -291,11 +307,13 @@ def require_local(context: grpc.ServicerContext) -> None:
 class GrpcServer:
     """The server with its services, its health and its addresses."""
 
-    def __init__(self, *, threads: int, calls_in_flight_max: int, reflect: bool) -> None:
+    def __init__(
+        self, *, threads: int, calls_in_flight_max: int, reflect: bool, shares_port: bool = False
+    ) -> None:
         self._server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=threads, thread_name_prefix="judge"),
             maximum_concurrent_rpcs=calls_in_flight_max,
-            options=server_options(),
+            options=server_options(shares_port=shares_port),
         )
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -349,13 +367,16 @@ class GrpcServer:
         self._server.stop(LAST_ANSWER_S).wait()
 
 
-def server_options() -> list[tuple[str, int]]:
-    """Return the channel options of the server; bench's echo server uses the same."""
+def server_options(*, shares_port: bool = False) -> list[tuple[str, int]]:
+    """Return the channel options of the server; bench's echo server uses the same.
+
+    `shares_port`: other workers of the same server listen on it too.
+    """
     return [
         ("grpc.max_receive_message_length", limits.MESSAGE_MAX_BYTES),
         ("grpc.max_send_message_length", limits.MESSAGE_MAX_BYTES),
         # Two servers on one port would split the stations between them without anyone noticing.
-        ("grpc.so_reuseport", 0),
+        ("grpc.so_reuseport", int(shares_port)),
         # Stations ping every 30 s; a server that expects less often would end their connections.
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),

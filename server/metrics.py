@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from ruleset.outcome import Completeness, Verdict
 
+STALL_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 LATENCY_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3, 1.0, 5.0)
 RELOAD_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0)
 
@@ -31,6 +32,12 @@ class Metrics:
             "precheck_check_seconds",
             "Time from a document's receipt to its recorded decision.",
             buckets=LATENCY_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.stall_seconds = Histogram(
+            "precheck_stall_seconds",
+            "How much later than asked for a thread was woken, fifty times a second: what held it held every check.",
+            buckets=STALL_BUCKETS_S,
             registry=self.registry,
         )
         self.refused = Counter(

@@ -1,11 +1,13 @@
 """precheck.v1.Operations: what an operator asks of a running server, answered to callers on this machine."""
 
+import os
 from collections.abc import Callable
 
 import grpc
 import msgspec
 from precheck.v1 import operations_pb2, operations_pb2_grpc
 
+from server import clock
 from server.dictionary.holder import DictionaryHolder
 from server.entrance.typed import filled
 from server.grpc_service import Calls, require_local
@@ -25,12 +27,16 @@ class Operations(operations_pb2_grpc.OperationsServicer):
         metrics: Metrics,
         calls: Calls,
         configured: Callable[[], tuple[str, ...]],
+        number: int = 0,
     ) -> None:
+        """`configured` reads the setting `pack` anew; `number` is that of this process among the server's workers."""
         self._packs = packs
         self._dictionaries = dictionaries
         self._metrics = metrics
         self._calls = calls
         self._configured = configured
+        self._number = number
+        self._started_at = clock.now()
 
     def GetStatus(  # noqa: N802 - the name of the RPC
         self, _request: operations_pb2.GetStatusRequest, context: grpc.ServicerContext
@@ -44,8 +50,20 @@ class Operations(operations_pb2_grpc.OperationsServicer):
             in_flight=self._calls.in_flight,
             version=VERSION,
             dictionary=self._dictionary_status(),
+            workers=[self.worker_status()],
         )
         return filled(response, msgspec.to_builtins(packs.status()))
+
+    def worker_status(self) -> operations_pb2.WorkerStatus:
+        """Return what is told of this process beside the others."""
+        return operations_pb2.WorkerStatus(
+            number=self._number,
+            pid=os.getpid(),
+            revision=self._packs.current().revision,
+            in_flight=self._calls.in_flight,
+            started_at=self._started_at.isoformat(timespec="seconds"),
+            last_error=self._packs.last_error,
+        )
 
     def _dictionary_status(self) -> operations_pb2.DictionaryStatus:
         current = self._dictionaries.current()

@@ -17,6 +17,8 @@ SETTINGS_FILE_VARIABLE = "PRECHECK_SETTINGS"
 NOT_SETTINGS = frozenset({SETTINGS_FILE_VARIABLE, "PRECHECK_SOURCES"})
 """Variables of ours that are no setting: the settings file's place, and the C client's folder of source archives."""
 ENVIRONMENT_LIST_SEPARATOR = ","
+WORKERS_MAX = 64
+"""More processes than this on one machine are a typing error."""
 
 
 class SettingsError(ValueError):
@@ -44,12 +46,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Directory of further site profiles (NAME.toml)."""
     dictionaries: str = ""
     """Directory of the hospital's dictionary: items, diagnoses, operations, departments, doctors (CSV). Empty: none."""
+    workers: int = 1
+    """Processes that answer, on one port; as many as there are cores uses them all. The store is shared."""
     threads: int = 4
-    """Threads that judge. Judging is CPU-bound Python: more threads do not judge more."""
+    """Threads that judge, in each process. Judging is CPU-bound Python: more threads do not judge more."""
     calls_in_flight_max: int = 64
-    """Calls accepted at once; the next one is refused with RESOURCE_EXHAUSTED."""
+    """Calls accepted at once, by each process; the next one is refused with RESOURCE_EXHAUSTED."""
+    log_checks: bool = True
+    """Whether each answered check is a log line, with its check id."""
     history_cache_bytes_max: int = 536_870_912
-    """Histories kept in memory, over all patients, in bytes as far as they can be reckoned."""
+    """Histories kept in memory, over all patients and processes, in bytes as far as they can be reckoned."""
     history_cache_age_max_s: int = 86_400
     """How long a history is kept in memory after the store was last read for it, in seconds."""
     store: str = ""
@@ -65,6 +71,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """PEM file with the server's private key."""
     tls_client_ca: str = ""
     """PEM file with the authorities whose client certificates are accepted. Empty: none is asked for."""
+
+
+class SettingsSource(msgspec.Struct, frozen=True):
+    """Where settings are read, and read anew: a file ("" or none: what the environment names) and the command line."""
+
+    file: str | None = None
+    options: dict[str, Any] = {}
+
+    def read(self) -> Settings:
+        """Return the settings as they are now. Raises SettingsError."""
+        return load_settings(self.file, options=self.options)
 
 
 def load_settings(
@@ -83,6 +100,7 @@ def load_settings(
     except msgspec.ValidationError as error:
         raise SettingsError(f"settings: {error}") from error
     _require(settings.durability in ("process", "power"), "durability", settings.durability, "`process` or `power`")
+    _require(1 <= settings.workers <= WORKERS_MAX, "workers", settings.workers, f"1 to {WORKERS_MAX}")
     _require(1 <= settings.threads <= 64, "threads", settings.threads, "1 to 64")
     _require(settings.calls_in_flight_max >= 1, "calls_in_flight_max", settings.calls_in_flight_max, "at least 1")
     for key in ("grpc", "http"):

@@ -1,15 +1,12 @@
 """The command line's arguments, and what each command does."""
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
-
-from server.settings import Settings, SettingsError, load_settings
+from server.settings import SettingsError, SettingsSource
 from server.version import VERSION
 
 EXIT_OK = 0
@@ -64,20 +61,20 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--data", metavar="DIR", help="store and compiled packs; default ./data")
     serve.add_argument("--profile", metavar="NAME", help="site profile of documents that name none")
     serve.add_argument("--profiles", metavar="DIR", help="directory of further site profiles")
+    serve.add_argument("--workers", metavar="N", type=int, help="processes that answer; default 1")
     serve.set_defaults(run=_serve)
 
 
-SERVE_OPTIONS = ("pack", "grpc", "http", "data", "profile", "profiles")
+SERVE_OPTIONS = ("pack", "grpc", "http", "data", "profile", "profiles", "workers")
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from server.serve import Addresses, StartError, serve  # noqa: PLC0415 - the other commands do without
+    from server.logs import configure_logging  # noqa: PLC0415 - the other commands do without
+    from server.serve import Addresses, serve  # noqa: PLC0415 - as above
+    from server.worker import StartError  # noqa: PLC0415 - as above
 
     configure_logging()
-    given = {name: getattr(options, name) for name in SERVE_OPTIONS}
-
-    def read() -> Settings:
-        return load_settings(options.settings, options=given)
+    source = SettingsSource(options.settings, {name: getattr(options, name) for name in SERVE_OPTIONS})
 
     def ready(addresses: Addresses, revision: str) -> None:
         print(f"precheck serving grpc={addresses.grpc} http={addresses.http} revision={revision}", flush=True)
@@ -87,23 +84,8 @@ def _serve(options: argparse.Namespace) -> int:
     from server.store import StoreError  # noqa: PLC0415 - as above
 
     try:
-        serve(read(), read, ready)
+        serve(source, ready)
     except (StartError, ActivationError, ProfileError, StoreError, OSError) as error:
         print(f"precheck: {error}", file=sys.stderr)
         return EXIT_FAILED
     return EXIT_OK
-
-
-def configure_logging() -> None:
-    """Log lines as JSON objects on standard error, one a line."""
-    logging.basicConfig(level=logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -217,6 +217,8 @@ def _status(options: argparse.Namespace) -> int:
         places = [f"department {code}" for code in status.canary.departments]
         places += [f"station {identifier}" for identifier in status.canary.stations]
         print(f"  canary since {status.canary.since} for {', '.join(places)}: {status.canary.revision}")
+    for worker in told.get("workers", ()) if len(told.get("workers", ())) > 1 else ():
+        print(f"  {_worker_text(worker)}")
     if told.get("last_error"):
         print(f"  last activation failed: {told['last_error']}")
     return 0
@@ -226,6 +228,13 @@ def _pack_text(pack: PackStatus, *, has_trust: bool) -> str:
     signed = f"signed by {', '.join(pack.signed_by)}" if pack.signed_by else "unsigned" + (" BAD" if has_trust else "")
     place = f"sha256 {pack.digest}, from {pack.source}" if pack.use == "live" else f"sha256 {pack.digest[:16]}…"
     return f"{pack.use}: {pack.id} revision {pack.revision}, {pack.rows} rows, {signed}, {place}"
+
+
+def _worker_text(worker: dict[str, Any]) -> str:
+    if not worker["pid"]:
+        return f"worker {worker['number']}: {worker['last_error']}"
+    serves = f"process {worker['pid']} since {worker['started_at']}, {worker['revision']}"
+    return f"worker {worker['number']}: {serves}" + (f": {worker['last_error']}" if worker["last_error"] else "")
 
 
 def _status_of(options: argparse.Namespace) -> tuple[Status, dict[str, Any]]:
@@ -254,7 +263,7 @@ def _told_by_server(options: argparse.Namespace) -> tuple[Status, dict[str, Any]
     for pack in (*told["packs"], *told["other_packs"]):
         pack["use"] = pack["use"].removeprefix("PACK_USE_").lower()
     status = msgspec.convert({"canary": None, **told}, Status, strict=False)
-    return status, {name: told[name] for name in ("version", "activated_at", "last_error", "in_flight")}
+    return status, {name: told[name] for name in ("version", "activated_at", "last_error", "in_flight", "workers")}
 
 
 def _usage(text: str) -> int:

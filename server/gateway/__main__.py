@@ -1,6 +1,6 @@
-"""Run the gateway on a listening socket that the server opened: `python -m server.gateway FD TARGET WATCH`.
+"""Run the gateway on a listening socket that the server opened: `python -m server.gateway FD (TARGET WATCH)...`.
 
-TARGET is where checks go, WATCH where health and metrics are asked for.
+For each worker of the server, TARGET is where checks go, WATCH where health and metrics are asked for.
 
 Ends when its standard input does: the server holds the other end, so the gateway never outlives it, even a killed
 one.
@@ -28,10 +28,10 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     """Serve until told to stop."""
-    descriptor, target, watch = sys.argv[1:]
+    descriptor, *targets = sys.argv[1:]
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     config = uvicorn.Config(
-        make_app(target, watch),
+        make_app(list(zip(targets[::2], targets[1::2], strict=True))),
         fd=int(descriptor),
         http="httptools",
         lifespan="off",

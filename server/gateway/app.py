@@ -12,9 +12,11 @@ is recognised by its charset (`Content-Type: application/json; charset=GBK`), or
 
 import asyncio
 import contextlib
+import itertools
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import grpc
@@ -33,6 +35,7 @@ from starlette.routing import Route
 
 from server import clock, limits
 from server.entrance.national_answer import national_error
+from server.exposition import merged
 
 log = structlog.get_logger("precheck.gateway")
 
@@ -52,6 +55,7 @@ _HTTP_OF: dict[grpc.StatusCode, int] = {
     grpc.StatusCode.PERMISSION_DENIED: 403,
 }
 HEALTH_DEADLINE_S = 2.0
+RECONNECT_MAX_MS = 500
 BEIJING = ZoneInfo("Asia/Shanghai")
 """What a refusal states its time in: the gateway knows no site profile, and the national message no other zone."""
 MESSAGE_ID_WITHIN_BYTES = 4_096
@@ -135,19 +139,53 @@ def _encoding(request: Request, body: bytes) -> check_pb2.DocumentEncoding:
     return check_pb2.DOCUMENT_ENCODING_UTF_8
 
 
-class Gateway:
-    """Holds the channel to the service; one per gateway process."""
+class _WorkerStubs(NamedTuple):
+    """How one worker of the server is asked."""
 
-    def __init__(self, target: str, watch: str) -> None:
+    precheck: check_pb2_grpc.PrecheckStub
+    operations: operations_pb2_grpc.OperationsStub
+    health: health_pb2_grpc.HealthStub
+
+
+class Gateway:
+    """Holds the channels to the service's workers; one per gateway process."""
+
+    def __init__(self, targets: Sequence[tuple[str, str]]) -> None:
+        """`targets`: for each worker, where checks go and where health and metrics are asked for."""
         options = [
             ("grpc.max_receive_message_length", limits.MESSAGE_MAX_BYTES),
             ("grpc.max_send_message_length", limits.MESSAGE_MAX_BYTES),
+            # A worker that was away is tried again soon: the default waits up to two minutes.
+            ("grpc.max_reconnect_backoff_ms", RECONNECT_MAX_MS),
         ]
-        channel = grpc.aio.insecure_channel(target, options=options)
-        self._precheck = check_pb2_grpc.PrecheckStub(channel)
-        watching = grpc.aio.insecure_channel(watch, options=options)
-        self._operations = operations_pb2_grpc.OperationsStub(watching)
-        self._health = health_pb2_grpc.HealthStub(watching)
+        self._workers: list[_WorkerStubs] = []
+        for check, watch in targets:
+            watching = grpc.aio.insecure_channel(watch, options=options)
+            self._workers.append(
+                _WorkerStubs(
+                    check_pb2_grpc.PrecheckStub(grpc.aio.insecure_channel(check, options=options)),
+                    operations_pb2_grpc.OperationsStub(watching),
+                    health_pb2_grpc.HealthStub(watching),
+                )
+            )
+        self._turn = itertools.cycle(range(len(self._workers)))
+
+    async def _call(self, rpc: str, message: Any) -> Any:
+        """Ask the worker whose turn it is; where it cannot be reached, the next.
+
+        A worker that dies with a call in it has it answered by another: a check has a request id, so that it is decided
+        once; commits and voids change nothing the second time. Feedback may be recorded twice then, as after any
+        retry.
+        """
+        first = next(self._turn)
+        workers = self._workers[first:] + self._workers[:first]
+        for worker in workers[:-1]:
+            try:
+                return await getattr(worker.precheck, rpc)(message, timeout=limits.GATEWAY_DEADLINE_S)
+            except grpc.aio.AioRpcError as error:
+                if error.code() != grpc.StatusCode.UNAVAILABLE:
+                    raise
+        return await getattr(workers[-1].precheck, rpc)(message, timeout=limits.GATEWAY_DEADLINE_S)
 
     @contextlib.asynccontextmanager
     async def _common(self, request: Request) -> AsyncIterator[tuple[dict[str, Any], bool]]:
@@ -160,6 +198,10 @@ class Gateway:
             }
             yield common, encoding == check_pb2.DOCUMENT_ENCODING_GB18030
 
+    def _request_id(self) -> str:
+        """Return an id under which a check may be asked of a second worker; none is needed where there is none."""
+        return uuid.uuid4().hex if len(self._workers) > 1 else ""
+
     async def check(self, request: Request, document_format: check_pb2.DocumentFormat) -> Response:
         """Judge one document."""
         async with self._common(request) as (common, is_gb18030):
@@ -167,16 +209,16 @@ class Gateway:
                 **common,
                 format=document_format,
                 profile=_profile(request),
-                request_id=request.headers.get("precheck-request-id", ""),
+                request_id=request.headers.get("precheck-request-id", "") or self._request_id(),
             )
-            reply = await self._precheck.CheckDocument(message, timeout=limits.GATEWAY_DEADLINE_S)
+            reply = await self._call("CheckDocument", message)
         return _json(reply.answer, is_gb18030=is_gb18030)
 
     async def feedback(self, request: Request, document_format: check_pb2.DocumentFormat) -> Response:
         """Record feedback."""
         async with self._common(request) as (common, is_gb18030):
             message = check_pb2.FeedbackRequest(**common, format=document_format)
-            reply = await self._precheck.Feedback(message, timeout=limits.GATEWAY_DEADLINE_S)
+            reply = await self._call("Feedback", message)
         return _json(reply.answer, is_gb18030=is_gb18030)
 
     async def commit(self, request: Request) -> Response:
@@ -191,7 +233,7 @@ class Gateway:
             raise RefusedError(400, f"format: `{name}` is unknown; known: 3101, 3102, or none for our JSON")
         async with self._common(request) as (common, _):
             message = check_pb2.CommitRequest(**common, format=formats[name], profile=_profile(request))
-            reply = await self._precheck.Commit(message, timeout=limits.GATEWAY_DEADLINE_S)
+            reply = await self._call("Commit", message)
         return _json(_of_message(reply), is_gb18030=False)
 
     async def void(self, request: Request) -> Response:
@@ -206,22 +248,41 @@ class Gateway:
         message = check_pb2.VoidRequest(
             **msgspec.structs.asdict(fields), station_id=request.headers.get("precheck-station", "")
         )
-        reply = await self._precheck.Void(message, timeout=limits.GATEWAY_DEADLINE_S)
+        reply = await self._call("Void", message)
         return _json(_of_message(reply), is_gb18030=False)
 
     async def healthz(self, _request: Request) -> Response:
-        """Answer 200 while the service is serving."""
+        """Answer 200 while any worker of the service is serving; say which are not."""
+        states = [await self._state(worker) for worker in self._workers]
+        ill = [f"worker {number}: {state}" for number, state in enumerate(states) if state != "ok"]
+        if len(ill) == len(states):
+            return PlainTextResponse("\n".join(ill if len(ill) > 1 else states) + "\n", 503)
+        return PlainTextResponse("\n".join(("ok", *ill)) + "\n")
+
+    async def _state(self, worker: _WorkerStubs) -> str:
         try:
-            reply = await self._health.Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_DEADLINE_S)
+            reply = await worker.health.Check(health_pb2.HealthCheckRequest(), timeout=HEALTH_DEADLINE_S)
         except grpc.aio.AioRpcError as error:
-            return PlainTextResponse(f"service not reachable: {error.code().name}\n", 503)
-        serving = reply.status == health_pb2.HealthCheckResponse.SERVING
-        return PlainTextResponse("ok\n" if serving else "not serving\n", 200 if serving else 503)
+            return f"service not reachable: {error.code().name}"
+        return "ok" if reply.status == health_pb2.HealthCheckResponse.SERVING else "not serving"
 
     async def metrics(self, _request: Request) -> Response:
-        """Return the service's metrics."""
-        reply = await self._operations.GetMetrics(operations_pb2.GetMetricsRequest(), timeout=HEALTH_DEADLINE_S)
-        return Response(reply.exposition, media_type="text/plain; version=0.0.4; charset=utf-8")
+        """Return the service's metrics; of several workers each sample has the label `worker`."""
+        expositions: dict[int, bytes] = {}
+        failure: grpc.aio.AioRpcError | None = None
+        for number, worker in enumerate(self._workers):
+            try:
+                reply = await worker.operations.GetMetrics(
+                    operations_pb2.GetMetricsRequest(), timeout=HEALTH_DEADLINE_S
+                )
+            except grpc.aio.AioRpcError as error:
+                failure = error
+            else:
+                expositions[number] = reply.exposition
+        if failure is not None and not expositions:
+            raise failure
+        content = merged(expositions) if len(self._workers) > 1 else expositions[0]
+        return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _profile(request: Request) -> str:
@@ -284,15 +345,15 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
     return Response(orjson.dumps(refusal(text, "")), status, media_type="application/json; charset=utf-8")
 
 
-def make_app(target: str, watch: str) -> Starlette:
-    """Return the application that passes checks on to `target`, and asks `watch` for health and metrics."""
+def make_app(targets: Sequence[tuple[str, str]]) -> Starlette:
+    """Return the application. `targets`: for each worker, where checks go and where health and metrics are asked for."""
     gateway: Gateway | None = None
 
     def the_gateway() -> Gateway:
         # The channel belongs to the event loop that uses it, so it is made by the first request.
         nonlocal gateway
         if gateway is None:
-            gateway = Gateway(target, watch)
+            gateway = Gateway(targets)
         return gateway
 
     def check(document_format: check_pb2.DocumentFormat) -> Handler:

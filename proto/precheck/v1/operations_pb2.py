@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprecheck/v1/operations.proto\x12\x0bprecheck.v1\"\x12\n\x10GetStatusRequest\"\xb6\x02\n\nPackStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0c\n\x04rows\x18\x05 \x01(\r\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\r\n\x05title\x18\x07 \x01(\t\x12!\n\x03use\x18\x08 \x01(\x0e\x32\x14.precheck.v1.PackUse\x12\r\n\x05rules\x18\t \x01(\r\x12\r\n\x05tests\x18\n \x01(\r\x12\x14\n\x0cpublished_at\x18\x0b \x01(\t\x12\x11\n\tsigned_by\x18\x0c \x03(\t\x12\x12\n\nnot_before\x18\r \x01(\t\x12\x0f\n\x07\x65xpires\x18\x0e \x01(\t\x12\r\n\x05stale\x18\x0f \x01(\x08\x12\r\n\x05notes\x18\x10 \x03(\t\x12\x12\n\nhigh_water\x18\x11 \x01(\x04\"V\n\x0c\x43\x61naryStatus\x12\x13\n\x0b\x64\x65partments\x18\x01 \x03(\t\x12\x10\n\x08stations\x18\x02 \x03(\t\x12\r\n\x05since\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\t\"-\n\x0f\x44ictionaryTable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\r\"\x8a\x01\n\x10\x44ictionaryStatus\x12\x11\n\tdirectory\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x11\n\tloaded_at\x18\x03 \x01(\t\x12,\n\x06tables\x18\x04 \x03(\x0b\x32\x1c.precheck.v1.DictionaryTable\x12\x12\n\nlast_error\x18\x05 \x01(\t\"\xc6\x02\n\x11GetStatusResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12&\n\x05packs\x18\x02 \x03(\x0b\x32\x17.precheck.v1.PackStatus\x12\x14\n\x0c\x61\x63tivated_at\x18\x03 \x01(\t\x12\x12\n\nlast_error\x18\x04 \x01(\t\x12\x11\n\tin_flight\x18\x05 \x01(\r\x12\x0f\n\x07version\x18\x06 \x01(\t\x12\x31\n\ndictionary\x18\x07 \x01(\x0b\x32\x1d.precheck.v1.DictionaryStatus\x12,\n\x0bother_packs\x18\x08 \x03(\x0b\x32\x17.precheck.v1.PackStatus\x12)\n\x06\x63\x61nary\x18\t \x01(\x0b\x32\x19.precheck.v1.CanaryStatus\x12\x0e\n\x06number\x18\n \x01(\x04\x12\r\n\x05trust\x18\x0b \x01(\t\"$\n\x13PublishPacksRequest\x12\r\n\x05paths\x18\x01 \x03(\t\":\n\x14\x41\x63tivatePacksRequest\x12\r\n\x05paths\x18\x01 \x03(\t\x12\x13\n\x0bkeep_others\x18\x02 \x01(\x08\"#\n\x12ShadowPacksRequest\x12\r\n\x05paths\x18\x01 \x03(\t\"J\n\x12\x43\x61naryPacksRequest\x12\r\n\x05paths\x18\x01 \x03(\t\x12\x13\n\x0b\x64\x65partments\x18\x02 \x03(\t\x12\x10\n\x08stations\x18\x03 \x03(\t\"C\n\x13RollBackPackRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06record\x18\x03 \x01(\x0c\"3\n\x13WithdrawPackRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"W\n\nPackChange\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\x12\x0c\n\x04\x64one\x18\x03 \x03(\t\x12\x0e\n\x06number\x18\x04 \x01(\x04\"\x15\n\x13ListUnmappedRequest\"\x86\x01\n\x0cUnmappedCode\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\ndepartment\x18\x04 \x01(\t\x12\x17\n\x0f\x64\x65partment_name\x18\x05 \x01(\t\x12\r\n\x05times\x18\x06 \x01(\x04\x12\x10\n\x08last_met\x18\x07 \x01(\t\"g\n\x14ListUnmappedResponse\x12(\n\x05\x63odes\x18\x01 \x03(\x0b\x32\x19.precheck.v1.UnmappedCode\x12\x16\n\x0eunlisted_times\x18\x02 \x01(\x04\x12\r\n\x05since\x18\x03 \x01(\t\"\x13\n\x11GetMetricsRequest\"(\n\x12GetMetricsResponse\x12\x12\n\nexposition\x18\x01 \x01(\x0c*\x8f\x01\n\x07PackUse\x12\x18\n\x14PACK_USE_UNSPECIFIED\x10\x00\x12\x11\n\rPACK_USE_LIVE\x10\x01\x12\x13\n\x0fPACK_USE_CANARY\x10\x02\x12\x13\n\x0fPACK_USE_SHADOW\x10\x03\x12\x15\n\x11PACK_USE_RETAINED\x10\x04\x12\x16\n\x12PACK_USE_WITHDRAWN\x10\x05\x32\xbc\x05\n\nOperations\x12J\n\tGetStatus\x12\x1d.precheck.v1.GetStatusRequest\x1a\x1e.precheck.v1.GetStatusResponse\x12I\n\x0cPublishPacks\x12 .precheck.v1.PublishPacksRequest\x1a\x17.precheck.v1.PackChange\x12K\n\rActivatePacks\x12!.precheck.v1.ActivatePacksRequest\x1a\x17.precheck.v1.PackChange\x12G\n\x0bShadowPacks\x12\x1f.precheck.v1.ShadowPacksRequest\x1a\x17.precheck.v1.PackChange\x12G\n\x0b\x43\x61naryPacks\x12\x1f.precheck.v1.CanaryPacksRequest\x1a\x17.precheck.v1.PackChange\x12I\n\x0cRollBackPack\x12 .precheck.v1.RollBackPackRequest\x1a\x17.precheck.v1.PackChange\x12I\n\x0cWithdrawPack\x12 .precheck.v1.WithdrawPackRequest\x1a\x17.precheck.v1.PackChange\x12S\n\x0cListUnmapped\x12 .precheck.v1.ListUnmappedRequest\x1a!.precheck.v1.ListUnmappedResponse\x12M\n\nGetMetrics\x12\x1e.precheck.v1.GetMetricsRequest\x1a\x1f.precheck.v1.GetMetricsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprecheck/v1/operations.proto\x12\x0bprecheck.v1\"\x12\n\x10GetStatusRequest\"\xb6\x02\n\nPackStatus\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0c\n\x04rows\x18\x05 \x01(\r\x12\x0c\n\x04name\x18\x06 \x01(\t\x12\r\n\x05title\x18\x07 \x01(\t\x12!\n\x03use\x18\x08 \x01(\x0e\x32\x14.precheck.v1.PackUse\x12\r\n\x05rules\x18\t \x01(\r\x12\r\n\x05tests\x18\n \x01(\r\x12\x14\n\x0cpublished_at\x18\x0b \x01(\t\x12\x11\n\tsigned_by\x18\x0c \x03(\t\x12\x12\n\nnot_before\x18\r \x01(\t\x12\x0f\n\x07\x65xpires\x18\x0e \x01(\t\x12\r\n\x05stale\x18\x0f \x01(\x08\x12\r\n\x05notes\x18\x10 \x03(\t\x12\x12\n\nhigh_water\x18\x11 \x01(\x04\"V\n\x0c\x43\x61naryStatus\x12\x13\n\x0b\x64\x65partments\x18\x01 \x03(\t\x12\x10\n\x08stations\x18\x02 \x03(\t\x12\r\n\x05since\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\t\"-\n\x0f\x44ictionaryTable\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04rows\x18\x02 \x01(\r\"\x8a\x01\n\x10\x44ictionaryStatus\x12\x11\n\tdirectory\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x11\n\tloaded_at\x18\x03 \x01(\t\x12,\n\x06tables\x18\x04 \x03(\x0b\x32\x1c.precheck.v1.DictionaryTable\x12\x12\n\nlast_error\x18\x05 \x01(\t\"\xf2\x02\n\x11GetStatusResponse\x12\x10\n\x08revision\x18\x01 \x01(\t\x12&\n\x05packs\x18\x02 \x03(\x0b\x32\x17.precheck.v1.PackStatus\x12\x14\n\x0c\x61\x63tivated_at\x18\x03 \x01(\t\x12\x12\n\nlast_error\x18\x04 \x01(\t\x12\x11\n\tin_flight\x18\x05 \x01(\r\x12\x0f\n\x07version\x18\x06 \x01(\t\x12\x31\n\ndictionary\x18\x07 \x01(\x0b\x32\x1d.precheck.v1.DictionaryStatus\x12,\n\x0bother_packs\x18\x08 \x03(\x0b\x32\x17.precheck.v1.PackStatus\x12)\n\x06\x63\x61nary\x18\t \x01(\x0b\x32\x19.precheck.v1.CanaryStatus\x12\x0e\n\x06number\x18\n \x01(\x04\x12\r\n\x05trust\x18\x0b \x01(\t\x12*\n\x07workers\x18\x0c \x03(\x0b\x32\x19.precheck.v1.WorkerStatus\"x\n\x0cWorkerStatus\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x11\n\tin_flight\x18\x04 \x01(\r\x12\x12\n\nstarted_at\x18\x05 \x01(\t\x12\x12\n\nlast_error\x18\x06 \x01(\t\"$\n\x13PublishPacksRequest\x12\r\n\x05paths\x18\x01 \x03(\t\":\n\x14\x41\x63tivatePacksRequest\x12\r\n\x05paths\x18\x01 \x03(\t\x12\x13\n\x0bkeep_others\x18\x02 \x01(\x08\"#\n\x12ShadowPacksRequest\x12\r\n\x05paths\x18\x01 \x03(\t\"J\n\x12\x43\x61naryPacksRequest\x12\r\n\x05paths\x18\x01 \x03(\t\x12\x13\n\x0b\x64\x65partments\x18\x02 \x03(\t\x12\x10\n\x08stations\x18\x03 \x03(\t\"C\n\x13RollBackPackRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06record\x18\x03 \x01(\x0c\"3\n\x13WithdrawPackRequest\x12\x0c\n\x04pack\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"W\n\nPackChange\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x19\n\x11previous_revision\x18\x02 \x01(\t\x12\x0c\n\x04\x64one\x18\x03 \x03(\t\x12\x0e\n\x06number\x18\x04 \x01(\x04\"\x15\n\x13ListUnmappedRequest\"\x86\x01\n\x0cUnmappedCode\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\ndepartment\x18\x04 \x01(\t\x12\x17\n\x0f\x64\x65partment_name\x18\x05 \x01(\t\x12\r\n\x05times\x18\x06 \x01(\x04\x12\x10\n\x08last_met\x18\x07 \x01(\t\"g\n\x14ListUnmappedResponse\x12(\n\x05\x63odes\x18\x01 \x03(\x0b\x32\x19.precheck.v1.UnmappedCode\x12\x16\n\x0eunlisted_times\x18\x02 \x01(\x04\x12\r\n\x05since\x18\x03 \x01(\t\"\x13\n\x11GetMetricsRequest\"(\n\x12GetMetricsResponse\x12\x12\n\nexposition\x18\x01 \x01(\x0c*\x8f\x01\n\x07PackUse\x12\x18\n\x14PACK_USE_UNSPECIFIED\x10\x00\x12\x11\n\rPACK_USE_LIVE\x10\x01\x12\x13\n\x0fPACK_USE_CANARY\x10\x02\x12\x13\n\x0fPACK_USE_SHADOW\x10\x03\x12\x15\n\x11PACK_USE_RETAINED\x10\x04\x12\x16\n\x12PACK_USE_WITHDRAWN\x10\x05\x32\xbc\x05\n\nOperations\x12J\n\tGetStatus\x12\x1d.precheck.v1.GetStatusRequest\x1a\x1e.precheck.v1.GetStatusResponse\x12I\n\x0cPublishPacks\x12 .precheck.v1.PublishPacksRequest\x1a\x17.precheck.v1.PackChange\x12K\n\rActivatePacks\x12!.precheck.v1.ActivatePacksRequest\x1a\x17.precheck.v1.PackChange\x12G\n\x0bShadowPacks\x12\x1f.precheck.v1.ShadowPacksRequest\x1a\x17.precheck.v1.PackChange\x12G\n\x0b\x43\x61naryPacks\x12\x1f.precheck.v1.CanaryPacksRequest\x1a\x17.precheck.v1.PackChange\x12I\n\x0cRollBackPack\x12 .precheck.v1.RollBackPackRequest\x1a\x17.precheck.v1.PackChange\x12I\n\x0cWithdrawPack\x12 .precheck.v1.WithdrawPackRequest\x1a\x17.precheck.v1.PackChange\x12S\n\x0cListUnmapped\x12 .precheck.v1.ListUnmappedRequest\x1a!.precheck.v1.ListUnmappedResponse\x12M\n\nGetMetrics\x12\x1e.precheck.v1.GetMetricsRequest\x1a\x1f.precheck.v1.GetMetricsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'precheck.v1.operations_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PACKUSE']._serialized_start=1734
-  _globals['_PACKUSE']._serialized_end=1877
+  _globals['_PACKUSE']._serialized_start=1900
+  _globals['_PACKUSE']._serialized_end=2043
   _globals['_GETSTATUSREQUEST']._serialized_start=45
   _globals['_GETSTATUSREQUEST']._serialized_end=63
   _globals['_PACKSTATUS']._serialized_start=66
@@ -44,31 +44,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DICTIONARYSTATUS']._serialized_start=514
   _globals['_DICTIONARYSTATUS']._serialized_end=652
   _globals['_GETSTATUSRESPONSE']._serialized_start=655
-  _globals['_GETSTATUSRESPONSE']._serialized_end=981
-  _globals['_PUBLISHPACKSREQUEST']._serialized_start=983
-  _globals['_PUBLISHPACKSREQUEST']._serialized_end=1019
-  _globals['_ACTIVATEPACKSREQUEST']._serialized_start=1021
-  _globals['_ACTIVATEPACKSREQUEST']._serialized_end=1079
-  _globals['_SHADOWPACKSREQUEST']._serialized_start=1081
-  _globals['_SHADOWPACKSREQUEST']._serialized_end=1116
-  _globals['_CANARYPACKSREQUEST']._serialized_start=1118
-  _globals['_CANARYPACKSREQUEST']._serialized_end=1192
-  _globals['_ROLLBACKPACKREQUEST']._serialized_start=1194
-  _globals['_ROLLBACKPACKREQUEST']._serialized_end=1261
-  _globals['_WITHDRAWPACKREQUEST']._serialized_start=1263
-  _globals['_WITHDRAWPACKREQUEST']._serialized_end=1314
-  _globals['_PACKCHANGE']._serialized_start=1316
-  _globals['_PACKCHANGE']._serialized_end=1403
-  _globals['_LISTUNMAPPEDREQUEST']._serialized_start=1405
-  _globals['_LISTUNMAPPEDREQUEST']._serialized_end=1426
-  _globals['_UNMAPPEDCODE']._serialized_start=1429
-  _globals['_UNMAPPEDCODE']._serialized_end=1563
-  _globals['_LISTUNMAPPEDRESPONSE']._serialized_start=1565
-  _globals['_LISTUNMAPPEDRESPONSE']._serialized_end=1668
-  _globals['_GETMETRICSREQUEST']._serialized_start=1670
-  _globals['_GETMETRICSREQUEST']._serialized_end=1689
-  _globals['_GETMETRICSRESPONSE']._serialized_start=1691
-  _globals['_GETMETRICSRESPONSE']._serialized_end=1731
-  _globals['_OPERATIONS']._serialized_start=1880
-  _globals['_OPERATIONS']._serialized_end=2580
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1025
+  _globals['_WORKERSTATUS']._serialized_start=1027
+  _globals['_WORKERSTATUS']._serialized_end=1147
+  _globals['_PUBLISHPACKSREQUEST']._serialized_start=1149
+  _globals['_PUBLISHPACKSREQUEST']._serialized_end=1185
+  _globals['_ACTIVATEPACKSREQUEST']._serialized_start=1187
+  _globals['_ACTIVATEPACKSREQUEST']._serialized_end=1245
+  _globals['_SHADOWPACKSREQUEST']._serialized_start=1247
+  _globals['_SHADOWPACKSREQUEST']._serialized_end=1282
+  _globals['_CANARYPACKSREQUEST']._serialized_start=1284
+  _globals['_CANARYPACKSREQUEST']._serialized_end=1358
+  _globals['_ROLLBACKPACKREQUEST']._serialized_start=1360
+  _globals['_ROLLBACKPACKREQUEST']._serialized_end=1427
+  _globals['_WITHDRAWPACKREQUEST']._serialized_start=1429
+  _globals['_WITHDRAWPACKREQUEST']._serialized_end=1480
+  _globals['_PACKCHANGE']._serialized_start=1482
+  _globals['_PACKCHANGE']._serialized_end=1569
+  _globals['_LISTUNMAPPEDREQUEST']._serialized_start=1571
+  _globals['_LISTUNMAPPEDREQUEST']._serialized_end=1592
+  _globals['_UNMAPPEDCODE']._serialized_start=1595
+  _globals['_UNMAPPEDCODE']._serialized_end=1729
+  _globals['_LISTUNMAPPEDRESPONSE']._serialized_start=1731
+  _globals['_LISTUNMAPPEDRESPONSE']._serialized_end=1834
+  _globals['_GETMETRICSREQUEST']._serialized_start=1836
+  _globals['_GETMETRICSREQUEST']._serialized_end=1855
+  _globals['_GETMETRICSRESPONSE']._serialized_start=1857
+  _globals['_GETMETRICSRESPONSE']._serialized_end=1897
+  _globals['_OPERATIONS']._serialized_start=2046
+  _globals['_OPERATIONS']._serialized_end=2746
 # @@protoc_insertion_point(module_scope)

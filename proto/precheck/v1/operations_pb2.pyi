@@ -99,7 +99,7 @@ class DictionaryStatus(_message.Message):
     def __init__(self, directory: _Optional[str] = ..., digest: _Optional[str] = ..., loaded_at: _Optional[str] = ..., tables: _Optional[_Iterable[_Union[DictionaryTable, _Mapping]]] = ..., last_error: _Optional[str] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("revision", "packs", "activated_at", "last_error", "in_flight", "version", "dictionary", "other_packs", "canary", "number", "trust")
+    __slots__ = ("revision", "packs", "activated_at", "last_error", "in_flight", "version", "dictionary", "other_packs", "canary", "number", "trust", "workers")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     PACKS_FIELD_NUMBER: _ClassVar[int]
     ACTIVATED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +111,7 @@ class GetStatusResponse(_message.Message):
     CANARY_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     TRUST_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
     revision: str
     packs: _containers.RepeatedCompositeFieldContainer[PackStatus]
     activated_at: str
@@ -122,7 +123,24 @@ class GetStatusResponse(_message.Message):
     canary: CanaryStatus
     number: int
     trust: str
-    def __init__(self, revision: _Optional[str] = ..., packs: _Optional[_Iterable[_Union[PackStatus, _Mapping]]] = ..., activated_at: _Optional[str] = ..., last_error: _Optional[str] = ..., in_flight: _Optional[int] = ..., version: _Optional[str] = ..., dictionary: _Optional[_Union[DictionaryStatus, _Mapping]] = ..., other_packs: _Optional[_Iterable[_Union[PackStatus, _Mapping]]] = ..., canary: _Optional[_Union[CanaryStatus, _Mapping]] = ..., number: _Optional[int] = ..., trust: _Optional[str] = ...) -> None: ...
+    workers: _containers.RepeatedCompositeFieldContainer[WorkerStatus]
+    def __init__(self, revision: _Optional[str] = ..., packs: _Optional[_Iterable[_Union[PackStatus, _Mapping]]] = ..., activated_at: _Optional[str] = ..., last_error: _Optional[str] = ..., in_flight: _Optional[int] = ..., version: _Optional[str] = ..., dictionary: _Optional[_Union[DictionaryStatus, _Mapping]] = ..., other_packs: _Optional[_Iterable[_Union[PackStatus, _Mapping]]] = ..., canary: _Optional[_Union[CanaryStatus, _Mapping]] = ..., number: _Optional[int] = ..., trust: _Optional[str] = ..., workers: _Optional[_Iterable[_Union[WorkerStatus, _Mapping]]] = ...) -> None: ...
+
+class WorkerStatus(_message.Message):
+    __slots__ = ("number", "pid", "revision", "in_flight", "started_at", "last_error")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    pid: int
+    revision: str
+    in_flight: int
+    started_at: str
+    last_error: str
+    def __init__(self, number: _Optional[int] = ..., pid: _Optional[int] = ..., revision: _Optional[str] = ..., in_flight: _Optional[int] = ..., started_at: _Optional[str] = ..., last_error: _Optional[str] = ...) -> None: ...
 
 class PublishPacksRequest(_message.Message):
     __slots__ = ("paths",)
