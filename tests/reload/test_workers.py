@@ -203,7 +203,7 @@ def _content(path):
 
 def test_unmapped_codes_of_all_are_listed_together(running):
     for _ in range(2 * WORKERS):
-        running.check(message([order(("NOBODY-HAS-IT", "无名"), medins_list_codg="L99")]))
+        running.check(message([order(("NOBODY-HAS-IT", "无名"), hosplist_code="L99")]))
     with grpc.insecure_channel(running.grpc) as channel:
         listed = operations_pb2_grpc.OperationsStub(channel).ListUnmapped(
             operations_pb2.ListUnmappedRequest(), timeout=PATIENCE_S
