@@ -307,9 +307,7 @@ def require_local(context: grpc.ServicerContext) -> None:
 class GrpcServer:
     """The server with its services, its health and its addresses."""
 
-    def __init__(
-        self, *, threads: int, calls_in_flight_max: int, reflect: bool, shares_port: bool = False
-    ) -> None:
+    def __init__(self, *, threads: int, calls_in_flight_max: int, reflect: bool, shares_port: bool = False) -> None:
         self._server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=threads, thread_name_prefix="judge"),
             maximum_concurrent_rpcs=calls_in_flight_max,

@@ -145,7 +145,7 @@ def listening(
             server.start()
             stack.callback(server.stop, STOP_GRACE_S, lambda: 0)
         listener = stack.enter_context(_listener(http_address))
-        gateway = _Gateway(_telling_of_refusals(make_app(inner, inner), told), listener)
+        gateway = _Gateway(_telling_of_refusals(make_app([(inner, inner)]), told), listener)
         stack.callback(gateway.stop)
         http_port = listener.getsockname()[1]
         yield Endpoints(f"{_host(grpc_address)}:{port}", f"{_host(http_address)}:{http_port}")

@@ -85,7 +85,7 @@ def test_commands_and_options():
 
 def test_routes():
     text = page("reference/http.md")
-    for route in app.make_app("unix:nowhere", "unix:nowhere").routes:
+    for route in app.make_app([("unix:nowhere", "unix:nowhere")]).routes:
         for method in route.methods - {"HEAD"}:
             assert f"`{method} {route.path}`" in text
     code = (ROOT / "server/gateway/app.py").read_text(encoding="utf-8")
