@@ -46,7 +46,7 @@ def over_the_c_library(server, document, answers):
 
 @pytest.mark.parametrize(("send", "answer"), [(over_http, [CHILD_ONLY]), (over_the_c_library, 1)])
 def test_sigterm_while_calls_are_in_flight(started, send, answer):
-    gateway = started.gateway()
+    gateway = until(started.gateway, "a gateway")
     answers = []
     documents = [slow_message() for _ in range(SLOW_CALLS)]
     threads = [threading.Thread(target=send, args=(started, document, answers)) for document in documents]
@@ -72,7 +72,7 @@ def test_sigterm_while_calls_are_in_flight(started, send, answer):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_server_ends_at_once(started, number):
-    gateway = started.gateway()
+    gateway = until(started.gateway, "a gateway")
     assert is_alive(gateway)
     rules(started.check(message([order(CHILD_DRUG)])))
     began = time.monotonic()
@@ -85,7 +85,7 @@ def test_an_idle_server_ends_at_once(started, number):
 
 
 def test_a_killed_server_takes_its_gateway_along_and_starts_again_on_the_same_ports(started):
-    gateway = started.gateway()
+    gateway = until(started.gateway, "a gateway")
     started.kill()
     pack = started.data.parent / "pack"
     with Server(started.data, "--pack", pack, grpc=started.grpc, http=started.http) as again:
@@ -95,7 +95,7 @@ def test_a_killed_server_takes_its_gateway_along_and_starts_again_on_the_same_po
 
 
 def test_a_killed_gateway_comes_back(started):
-    first = started.gateway()
+    first = until(started.gateway, "a gateway")
     os.kill(first, signal.SIGKILL)
     # The C library goes past the gateway and notices nothing.
     with started.client() as client:
