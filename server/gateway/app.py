@@ -55,7 +55,8 @@ _HTTP_OF: dict[grpc.StatusCode, int] = {
     grpc.StatusCode.PERMISSION_DENIED: 403,
 }
 HEALTH_DEADLINE_S = 2.0
-RECONNECT_MAX_MS = 500
+RECONNECT_MAX_MS = 100
+"""Between two tries to reach a worker that is away."""
 BEIJING = ZoneInfo("Asia/Shanghai")
 """What a refusal states its time in: the gateway knows no site profile, and the national message no other zone."""
 MESSAGE_ID_WITHIN_BYTES = 4_096
@@ -155,7 +156,9 @@ class Gateway:
         options = [
             ("grpc.max_receive_message_length", limits.MESSAGE_MAX_BYTES),
             ("grpc.max_send_message_length", limits.MESSAGE_MAX_BYTES),
-            # A worker that was away is tried again soon: the default waits up to two minutes.
+            # A worker that was away is tried again soon: the default waits from a second up to two minutes.
+            ("grpc.initial_reconnect_backoff_ms", RECONNECT_MAX_MS),
+            ("grpc.min_reconnect_backoff_ms", RECONNECT_MAX_MS),
             ("grpc.max_reconnect_backoff_ms", RECONNECT_MAX_MS),
         ]
         self._workers: list[_WorkerStubs] = []

@@ -78,7 +78,7 @@ def test_every_answer_is_in_the_store_after_a_kill(tmp_path):
     checked = 0
     for _ in range(ROUNDS):
         server = Server(data, "--pack", pack)
-        gateway = server.gateway()
+        gateway = until(server.gateway, "a gateway")
         load = Load(server, rng)
         until(lambda load=load: len(load.answered) >= THREADS, "answers")
         time.sleep(rng.random() * 0.15)  # the moment is the point
