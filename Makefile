@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kit kit-compilers test-full fuzz lint format bench native windows proto proto-check clean
+.PHONY: help demo test test-kit kit-compilers test-full test-windows fuzz lint format bench native windows proto proto-check clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,7 +32,7 @@ $(VENV)/installed.stamp: pyproject.toml build/system.stamp
 demo: native ## start a server, check three prescriptions through the C library, print the answers
 	@$(BIN)/precheck demo
 
-test: build/system-test.stamp native lint proto-check ## everything that must hold, in its short form (under ten minutes)
+test: build/system-test.stamp build/system-wine.stamp native windows lint proto-check ## everything that must hold, in its short form (under ten minutes)
 	$(PY) -m pytest -m "not long" tests
 
 # Compilers of the languages in native/examples. Without one, `make test` skips its language and says so.
@@ -45,8 +45,12 @@ build/system-kit.stamp: build/system-test.stamp
 test-kit: kit-compilers native ## the examples in every language: installs their compilers, skips none
 	TEST_EVERY_LANGUAGE=1 $(PY) -m pytest tests/kit
 
-test-full: build/system-test.stamp native lint proto-check ## the long forms too
+test-full: build/system-test.stamp build/system-wine.stamp native windows lint proto-check ## the long forms too
 	$(PY) -m pytest -o faulthandler_timeout=900 tests
+
+test-windows: build/system-test.stamp build/system-wine.stamp native windows ## the DLLs under Wine, 10,000 calls each: x64, and x86 in a chroot
+	@.ci/wine32.sh
+	$(PY) -m pytest -o faulthandler_timeout=900 tests/abi/test_windows.py tests/abi/test_windows_file.py
 
 fuzz: build/system-test.stamp native ## fuzz the C client for an hour (FUZZ_SECONDS=600 each target)
 	$(PY) -m client_shim.fuzz --seconds $(or $(FUZZ_SECONDS),600)
@@ -69,6 +73,11 @@ native: $(VENV)/installed.stamp ## build libprecheck.so and its Python binding
 # Compilers for Windows: they link to msvcrt, which every Windows has, so that a station needs nothing else.
 build/system-windows.stamp: build/system.stamp
 	@.ci/system-packages.sh gcc-mingw-w64-x86-64-win32 gcc-mingw-w64-i686-win32
+	@touch $@
+
+# What runs their work in the tests; Wine runs programs for x86 on x86 only.
+build/system-wine.stamp: build/system.stamp
+	@if [ "$$(uname -m)" = x86_64 ]; then .ci/system-packages.sh wine wine64; fi
 	@touch $@
 
 windows: $(VENV)/installed.stamp build/system-windows.stamp ## build precheck.dll for Windows, x64 and x86

@@ -60,7 +60,8 @@ def digest(inputs: Iterable[Path], *settings: object) -> str:
 
 def step(outputs: tuple[Path, ...], stamp: str, make: Callable[[], None]) -> bool:
     """Run `make` unless all outputs exist and were made under this stamp. Return whether it ran."""
-    stamp_file = outputs[0].with_name(f"{outputs[0].name}.stamp")
+    beside = outputs[0].parent if outputs[0].is_relative_to(BUILD) else BUILD
+    stamp_file = beside / f"{outputs[0].name}.stamp"
     if all(path.exists() for path in outputs) and stamp_file.exists() and stamp_file.read_text() == stamp:
         return False
     stamp_file.unlink(missing_ok=True)

@@ -4,13 +4,14 @@
 
 /*
  * Hosts in VB6 and Delphi call with a stack that is aligned to four bytes only; compilers count on
- * sixteen.  So every function that is exported aligns it first.
+ * sixteen.  So every function that is exported aligns it first.  On Windows for x64 gcc cannot, and need
+ * not: whoever calls Windows itself there has it aligned.
  */
 #ifdef PRECHECK_H
 #error "base.h comes before precheck.h: it says how functions are exported"
-#elif defined(_WIN32) && defined(__GNUC__)
+#elif defined(_WIN32) && defined(__GNUC__) && defined(__i386__)
 #define PCK_API __attribute__((force_align_arg_pointer))
-#elif defined(__GNUC__) && (defined(__i386__) || defined(__x86_64__))
+#elif defined(__GNUC__) && defined(__x86_64__) && !defined(_WIN32)
 #define PCK_API __attribute__((visibility("default"), force_align_arg_pointer))
 #endif
 

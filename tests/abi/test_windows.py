@@ -1,0 +1,207 @@
+"""The DLL at work, under Wine: a station for Windows asks a real server, and gets what the Linux library gets.
+
+The Linux library asks first, under a request id for each document. The server answers a repeat of it with the recorded
+decision, so every answer that a Windows station gets must be the same to the byte, in whichever encoding.
+"""
+
+import json
+import platform
+import struct
+import time
+import tomllib
+from pathlib import Path
+
+import grpc
+import pytest
+
+from client_shim.client import Client, Encoding, Format
+from client_shim.steps import ROOT
+from client_shim.targets import HERE, WINDOWS_X64, WINDOWS_X86
+from tests.abi.certificates import NAME
+from tests.abi.servers import grpc_server
+from tests.abi.wine import ThisMachine, wine_for
+from tests.web.product import PATIENCE_S, Server
+
+SAMPLES = ROOT / "docs" / "samples"
+LAYOUTS = {"3101": Format.NHSA_3101, "3102": Format.NHSA_3102, "precheck": Format.PRECHECK_JSON}
+CODECS = {Encoding.UTF_8: "utf-8", Encoding.GBK: "gb18030", Encoding.UTF_16: "utf-16-le"}
+SHORT_CALLS = 320
+LONG_CALLS = 10_000
+THREADS = 4
+STATION_SECONDS_MAX = 55
+LONG_SECONDS_MAX = 1500
+ONE_WINDOWS = [pytest.param(WINDOWS_X64, id="x64")]
+BOTH_WINDOWS = [*ONE_WINDOWS, pytest.param(WINDOWS_X86, id="x86")]
+
+
+@pytest.fixture(scope="session")
+def wine64():
+    return wine_for(WINDOWS_X64)
+
+
+@pytest.fixture(scope="session")
+def wine32():
+    return wine_for(WINDOWS_X86)
+
+
+@pytest.fixture(scope="session")
+def this_machine(tmp_path_factory):
+    return ThisMachine(tmp_path_factory.mktemp("station"))
+
+
+@pytest.fixture
+def wine(request, target):
+    """Whoever runs stations of the target."""
+    return request.getfixturevalue({WINDOWS_X64: "wine64", WINDOWS_X86: "wine32", HERE: "this_machine"}[target])
+
+
+@pytest.fixture(scope="module")
+def secure_product(tmp_path_factory, certificates):
+    """The product, for stations that have a certificate."""
+    environment = {
+        "PRECHECK_TLS_CERTIFICATE": f"{certificates.server}.pem",
+        "PRECHECK_TLS_KEY": f"{certificates.server}.key",
+        "PRECHECK_TLS_CLIENT_CA": certificates.ca,
+    }
+    with Server(tmp_path_factory.mktemp("secure") / "data", env=environment) as server:
+        yield server
+
+
+def documents():
+    """Every sample that is to be checked, one with characters that GBK has not, and one that is no JSON."""
+    for sample in tomllib.loads((SAMPLES / "samples.toml").read_text(encoding="utf-8"))["sample"]:
+        if sample["format"] in LAYOUTS:
+            content = (SAMPLES / sample["file"]).read_bytes()
+            yield LAYOUTS[sample["format"]], content.decode(sample.get("encoding", "utf-8"))
+    warned = json.loads((SAMPLES / "warn.json").read_text(encoding="utf-8"))
+    yield Format.NHSA_3101, json.dumps(warned, ensure_ascii=False).replace("心电", "𠮷㐂")
+    yield Format.NHSA_3101, "{"
+
+
+class Cases:
+    """What the Linux library was answered, as the file that a station reads."""
+
+    def __init__(self, server, encodings, **options):
+        self.results = set()
+        records = []
+        with Client(server.grpc, deadline_ms=int(PATIENCE_S * 1000), station_id="station", **options) as client:
+            for number, (layout, text) in enumerate(documents()):
+                for encoding in encodings:
+                    identity = f"windows-{number}-{encoding.name}-{time.monotonic_ns()}"
+                    document = text.encode(CODECS[encoding])
+                    answer = client.check(document, format=layout, encoding=encoding, request_id=identity)
+                    state = answer.completeness | (0x100 if answer.stale else 0)
+                    self.results.add(answer.name)
+                    parts = (identity.encode(), document, answer.answer)
+                    records.append(struct.pack("<IIii", layout, encoding, answer.result, state))
+                    records += [struct.pack("<I", len(part)) + part for part in parts]
+        self.count = len(records) // 4
+        self.content = struct.pack("<I", self.count) + b"".join(records)
+
+    def write(self, folder):
+        (folder / "cases").write_bytes(self.content)
+
+
+def check_all(wine, server, encodings, calls, *, seconds, options=None, arguments=()):
+    cases = Cases(server, encodings, **(options or {}))
+    assert {"PCK_PASS", "PCK_WARN", "PCK_BLOCK", "PCK_E_REJECTED"} <= cases.results
+    cases.write(wine.folder)
+    printed = wine.station("calls", server.grpc, "cases", THREADS, calls, *arguments, seconds=seconds)
+    assert printed == f"{calls} calls, 0 wrong\nok\n"
+
+
+def secured(wine, certificates):
+    """Bring the certificates to the station; return its arguments, and the Linux library's options."""
+    ca, cert, key = certificates.ca, f"{certificates.client}.pem", f"{certificates.client}.key"
+    options = {"tls_ca_file": ca, "tls_server_name": NAME, "tls_cert_file": cert, "tls_key_file": key}
+    return (wine.bring(ca), NAME, wine.bring(cert), wine.bring(key)), options
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("target", ONE_WINDOWS)
+def test_every_answer_is_the_linux_librarys(wine, product):
+    check_all(wine, product, list(Encoding), SHORT_CALLS, seconds=STATION_SECONDS_MAX)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("target", ONE_WINDOWS)
+def test_every_answer_is_the_linux_librarys_with_certificates_on_both_sides(wine, secure_product, certificates):
+    arguments, options = secured(wine, certificates)
+    check_all(
+        wine,
+        secure_product,
+        list(Encoding),
+        SHORT_CALLS,
+        seconds=STATION_SECONDS_MAX,
+        options=options,
+        arguments=arguments,
+    )
+
+
+@pytest.mark.long
+@pytest.mark.timeout(LONG_SECONDS_MAX)
+@pytest.mark.parametrize("encoding", [Encoding.GBK, Encoding.UTF_16])
+@pytest.mark.parametrize("target", BOTH_WINDOWS)
+def test_ten_thousand_answers(wine, product, encoding):
+    check_all(wine, product, [encoding], LONG_CALLS, seconds=LONG_SECONDS_MAX)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(LONG_SECONDS_MAX)
+@pytest.mark.parametrize("encoding", [Encoding.GBK, Encoding.UTF_16])
+@pytest.mark.parametrize("target", BOTH_WINDOWS)
+def test_ten_thousand_answers_with_certificates_on_both_sides(wine, secure_product, certificates, encoding):
+    arguments, options = secured(wine, certificates)
+    check_all(
+        wine, secure_product, [encoding], LONG_CALLS, seconds=LONG_SECONDS_MAX, options=options, arguments=arguments
+    )
+
+
+# ---- what hosts do to a library ----
+
+CHILD_MS = 15_000
+CHINESE_CA = "证书 é.pem"
+ANY_STATION = [
+    pytest.param(WINDOWS_X64, id="x64"),
+    pytest.param(WINDOWS_X86, id="x86", marks=pytest.mark.long),
+    pytest.param(HERE, id="here"),
+]
+
+
+def connections_to(address):
+    """How many sockets on this machine are connected to a server, and held by someone."""
+    port = f":{int(address.rpartition(':')[2]):04X}"
+    table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    established, close_wait = "01", "08"
+    return sum(fields[2].endswith(port) and fields[3] in (established, close_wait) for fields in table)
+
+
+def assert_hosts_are_served(wine, target, address, *more, also=()):
+    printed = wine.station("host", address, CHILD_MS, *more, seconds=STATION_SECONDS_MAX)
+    lines = ["odd stack"] if target is WINDOWS_X86 or (target is HERE and platform.machine() == "x86_64") else []
+    lines += ["floating-point exceptions unmasked", "no handle is left of 50 clients", "cancelled", *also]
+    assert printed.splitlines() == [*lines, "child started", "ok"]
+    # The child still runs; a socket that it had inherited would keep the connection.
+    ended = time.monotonic() + CHILD_MS / 1000 / 2
+    while connections_to(address):
+        assert time.monotonic() < ended, "a child process holds the connection"
+        time.sleep(0.05)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("target", ANY_STATION)
+def test_hosts_with_odd_stacks_float_exceptions_and_children(wine, target, server):
+    servicer, address = server
+    assert_hosts_are_served(wine, target, address, also=["Chinese texts"] if target.is_windows else [])
+    voids = [request for request in servicer.requests if hasattr(request, "order_ids")]
+    told = [(json.loads(void.reason)["reason"], void.station_id) for void in voids]
+    assert told == ([("医生撤销", "病区")] if target.is_windows else [])
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("target", ANY_STATION)
+def test_hosts_with_tls_and_a_file_of_a_chinese_name(wine, target, certificates):
+    pair = (Path(f"{certificates.server_rsa}.key").read_bytes(), Path(f"{certificates.server_rsa}.pem").read_bytes())
+    (wine.folder / CHINESE_CA).write_bytes(Path(certificates.ca).read_bytes())
+    with grpc_server(credentials=grpc.ssl_server_credentials([pair])) as (_, address):
+        assert_hosts_are_served(wine, target, address, NAME)
