@@ -13,7 +13,7 @@ from ruleset.case import Case, Line, UnknownFact
 from server.check import Request
 from server.conformance import advice
 from server.conformance.findings import NotUnderstood, Understood, UnreadField, shown
-from server.conformance.own_document import understood_of_own
+from server.conformance.own_document import choices_at, understood_of_own, unknown_of_own
 from server.conformance.refusals import in_chinese
 from server.conformance.standard import (
     CONTAINERS,
@@ -146,6 +146,8 @@ def examine(number: int, arrival: Arrival, profiles: Profiles) -> Examination:
     read = _read(document, request, profiles, arrival.call)
     case = read.case
     not_understood = tuple(_not_understood(read))
+    is_own = request.format == "precheck" and arrival.call != "feedback"
+    own = tuple(unknown_of_own(document)) if is_own else ()
     return msgspec.structs.replace(
         head,
         encoding=encoding,
@@ -156,11 +158,12 @@ def examine(number: int, arrival: Arrival, profiles: Profiles) -> Examination:
         history_lines=len(case.history) if case is not None else 0,
         understood=read.understood,
         # Of a refused message nobody can tell what would have been read: only what nobody knows is named.
-        unread=tuple(one for one in _unread_fields(read.document) if case is not None or not one.is_standard),
+        unread=own or tuple(one for one in _unread_fields(read.document) if case is not None or not one.is_standard),
         not_understood=not_understood,
         missing=tuple(_missing(read.document)) if request.format in TRANSACTIONS else (),
         advice=(
             *advice.on_bytes(request.document, request.encoding),
+            *(_choices(arrival.error) if is_own else ()),
             *advice.on_document(document, case, is_national=request.format in TRANSACTIONS),
         ),
         answer=_decoded(arrival.answer),
@@ -193,6 +196,14 @@ def _read(document: Any, request: Request, profiles: Profiles, call: Call) -> _R
         return _Read(understood=tuple(map(_understood, readings)), readings=readings, document=seen)
     readings = _in_order(readers[0].readings)
     return _Read(message.case, message, message.profile, tuple(map(_understood, readings)), readings, seen)
+
+
+def _choices(error: str) -> Iterator[str]:
+    """Yield what a field may say that was refused for saying something else."""
+    path = error.partition(": ")[0]
+    choices = choices_at(path) if "enum value" in error else ()
+    if choices:
+        yield f"{path} 可以是：{'、'.join(choices)}"
 
 
 def _in_order(readings: Sequence[Reading]) -> Sequence[Reading]:

@@ -1,15 +1,21 @@
-"""What was understood of our own JSON: its names are those of the facts, so each field states its own."""
+"""What was understood of our own JSON: its names are those of the facts, so each field states its own.
+
+A field that is none is an error there, and the first one ends the reading; here all of them are found, with what may have
+been meant, and what a field with a fixed list of values may say.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
 from ruleset.case import Case, Encounter, Patient
-from server.conformance.findings import Understood, shown
-from server.conformance.standard import fields_read, label_of
+from ruleset.document import CheckDocument
+from server.conformance.findings import Understood, UnreadField, shown
+from server.conformance.standard import CLOSE_ENOUGH, fields_read, label_of
 
 _OBJECT_OF_PATH: Mapping[str, tuple[str, ...]] = {
     "": ("envelope",),
@@ -89,3 +95,62 @@ def _fact_at(case: Case, path: str, name: str, stated: Any) -> Any:
     except (AttributeError, IndexError, TypeError):
         return stated
     return stated if isinstance(found, (msgspec.Struct, Patient, Encounter)) else found
+
+
+def unknown_of_own(document: Any) -> Iterator[UnreadField]:
+    """Yield the fields of a document that are none, each with the one that it is most like."""
+    yield from _unknown(document, CheckDocument, "")
+
+
+def _unknown(value: Any, kind: Any, path: str) -> Iterator[UnreadField]:
+    if isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _unknown(inner, kind, f"{path}[{number}]")
+        return
+    fields = _fields_of(kind)
+    if not isinstance(value, dict) or not fields:
+        return
+    for name, inner in value.items():
+        place = f"{path}.{name}" if path else name
+        if name in fields:
+            yield from _unknown(inner, fields[name], place)
+            continue
+        close = get_close_matches(name, fields, n=1, cutoff=CLOSE_ENOUGH)
+        holder = re.sub(r"\[\d+\]", "", path) or "document"
+        yield UnreadField(
+            object=holder,
+            field=name,
+            label="",
+            path=place,
+            value=shown(inner),
+            count=1,
+            is_standard=False,
+            is_read_elsewhere=False,
+            meant=f"{holder}.{close[0]}" if close else "",
+        )
+
+
+def choices_at(path: str) -> tuple[str, ...]:
+    """Return what the field at a path of our own JSON may say; () where it has no fixed list."""
+    kind: Any = CheckDocument
+    for part in re.findall(r"[A-Za-z_]\w*", path):
+        kind = _fields_of(kind).get(part)
+    return tuple(choice for literal in _parts(kind, Literal) for choice in get_args(literal))
+
+
+@cache
+def _fields_of(kind: Any) -> Mapping[str, Any]:
+    """Return the fields of the struct that a type is, holds, or lists; none for any other type."""
+    for part in (kind, *get_args(kind)):
+        if isinstance(part, type) and issubclass(part, msgspec.Struct):
+            return {field.name: field.type for field in msgspec.structs.fields(part)}
+    return {}
+
+
+def _parts(kind: Any, origin: Any) -> Iterator[Any]:
+    """Yield the parts of a type, whatever it is nested in, that have an origin."""
+    if get_origin(kind) is origin:
+        yield kind
+        return
+    for part in get_args(kind):
+        yield from _parts(part, origin)

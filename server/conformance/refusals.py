@@ -50,6 +50,7 @@ _IN_CHINESE: tuple[tuple[str, str], ...] = (
     (r"Object contains unknown field `(.+)`", r"有不认识的字段 `\1`"),
     (r"Object missing required field `(.+)`", r"缺少字段 `\1`"),
     (r"Expected `(.+)`, got `(.+)`", r"类型应为 \1，实际是 \2"),
+    (r"Invalid enum value .+", "不是允许的值"),
     (r"Invalid (.+)", r"不合法：\1"),
     (r"`(.+)` has an offset; give the site's local time", r"`\1` 带有时区；请用本地时间"),
     (r"not to be stated; it follows from where the line stands", "不应出现，由该行所在位置决定"),

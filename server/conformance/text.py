@@ -1,6 +1,7 @@
 """A report in Chinese, for a person at a terminal."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from server.cli.check import readable
 from server.conformance.coverage import FactCoverage, Report
@@ -16,6 +17,19 @@ KINDS = {
     "unit": "单位看不懂",
     "frequency": "频次看不懂",
     "unknown": "代码的意思是“未知”",
+}
+TOLD = {
+    "committed_lines": "写入或更新行数",
+    "voided_lines": "撤销行数",
+    "history_position": "历史位置",
+    "patient_id": "患者",
+    "encounter_id": "就诊",
+    "order_ids": "医嘱",
+    "item_code": "项目编码",
+    "lines_total": "历史行数",
+    "visits_total": "历史就诊数",
+    "recorded": "记录条数",
+    "unmatched": "不认识条数",
 }
 FIELDS_IN_A_LINE_MAX = 8
 NAMED_MAX = 12
@@ -114,11 +128,20 @@ def _of_kind(title: str, found: list[NotUnderstood]) -> Iterator[str]:
 
 def _decided(examined: Examination) -> Iterator[str]:
     if examined.told:
-        yield "  结果：" + "，".join(f"{name} = {_told(value)}" for name, value in examined.told.items())
+        yield "  结果：" + "，".join(f"{TOLD[name]} {_told(value)}" for name, value in examined.told.items())
+    unmatched = _unmatched(examined.answer) if examined.call == "feedback" else []
+    if unmatched:
+        yield f"  这些结果标识不是本次运行发出的：{_some(unmatched)}（先得到审核的答复，再对它反馈）"
     if examined.call == "check" and isinstance(examined.answer, dict) and examined.outcome:
         yield "  判断："
         for line in readable(examined.answer).splitlines():
             yield f"    {line}"
+
+
+def _unmatched(answer: Any) -> list[str]:
+    """Return the ids of feedback that no finding has, in either layout of an acknowledgement."""
+    output = answer.get("output", {}).get("ext", answer) if isinstance(answer, dict) else {}
+    return list(output.get("unmatched", ()))
 
 
 def _told(value: object) -> str:

@@ -203,6 +203,38 @@ class TestWhatWasNot:
         assert [one.value for one in examined.unread if one.field == "psn_no"] == ["somebody else"]
 
 
+class TestOurOwnJson:
+    def test_every_field_that_is_none_is_named_though_the_first_one_ends_the_reading(self, told):
+        document = {"patient": {"sexx": "male"}, "encounter": {"lines": [{"order_id": "a", "dosee": 1, "qwerty": 2}]}}
+        examined = told(document, "precheck")
+        assert examined.error
+        assert {(one.path, one.meant) for one in examined.unread} == {
+            ("patient.sexx", "patient.sex"),
+            ("encounter.lines[0].dosee", "encounter.lines.dose"),
+            ("encounter.lines[0].qwerty", ""),
+        }
+        assert "是不是 patient.sex？" in text_of(examined)
+
+    def test_what_a_field_with_a_fixed_list_may_say(self, told):
+        examined = told({"patient": {"sex": "man"}}, "precheck")
+        assert examined.advice == ("patient.sex 可以是：male、female",)
+        examined = told({"encounter": {"lines": [{"skin_test": "?"}]}}, "precheck")
+        assert examined.advice == ("encounter.lines[0].skin_test 可以是：negative、positive、ordered、exempt",)
+
+    def test_a_word_of_the_site_that_nobody_knows(self, told):
+        document = {"encounter": {"id": "E", "lines": [{"order_id": "a", "route": "喂", "dose_unit": "毫生"}]}}
+        found = told(document, "precheck").not_understood
+        assert {(one.kind, one.field) for one in found} == {("word", "route"), ("unit", "dose_unit")}
+
+
+def test_feedback_to_what_was_never_given_out(told):
+    (sample,) = [one for one in SAMPLES if one.name == "feedback-3103.json"]
+    content = sample.document.replace(b'"warn_rslt_id": "', b'"warn_rslt_id": "other')
+    examined = told(content, "3103", call="feedback")
+    assert examined.told == {"recorded": 2, "unmatched": 2}
+    assert "这些结果标识不是本次运行发出的：other" in text_of(examined)
+
+
 class TestRefusals:
     def test_in_chinese_with_field_and_value(self, told):
         examined = told(message([order(CHILD_DRUG, cnt="two")]))
