@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kit kit-compilers test-full test-windows fuzz lint format bench native windows proto proto-check clean
+.PHONY: help demo test test-kit kit-compilers test-full test-windows fuzz lint format bench bench-client native windows proto proto-check clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,9 @@ format: $(VENV)/installed.stamp ## let ruff rewrite what it can
 
 bench: native ## the evaluator alone, and the whole call against an echo
 	$(PY) -m bench
+
+bench-client: build/system-test.stamp native ## what the C client adds to a call, beside the shortest loop of nghttp2
+	$(PY) -m bench.client_overhead
 
 native: $(VENV)/installed.stamp ## build libprecheck.so and its Python binding
 	@$(PY) -m client_shim.build

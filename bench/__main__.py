@@ -2,15 +2,13 @@
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bench import both_packs, breakdown, evaluator, opening, whole_call
+from bench.measure import heading, machine
 from bench.whole_call import WrongAnswerError
 from bench.workload import Ward
 from ruleset.pack.compile import LoadedPack
@@ -27,8 +25,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a few seconds: shows that everything runs")
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     options = parser.parse_args()
-    facts: dict[str, Any] = {"machine": _machine(), "quick": options.quick}
-    print(_heading(facts["machine"]))
+    facts: dict[str, Any] = {"machine": machine(), "quick": options.quick}
+    print(heading(facts["machine"]))
     try:
         with tempfile.TemporaryDirectory(prefix="precheck-bench-") as folder:
             _run(Path(folder), facts, quick=options.quick)
@@ -54,24 +52,6 @@ def _run(folder: Path, facts: dict[str, Any], *, quick: bool) -> None:
     print(text)
     facts["both_packs"], text = both_packs.run(folder, ward, pack, quick=quick)
     print(text)
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpus": os.cpu_count(),
-        "load": os.getloadavg(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
-
-
-def _heading(machine: dict[str, Any]) -> str:
-    load = ", ".join(f"{value:.2f}" for value in machine["load"])
-    return (
-        f"{machine['date']}: {machine['cpus']} CPUs (load {load}), {machine['system']}, Python {machine['python']}\n"
-        "Medians and ratios tell something on a shared machine; single tails tell what else it was doing.\n"
-    )
 
 
 if __name__ == "__main__":

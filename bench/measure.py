@@ -5,9 +5,12 @@ and ratios of interleaved runs; the tail mostly shows what else the machine was 
 """
 
 import gc
+import os
+import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 NS_PER_US = 1_000
@@ -82,3 +85,23 @@ def _text(cell: object) -> str:
     if isinstance(cell, float):
         return f"{cell:.2f}" if abs(cell) < 10 else f"{cell:,.0f}"
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
+
+
+def machine() -> dict[str, Any]:
+    """Return what figures depend on."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpus": os.cpu_count(),
+        "load": os.getloadavg(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def heading(facts: dict[str, Any]) -> str:
+    """Return what stands above figures."""
+    load = ", ".join(f"{value:.2f}" for value in facts["load"])
+    return (
+        f"{facts['date']}: {facts['cpus']} CPUs (load {load}), {facts['system']}, Python {facts['python']}\n"
+        "Medians and ratios tell something on a shared machine; single tails tell what else it was doing.\n"
+    )

@@ -6,8 +6,8 @@
 
 targets.py says which machines there are; what is for this one goes to native/build, what is for another to a folder below
 it. Every step writes a stamp of what went into it (contents, flags, compiler) and is skipped while that stamp is current,
-so a build of nothing takes a fraction of a second. `--sanitize` builds the test program of tests/abi from our own
-sources with AddressSanitizer and UndefinedBehaviorSanitizer instead.
+so a build of nothing takes a fraction of a second. `--sanitize` builds the test programs of tests/abi from our own
+sources instead, with AddressSanitizer and UndefinedBehaviorSanitizer.
 """
 
 import argparse
@@ -41,14 +41,24 @@ LIBRARY = HERE.output
 THIRD_PARTY = HERE.third_party
 MODULE = ROOT / "client_shim" / "_precheck.abi3.so"
 EXAMPLE = BUILD / "station"
+TEST_PROGRAMS = ROOT / "tests" / "abi"
 DRIVER = BUILD / "driver-sanitized"
+ENDURANCE = BUILD / "endurance"
+ENDURANCE_SANITIZED = BUILD / "endurance-sanitized"
+WRAPPED = {
+    DRIVER: ("malloc", "calloc", "realloc"),
+    ENDURANCE: ("malloc", "calloc", "realloc", "free"),
+    ENDURANCE_SANITIZED: ("malloc", "calloc", "realloc", "free"),
+}
+"""What each test program defines instead of the C library, to make allocations fail and to count them."""
 DEFINITION = NATIVE / "precheck.def"
 RESOURCE = NATIVE / "precheck.rc"
 MINGW_IMPORT_LIBRARY = "libprecheck.dll.a"
 
 NGHTTP2, MBEDTLS = (BUILD / source.name for source in SOURCES)
 
-SANITIZED = ("-fPIC", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+UNSANITIZED = ("-fPIC", "-O1", "-g")
+SANITIZED = (*UNSANITIZED, "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 # An assertion names its file: by its place in the checkout, so that two checkouts give the same bytes.
 SAME_NAMES = (f"-ffile-prefix-map={ROOT}=.",)
 MBEDTLS_CONFIG = ('-DMBEDTLS_CONFIG_FILE="tls_mbedtls_config.h"', f"-I{NATIVE / 'src'}")
@@ -188,17 +198,16 @@ def build_example() -> None:
     run([*command, f"-L{BUILD}", "-lprecheck", "-Wl,-rpath,$ORIGIN"])
 
 
-def build_driver() -> None:
-    """Build the test program from our sources, with sanitizers; nghttp2 and mbedTLS come from the archive."""
-    flags = (*SANITIZED, *WARNINGS, *INCLUDES)
-    objects = compile_all([*own_sources(), driver_source()], BUILD / "objects" / "sanitized", flags)
-    wrapped = [f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "realloc")]
-    run([*compiler(), *SANITIZED, *objects, THIRD_PARTY, *wrapped, "-lpthread", "-o", DRIVER])
-
-
-def driver_source() -> Path:
-    """Return the C program that the sanitizer test runs."""
-    return ROOT / "tests" / "abi" / "driver.c"
+def build_test_programs() -> None:
+    """Build the test programs from our sources; nghttp2 and mbedTLS come from the archive."""
+    for flags, programs in ((SANITIZED, (DRIVER, ENDURANCE_SANITIZED)), (UNSANITIZED, (ENDURANCE,))):
+        objects = BUILD / "objects" / f"for-{programs[-1].name}"
+        ours = compile_all(own_sources(), objects / "own", (*flags, *WARNINGS, *INCLUDES))
+        sources = [TEST_PROGRAMS / f"{program.name.partition('-')[0]}.c" for program in programs]
+        mains = compile_all(sources, objects / "main", (*flags, *WARNINGS, *INCLUDES))
+        for program, main_object in zip(programs, mains, strict=True):
+            wrapped = [f"-Wl,--wrap={name}" for name in WRAPPED[program]]
+            run([*compiler(), *flags, main_object, *ours, THIRD_PARTY, *wrapped, "-lpthread", "-o", program])
 
 
 def prepare(target: Target) -> str:
@@ -224,8 +233,9 @@ def build(*, sanitize: bool = False) -> None:
     with locked():
         this = Path(__file__)
         if sanitize:
-            inputs = [*own_inputs(), driver_source(), *PINS]
-            step((DRIVER,), digest(inputs, prepare(HERE)), build_driver)
+            inputs = [*own_inputs(), *TEST_PROGRAMS.glob("*.c"), *PINS]
+            programs = (DRIVER, ENDURANCE, ENDURANCE_SANITIZED)
+            step(programs, digest(inputs, prepare(HERE)), build_test_programs)
             return
         build_for(HERE)
         step((MODULE,), digest([*HEADERS, this], sysconfig.get_path("include")), build_module)
@@ -235,7 +245,7 @@ def build(*, sanitize: bool = False) -> None:
 def main() -> int:
     """Return 0 when everything is up to date."""
     parser = argparse.ArgumentParser(prog="python -m client_shim.build", description=__doc__.partition("\n")[0])
-    parser.add_argument("--sanitize", action="store_true", help="build the sanitizer test program instead")
+    parser.add_argument("--sanitize", action="store_true", help="build the test programs instead")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"none: this machine; of {', '.join(TARGETS)}")
     arguments = parser.parse_args()
     unknown = set(arguments.targets) - set(TARGETS)

@@ -30,7 +30,8 @@
  * nothing yet is dropped for the next one, and one that may have sent is waited for.
  *
  * What the end of an attempt means is looked up in `consequences`.  What is not in there is an
- * answer: it closes the breaker and is the result.  A kept connection may have gone stale without any
+ * answer: it closes the breaker and is the result.  Where nobody answers, the result is that of the
+ * attempt that came farthest: "busy" says more than that the next server is down.  A kept connection may have gone stale without any
  * fault of the server, so what fails on one is tried once more at the same server, on a fresh
  * connection.  Each server gets a bounded number of attempts, so a call ends without its deadline too.
  *
@@ -61,13 +62,16 @@ struct attempt {
 	int64_t share_us;
 };
 
+struct consequence;
+
 struct call {
 	struct pck_client *client;
 	const char *path;
 	const struct pck_body *body;
 	int repeatable;
 	int64_t limit_us;
-	int32_t failure;             /* how the last attempt that failed did           */
+	const struct consequence *failure; /* of the attempt that failed and came farthest */
+	struct pck_error why;        /* and in words                                   */
 	int64_t next_us;             /* when the next is begun, beside what is active  */
 	uint32_t begun;              /* of the attempts                                */
 	uint32_t count;
@@ -78,6 +82,7 @@ struct call {
 
 enum again { NEVER, REPEATABLE, ALWAYS };
 
+/* The farther down, the farther the attempt came. */
 static const struct consequence {
 	int32_t result;
 	enum again next;             /* may the next server be asked?                  */
@@ -86,12 +91,12 @@ static const struct consequence {
 } consequences[] = {
 	{PCK_E_UNREACHABLE, ALWAYS,     NEVER,      0},
 	{PCK_E_TLS,         ALWAYS,     NEVER,      0},
-	{PCK_LOST,          REPEATABLE, REPEATABLE, 0},
 	/* A graceful GOAWAY: twice in a row is bad luck, more often a broken server. */
 	{PCK_NOT_SENT,      ALWAYS,     ALWAYS,     3},
+	{PCK_LOST,          REPEATABLE, REPEATABLE, 0},
 	{PCK_E_BAD_REPLY,   REPEATABLE, NEVER,      0},
-	{PCK_E_UNAVAILABLE, REPEATABLE, NEVER,      0},
 	{PCK_E_CANCELLED,   REPEATABLE, NEVER,      0}, /* by the server, which ends         */
+	{PCK_E_UNAVAILABLE, REPEATABLE, NEVER,      0},
 	{PCK_E_TIMEOUT,     REPEATABLE, NEVER,      0}, /* by the server's clock, not by ours */
 };
 
@@ -105,6 +110,14 @@ static const struct consequence *consequence_of(int32_t result)
 			return &consequences[i];
 	}
 	return NULL;
+}
+
+static void note_failure(struct call *call, const struct consequence *consequence)
+{
+	if (call->failure != NULL && call->failure > consequence)
+		return;
+	call->failure = consequence;
+	call->why = call->client->error;
 }
 
 static int allowed(const struct call *call, enum again again)
@@ -246,7 +259,7 @@ static int32_t conclude(struct call *call, struct attempt *attempt, int32_t resu
 		return result;
 	}
 	pck_breaker_failed(&attempt->endpoint->breaker, pck_clock_us());
-	call->failure = result;
+	note_failure(call, consequence);
 	/* If another was begun after this one, that one has its head start still. */
 	if (is_last_begun(call, attempt))
 		call->next_us = pck_clock_us();
@@ -286,9 +299,11 @@ static int drop_unsent(struct call *call)
 			continue;
 		if (attempt->exchange.stream_id != 0)
 			return 0;
+		pck_error_set(&call->client->error, "%s: %s within the time", attempt->endpoint->conn.address->text,
+		              pck_conn_lacks(&attempt->endpoint->conn));
+		note_failure(call, consequence_of(PCK_E_UNREACHABLE));
 		pck_conn_close(&attempt->endpoint->conn);
 		attempt->active = 0;
-		call->failure = PCK_E_TIMEOUT;
 	}
 	return 1;
 }
@@ -379,8 +394,10 @@ static int32_t run(struct call *call)
 
 		if (result != PCK_AGAIN)
 			return result;
-		if (!any_active(call))
-			return call->failure;
+		if (!any_active(call)) {
+			call->client->error = call->why;
+			return call->failure->result;
+		}
 		if (pck_clock_us() >= call->limit_us) {
 			fail_silent(call);
 			say_silent(call);

@@ -56,13 +56,16 @@ static int32_t put_document(struct pck_client *client, struct pck_body *body, pc
 	return result == PCK_OK ? pck_wire_number(body, 3, encoding) : result;
 }
 
-/* 16 random bytes of the client, and the number of the call. */
+/* 16 random bytes of the client, and the number of the call.  By a table: printf would be a tenth of a call. */
 static void make_request_id(struct pck_client *client, char id[2 * PCK_SEED_BYTES + 24])
 {
+	static const char digits[] = "0123456789abcdef";
 	size_t i;
 
-	for (i = 0; i < PCK_SEED_BYTES; i++)
-		(void)snprintf(id + 2 * i, 3, "%02x", client->seed[i]);
+	for (i = 0; i < PCK_SEED_BYTES; i++) {
+		id[2 * i] = digits[client->seed[i] >> 4];
+		id[2 * i + 1] = digits[client->seed[i] & 15];
+	}
 	(void)snprintf(id + 2 * i, 24, "-%llx", (unsigned long long)++client->calls);
 }
 

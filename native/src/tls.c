@@ -1,5 +1,11 @@
 #include "tls.h"
 
+#include <mbedtls/asn1.h>
+#include <mbedtls/bignum.h>
+#include <mbedtls/cipher.h>
+#include <mbedtls/ecp.h>
+#include <mbedtls/md.h>
+#include <mbedtls/pem.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
@@ -31,6 +37,29 @@ static int random_bytes(void *unused, unsigned char *data, size_t len)
 	return pck_random(data, len) == 0 ? 0 : MBEDTLS_ERR_SSL_INTERNAL_ERROR;
 }
 
+/*
+ * Is it a failed allocation?  mbedTLS adds the code of the low-level module that failed to that of the
+ * high-level one, in seven bits of its own.
+ */
+static int is_memory(int code)
+{
+	const int high = -(-code & 0xff80);
+	const int low = -(-code & 0x007f);
+
+	switch (high) {
+	case MBEDTLS_ERR_SSL_ALLOC_FAILED:
+	case MBEDTLS_ERR_X509_ALLOC_FAILED:
+	case MBEDTLS_ERR_PK_ALLOC_FAILED:
+	case MBEDTLS_ERR_PEM_ALLOC_FAILED:
+	case MBEDTLS_ERR_ECP_ALLOC_FAILED:
+	case MBEDTLS_ERR_MD_ALLOC_FAILED:
+	case MBEDTLS_ERR_CIPHER_ALLOC_FAILED:
+		return 1;
+	default:
+		return low == MBEDTLS_ERR_MPI_ALLOC_FAILED || low == MBEDTLS_ERR_ASN1_ALLOC_FAILED;
+	}
+}
+
 /* Reads a PEM file by one of mbedTLS's parsers into `target`. */
 static int32_t load(const char *path, int (*parse)(void *target, const uint8_t *data, size_t len), void *target,
                     struct pck_error *error)
@@ -42,7 +71,7 @@ static int32_t load(const char *path, int (*parse)(void *target, const uint8_t *
 	if (result == PCK_OK) {
 		/* The length that mbedTLS wants for PEM counts the zero byte. */
 		refused = parse(target, file.data, file.len);
-		if (refused == MBEDTLS_ERR_X509_ALLOC_FAILED || refused == MBEDTLS_ERR_PK_ALLOC_FAILED) {
+		if (is_memory(refused)) {
 			result = PCK_E_MEMORY;
 		} else if (refused != 0) {
 			pck_error_set(error, "`%s`: no usable PEM file (mbedTLS -0x%04x)", path,
@@ -71,6 +100,7 @@ static int32_t configure(struct pck_tls_context *context, const char *ca_file, c
 {
 	mbedtls_ssl_config *config = &context->config;
 	int32_t result;
+	int refused;
 
 	if (mbedtls_ssl_config_defaults(config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
 	                                MBEDTLS_SSL_PRESET_DEFAULT) != 0)
@@ -90,7 +120,10 @@ static int32_t configure(struct pck_tls_context *context, const char *ca_file, c
 		result = load(key_file, parse_key, &context->key, error);
 	if (result != PCK_OK)
 		return result;
-	if (mbedtls_pk_check_pair(&context->cert.pk, &context->key, random_bytes, NULL) != 0) {
+	refused = mbedtls_pk_check_pair(&context->cert.pk, &context->key, random_bytes, NULL);
+	if (is_memory(refused))
+		return PCK_E_MEMORY;
+	if (refused != 0) {
 		pck_error_set(error, "`%s` is not the key of `%s`", key_file, cert_file);
 		return PCK_E_CERTIFICATE;
 	}
@@ -182,7 +215,7 @@ static int32_t handshake_failed(struct pck_tls_session *session, int reason, str
 	uint32_t flags = mbedtls_ssl_get_verify_result(&session->ssl);
 	char why[256];
 
-	if (reason == MBEDTLS_ERR_SSL_ALLOC_FAILED || reason == MBEDTLS_ERR_X509_ALLOC_FAILED)
+	if (is_memory(reason))
 		return PCK_E_MEMORY;
 	if (reason == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED &&
 	    mbedtls_x509_crt_verify_info(why, sizeof why, "", flags) > 0)

@@ -279,6 +279,34 @@ def test_where_all_are_silent_the_text_names_them_all():
         assert counts(servers) == [1, 1, 1]
 
 
+FARTHEST = [
+    (("DEADLINE_EXCEEDED", "dead"), "PCK_E_TIMEOUT"),
+    (("dead", "UNAVAILABLE"), "PCK_E_UNAVAILABLE"),
+    (("UNAVAILABLE", "lost"), "PCK_E_UNAVAILABLE"),
+    (("garbage", "refused", "dead"), "PCK_E_BAD_REPLY"),
+    (("UNAVAILABLE", "CANCELLED"), "PCK_E_UNAVAILABLE"),
+    (("lost", "dead"), "PCK_E_UNREACHABLE"),
+]
+
+
+@pytest.mark.parametrize(("names", "result"), FARTHEST, ids=str)
+def test_where_nobody_answers_the_result_is_of_the_one_that_came_farthest(names, result):
+    with contextlib.ExitStack() as stack:
+        addresses = []
+        for name in names:
+            if name == "dead":
+                addresses.append(f"127.0.0.1:{free_port()}")
+            else:
+                (server,), _ = stack.enter_context(stations(CONSEQUENCES[name][0]))
+                addresses.append(server.address)
+        with Client(",".join(addresses), deadline_ms=PATIENT_MS) as client:
+            answer = client.check(b"{}")
+        assert answer.name == result
+        if result != "PCK_E_UNREACHABLE":
+            farthest = next(at for at, name in enumerate(names) if CONSEQUENCES.get(name, ["", ""])[1] == result)
+            assert answer.error.startswith(addresses[farthest]) or "server: gRPC" in answer.error
+
+
 def test_a_third_server_is_asked_at_once_when_the_second_fails_beside_a_silent_first():
     dead = f"127.0.0.1:{free_port()}"
     with stations("silent", "pass") as (servers, _):

@@ -8,6 +8,7 @@ import pytest
 from client_shim import fuzz
 from client_shim.build import ROOT
 
+pytestmark = pytest.mark.timeout(300)
 SECONDS = 2
 BUILD_SECONDS_MAX = 280
 
@@ -25,7 +26,6 @@ def targets():
     assert built.returncode == 0, built.stderr
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", fuzz.TARGETS)
 def test_a_few_seconds_of_fuzzing_find_nothing(name):
     done = fuzz.fuzz(name, SECONDS)
@@ -39,7 +39,6 @@ def test_every_target_begins_with_real_messages(name):
     assert len(set(seeds)) > len(seeds) / 2
 
 
-@pytest.mark.timeout(300)
 def test_a_target_that_finds_something_says_so(tmp_path):
     """A bug planted into the input: an answer that is longer than it says must not be read, and the sanitizer sees it."""
     source = tmp_path / "fuzz_planted.c"
