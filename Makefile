@@ -18,9 +18,9 @@ build/system.stamp: Makefile .ci/system-packages.sh
 	@touch $@
 
 # What the tests need besides: C++ (the header must compile as such), openssl (makes certificates), clang with its
-# libFuzzer, valgrind, and network namespaces (a network that drops packets).
+# libFuzzer, valgrind, network namespaces (a network that drops packets), and PostgreSQL (the tests run a server of their own).
 build/system-test.stamp: build/system.stamp
-	@.ci/system-packages.sh g++ openssl clang libclang-rt-dev valgrind iproute2
+	@.ci/system-packages.sh g++ openssl clang libclang-rt-dev valgrind iproute2 postgresql
 	@touch $@
 
 $(VENV)/installed.stamp: pyproject.toml build/system.stamp

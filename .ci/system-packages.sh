@@ -12,6 +12,7 @@ for package in "$@"; do
     binutils) command -v ar >/dev/null && command -v nm >/dev/null && command -v readelf >/dev/null && continue ;;
     openssl) command -v openssl >/dev/null && continue ;;
     default-jdk-headless) command -v javac >/dev/null && command -v java >/dev/null && continue ;;
+    postgresql) { command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 && continue ;;
     make) command -v make >/dev/null && continue ;;
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null && continue ;;
     python3-dev) python3 -c 'import os, sysconfig; raise SystemExit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' 2>/dev/null && continue ;;

@@ -59,10 +59,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     history_cache_age_max_s: int = 86_400
     """How long a history is kept in memory after the store was last read for it, in seconds."""
     store: str = ""
-    """Where decisions and histories are kept. Empty: SQLite in the data directory."""
+    """Where decisions and histories are kept. Empty: SQLite in the data directory. Else a PostgreSQL database, as
+    postgresql://USER:PASSWORD@HOST/DATABASE with the parameters of its client library; several servers may share one."""
     durability: str = "process"
     """process: a decision survives the end of the process (SQLite synchronous=NORMAL). power: it survives a power
-    cut too (synchronous=FULL), at the price of a disk flush per decision."""
+    cut too (synchronous=FULL), at the price of a disk flush per decision. PostgreSQL has settings of its own for it."""
     reflection: bool = False
     """Whether gRPC server reflection is offered."""
     tls_certificate: str = ""

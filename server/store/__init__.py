@@ -38,7 +38,14 @@ __all__ = [
 def open_store(
     setting: str, data: Path, *, durability: Literal["process", "power"] = "process", upkeep: bool = True
 ) -> Store:
-    """Open the store that the setting `store` names; "" is SQLite in the data directory. Raises StoreError."""
-    if setting:
-        raise StoreError(f"setting `store` is `{setting}`, expected nothing")
-    return Store(SqliteDatabase(data / DATABASE, durability=durability), upkeep=upkeep)
+    """Open the store that the setting `store` names; "" is SQLite in the data directory. Raises StoreError.
+
+    `durability` is SQLite's; PostgreSQL has its own.
+    """
+    if not setting:
+        return Store(SqliteDatabase(data / DATABASE, durability=durability), upkeep=upkeep)
+    from server.store import postgres  # noqa: PLC0415 - who has no PostgreSQL does not load its client
+
+    if not postgres.is_address(setting):
+        raise StoreError(f"setting `store` is `{setting}`, expected nothing or postgresql://…")
+    return Store(postgres.PostgresDatabase(setting), upkeep=upkeep)

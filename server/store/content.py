@@ -37,7 +37,9 @@ class Contents:
                 packed = zlib.compress(content, COMPRESSION)
                 parts = [packed[begin : begin + PART_BYTES] for begin in range(0, len(packed), PART_BYTES)]
                 self._database.run(
-                    [Statement(_INSERT, (digest, number, kind, part)) for number, part in enumerate(parts)], until
+                    [Statement(_INSERT, (digest, number, kind, part)) for number, part in enumerate(parts)],
+                    until,
+                    aside=True,
                 )
             self._kept.add(digest)
         return digest

@@ -42,9 +42,10 @@ class Transaction(Protocol):
 class Database(Protocol):
     """One database. Safe for any number of threads; what is written is written by one thread at a time."""
 
-    def run(self, statements: Sequence[Statement], until: int) -> list[int]:
+    def run(self, statements: Sequence[Statement], until: int, *, aside: bool = False) -> list[int]:
         """Do all statements in one transaction, or none of them; return how many rows each wrote.
 
+        `aside`: nobody waits for it, it shall keep nobody waiting, and it may be done twice without harm.
         Raises ConflictError, LostError or StoreError; of these only LostError leaves it open whether it was done.
         """
 

@@ -111,4 +111,4 @@ class Keys:
         statements = [
             Statement(_INSERT, (key, decision)) for decision, *columns in rows for key in sorted(set(keys_of(*columns)))
         ]
-        self._database.run([*statements, Statement(_DONE, (keyed, writer_of(keyed), keyed))], until)
+        self._database.run([*statements, Statement(_DONE, (keyed, writer_of(keyed), keyed))], until, aside=True)

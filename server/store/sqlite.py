@@ -88,7 +88,7 @@ class SqliteDatabase:
         row = self._writer.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
         return str(row[0]) if row is not None else "none"
 
-    def run(self, statements: Sequence[Statement], until: int) -> list[int]:
+    def run(self, statements: Sequence[Statement], until: int, *, aside: bool = False) -> list[int]:  # noqa: ARG002 - one file, one writer
         """Do all statements or none; see `Database`. A single one is a transaction of its own and begins none."""
         with self._held(until):
             connection = self._writer

@@ -289,7 +289,9 @@ class Store:
         rows = self._database.rows("SELECT request_id FROM request WHERE recorded_ms < ?", (oldest,), until)
         for begin in range(0, len(rows), FORGOTTEN_AT_ONCE_MAX):
             some = rows[begin : begin + FORGOTTEN_AT_ONCE_MAX]
-            self._database.run([Statement("DELETE FROM request WHERE request_id = ?", row) for row in some], until)
+            self._database.run(
+                [Statement("DELETE FROM request WHERE request_id = ?", row) for row in some], until, aside=True
+            )
 
     def close(self) -> None:
         """Write what is left to write, say that this process ends, and close. Calls after it raise StoreError."""

@@ -3,16 +3,23 @@ import contextlib
 import pytest
 
 from server.history import History
-from server.store import open_store
+from tests.store.clusters import Cluster, PostgresPlace
 from tests.store.places import SqlitePlace
 
 MEMORY = 50_000_000
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(scope="session")
+def cluster():
+    with contextlib.closing(Cluster()) as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
 def place(request, tmp_path):
-    """A database of its own, where stores can be opened and which can be looked into."""
-    with contextlib.closing(SqlitePlace(tmp_path)) as made:
+    """A database of its own, where stores can be opened and which can be looked into: each test runs on both kinds."""
+    made = SqlitePlace(tmp_path) if request.param == "sqlite" else PostgresPlace(request.getfixturevalue("cluster"))
+    with contextlib.closing(made):
         yield made
 
 
@@ -25,9 +32,3 @@ def store(place):
 @pytest.fixture
 def history(store):
     return History(store, MEMORY)
-
-
-@pytest.fixture
-def sqlite_store(tmp_path):
-    with contextlib.closing(open_store("", tmp_path)) as opened:
-        yield opened

@@ -38,6 +38,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path, path):
         open_store("", tmp_path)
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_a_database_that_cannot_be_written(store, history):
     store.record(decision("C1"))
     store._database._writer.execute("PRAGMA query_only=ON")
@@ -52,6 +53,7 @@ def test_a_database_that_cannot_be_written(store, history):
     assert len(stored(store)) == 1
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_a_store_that_another_holds_is_waited_for_until_the_deadline(store, place):
     with contextlib.closing(sqlite3.connect(place.path)) as other:
         other.execute("BEGIN IMMEDIATE")
