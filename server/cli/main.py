@@ -41,13 +41,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"precheck {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_serve(commands)
-    from server.cli import check, conformance, demo, dictionary, explain, pack  # noqa: PLC0415 - each command pays for its own imports
+    from server.cli import check, conformance, demo, dictionary, explain, history, pack  # noqa: PLC0415 - each command pays for its own imports
 
     check.add_to(commands)
     conformance.add_to(commands)
     demo.add_to(commands)
     dictionary.add_to(commands)
     explain.add_to(commands)
+    history.add_to(commands)
     pack.add_to(commands)
     return parser
 
