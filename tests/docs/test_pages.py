@@ -97,7 +97,7 @@ def test_commands_exist(path):
         command = re.match(r"^(?:\$ )?(?:\.venv/bin/)?precheck ((?:[a-z]+(?:-[a-z]+)* ?)+)(?= |$)", line)
         if command and not line.startswith("precheck serving"):
             words = command[1].split()
-            depth = 2 if words[0] in ("pack", "dictionary") else 1
+            depth = 2 if words[0] in ("pack", "dictionary", "history", "records") else 1
             assert_is_command(words[:depth])
             for option in re.findall(r"(?<= )(--?[a-z][a-z-]*)", line):
                 assert option in options_of(words[:depth]), line
