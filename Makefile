@@ -39,18 +39,19 @@ test: build/system-test.stamp build/system-wine.stamp native windows lint proto-
 kit-compilers: build/system-kit.stamp
 build/system-kit.stamp: build/system-test.stamp
 	@.ci/system-packages.sh mono-mcs mono-runtime libmono-i18n-cjk4.0-cil default-jdk-headless libjna-java \
-	  fp-compiler fp-units-base fp-units-rtl
+	  fp-compiler fp-units-base fp-units-rtl fpc-source
 	@touch $@
 
-test-kit: kit-compilers native ## the examples in every language: installs their compilers, skips none
+test-kit: kit-compilers build/system-wine.stamp native windows ## the examples in every language: installs their compilers, skips none
 	TEST_EVERY_LANGUAGE=1 $(PY) -m pytest tests/kit
 
 test-full: build/system-test.stamp build/system-wine.stamp native windows lint proto-check ## the long forms too
 	$(PY) -m pytest -o faulthandler_timeout=900 tests
 
-test-windows: build/system-test.stamp build/system-wine.stamp native windows ## the DLLs under Wine, 10,000 calls each: x64, and x86 in a chroot
+test-windows: build/system-test.stamp build/system-wine.stamp kit-compilers native windows ## the DLLs under Wine, 10,000 calls each: x64, and x86 in a chroot
 	@.ci/wine32.sh
 	$(PY) -m pytest -o faulthandler_timeout=900 tests/abi/test_windows.py tests/abi/test_windows_file.py
+	TEST_EVERY_LANGUAGE=1 $(PY) -m pytest tests/kit/test_examples.py -k windows
 
 fuzz: build/system-test.stamp native ## fuzz the C client for an hour (FUZZ_SECONDS=600 each target)
 	$(PY) -m client_shim.fuzz --seconds $(or $(FUZZ_SECONDS),600)

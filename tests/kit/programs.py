@@ -1,16 +1,23 @@
 """The examples of native/examples, each in its language: how it is built, and what that needs."""
 
+import platform
 import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 from client_shim.build import BUILD, EXAMPLE, ROOT
+from client_shim.steps import locked
+from client_shim.targets import WINDOWS_X64
+from tests.abi.wine import Wine
 
 EXAMPLES = ROOT / "native" / "examples"
 INCLUDE = ROOT / "native" / "include"
 JNA = (Path("/usr/share/java/jna.jar"),)
 """Where Debian's libjna-java puts it."""
+FREE_PASCAL_SOURCES = Path("/usr/share/fpcsrc")
+"""Where Debian's fpc-source puts them."""
+WINDOWS_UNITS = ROOT / "build" / "free-pascal-win64"
 BUILD_SECONDS_MAX = 200
 LIBRARY_PATH = (("LD_LIBRARY_PATH", str(BUILD)),)
 
@@ -65,17 +72,62 @@ def python(_folder):
     return Program(["python3", EXAMPLES / "python" / "station.py"], LIBRARY_PATH)
 
 
+def under_wine(folder):
+    """The program station.exe of a folder, with the DLL beside it, as Wine runs it."""
+    shutil.copy(WINDOWS_X64.output, folder)
+    return Program(["wine", folder / "station.exe"], tuple(Wine(WINDOWS_X64)._environment().items()))
+
+
+def c_for_windows(folder):
+    source, link = EXAMPLES / "c" / "station.c", (f"-L{WINDOWS_X64.folder}", "-lprecheck")
+    warnings = ("-std=c11", "-Wall", "-Wextra", "-Werror")
+    run(*WINDOWS_X64.compiler, *warnings, "-O2", f"-I{INCLUDE}", source, *link, "-o", folder / "station.exe")
+    return under_wine(folder)
+
+
+def pascal_for_windows(folder):
+    units = windows_units()
+    source = EXAMPLES / "pascal" / "Station.pas"
+    places = (f"-Fu{units}", f"-FU{folder}", f"-o{folder / 'station.exe'}")
+    run("ppcx64", "-n", "-Twin64", "-v0ew", "-Sew", "-Mdelphi", *places, source)
+    return under_wine(folder)
+
+
+def windows_units():
+    """Free Pascal's own units for Windows, compiled once from its sources: Debian has only those for Linux."""
+    with locked():
+        if (WINDOWS_UNITS / "made").exists():
+            return WINDOWS_UNITS
+        (library,) = FREE_PASCAL_SOURCES.glob("*/rtl")
+        shutil.rmtree(WINDOWS_UNITS, ignore_errors=True)
+        WINDOWS_UNITS.mkdir(parents=True)
+        included = ("inc", "x86_64", "common", "win", "win/wininc", "objpas", "objpas/sysutils", "objpas/classes")
+        searched = ("win", "inc", "x86_64", "common", "objpas")
+        flags = ("-n", "-Twin64", "-O2", "-v0e", "-dx86_64", f"-FU{WINDOWS_UNITS}", f"-Fu{WINDOWS_UNITS}")
+        places = (*(f"-Fi{library / name}" for name in included), *(f"-Fu{library / name}" for name in searched))
+        run("ppcx64", *flags, *places, "-Us", "-Sg", "system.pp", cwd=library / "win64")
+        for unit in ("../inc/uuchar.pp", "../objpas/objpas.pp", "buildrtl.pp"):
+            run("ppcx64", *flags, *places, unit, cwd=library / "win64")
+        (WINDOWS_UNITS / "made").touch()
+    return WINDOWS_UNITS
+
+
 class Language(NamedTuple):
     """One language: its builder, and the programs and files without which it cannot be built or run."""
 
     build: object
     needs: tuple = ()
+    is_windows: bool = False
 
     def missing(self):
         """Return what is not on this machine."""
-        return [
-            str(need) for need in self.needs if not (need.exists() if isinstance(need, Path) else shutil.which(need))
-        ]
+        needs = (*self.needs, *((WINDOWS_X64.compiler[0], "wine", WINDOWS_X64.output) if self.is_windows else ()))
+        return [str(need) for need in needs if not (need.exists() if isinstance(need, Path) else shutil.which(need))]
+
+    @property
+    def can_be_here(self):
+        """Whether a machine like this one can have what it needs: Wine runs programs for x86 on x86 only."""
+        return not self.is_windows or platform.machine() in ("x86_64", "AMD64")
 
 
 LANGUAGES = {
@@ -85,4 +137,6 @@ LANGUAGES = {
     "java": Language(java, ("javac", "java", *JNA)),
     "pascal": Language(pascal, ("fpc",)),
     "python": Language(python, ("python3",)),
+    "c-windows": Language(c_for_windows, (), is_windows=True),
+    "pascal-windows": Language(pascal_for_windows, ("ppcx64", FREE_PASCAL_SOURCES), is_windows=True),
 }

@@ -95,11 +95,11 @@ static char *utf8_of_gbk(const char *text)
 	size_t len = strlen(text), room = len * 3 + 1;
 	char *utf8 = malloc(room);
 #if defined(_WIN32)
-	int units = MultiByteToWideChar(54936, 0, text, -1, NULL, 0);
+	int units = MultiByteToWideChar(936, 0, text, -1, NULL, 0);
 	wchar_t *wide = malloc((size_t)units * sizeof *wide);
 
 	if (utf8 != NULL && wide != NULL && units > 0) {
-		MultiByteToWideChar(54936, 0, text, -1, wide, units);
+		MultiByteToWideChar(936, 0, text, -1, wide, units);
 		WideCharToMultiByte(CP_UTF8, 0, wide, -1, utf8, (int)room, NULL, NULL);
 		free(wide);
 		return utf8;

@@ -64,9 +64,9 @@ std::string utf8_of_gbk(const std::string &text)
 {
 #if defined(_WIN32)
 	const int length = static_cast<int>(text.size());
-	const int units = MultiByteToWideChar(54936, 0, text.data(), length, nullptr, 0);
+	const int units = MultiByteToWideChar(936, 0, text.data(), length, nullptr, 0);
 	std::wstring wide(static_cast<std::size_t>(units), L'\0');
-	MultiByteToWideChar(54936, 0, text.data(), length, &wide[0], units);
+	MultiByteToWideChar(936, 0, text.data(), length, &wide[0], units);
 	const int bytes = WideCharToMultiByte(CP_UTF8, 0, wide.data(), units, nullptr, 0, nullptr, nullptr);
 	std::string utf8(static_cast<std::size_t>(bytes), '\0');
 	WideCharToMultiByte(CP_UTF8, 0, wide.data(), units, &utf8[0], bytes, nullptr, nullptr);

@@ -20,7 +20,7 @@ uses
 const
   NotChecked = 1;
   NotBegun = 2;
-  CodePageGbk = 54936; { GB 18030, the superset of GBK }
+  CodePageGbk = 936;
 
 type
   { A document and what it is. A real station knows: it has just written it. }
