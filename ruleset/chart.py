@@ -144,12 +144,12 @@ class Chart:
         """Return those of the `earlier` lines that are of the judged line's encounter."""
         return _not_later(line, self.lines_in_encounter(line.item_code, line.encounter_id))
 
-    def untimed_history(self) -> int:
-        """Return how many past lines, in the message and in the store, have no time and are in no window."""
-        untimed = sum(line.begin is None for line in self.case.history)
+    def untimed(self) -> list[Line]:
+        """Return the lines, current and past, that have no time and are in no window."""
+        untimed = [line for line in self._message_lines() if line.begin is None]
         if self.stored.untimed:
             stored = [self.stored.by_identity[key] for key in self.stored.untimed]
-            untimed += len(self._unstated(stored, self._message_lines()))
+            untimed.extend(self._unstated(stored, self._message_lines()))
         return untimed
 
     def _message_lines(self) -> Iterator[Line]:

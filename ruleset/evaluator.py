@@ -231,7 +231,7 @@ def _gaps_of_the_message(case: Case, chart: Chart, is_history_known: bool) -> It
     if not is_history_known:
         detail = "已保存的历史暂时无法读取，涉及既往用药和就诊的规则只按报文内容判断"
         yield NotEvaluated(HISTORY_UNAVAILABLE, detail)
-    untimed = chart.untimed_history()
+    untimed = sum(not chart.is_current(line) for line in chart.untimed())
     if untimed:
         detail = f"{untimed} 行历史医嘱没有时间，未计入任何时间范围"
         yield NotEvaluated(HISTORY_WITHOUT_TIME, detail, None, (Missing("begin"),))

@@ -8,8 +8,9 @@ from ruleset.case import CareMode, Diagnosis, Visit
 from ruleset.chart import Chart
 from ruleset.scope import MODE_OF
 
-UNSTATED_DISCHARGE_MAX_DAYS = 90
-"""A past stay without a discharge date that began longer ago than this is taken to have ended long since."""
+UNSTATED_STAY_MAX_DAYS = 90
+"""A stay of which one end is not stated is taken to be no longer than this: without a discharge date it ended long
+since, without an admission date it began no longer ago."""
 
 
 def began(chart: Chart) -> datetime | None:

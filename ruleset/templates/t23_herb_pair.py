@@ -9,6 +9,7 @@ from ruleset.case import Line
 from ruleset.chart import Chart
 from ruleset.outcome import Judgement, Missing
 from ruleset.template import FALSE, Template, herb_key
+from ruleset.timeline import line_order
 
 
 class Params(msgspec.Struct, frozen=True):
@@ -87,7 +88,9 @@ class HerbPair(Template):
         return (Judgement(evidence={"herb_a": line.name, "herb_b": "", "kind": params.kind}, missing=missing),)
 
     def _pair(self, params: Params, line: Line, other: Line, chart: Chart) -> Judgement:
-        missing = tuple(_no_kind(herb) for herb in (line, other) if herb.item_kind is None)
+        # In an order of their own: from whichever of the two the pair is judged, it is the same hint.
+        herbs = sorted((line, other), key=line_order)
+        missing = tuple(_no_kind(herb) for herb in herbs if herb.item_kind is None)
         evidence = {"herb_a": params.herb_a, "herb_b": params.herb_b, "kind": params.kind}
         if chart.is_current(other):
             return Judgement(also_violating=(other,), evidence=evidence, missing=missing)

@@ -37,7 +37,8 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
 class ExclusiveItems(Template):
     """One result per pair of lines; the sub line violates, the main line is related, whichever came first.
 
-    A main line may be current or past; refunds and self-paid lines are none. UNKNOWN (`begin`) where a date without a
+    A main line may be current or past; refunds and self-paid lines are none. One without a time is beside what is of its
+    encounter (单次就诊), where it counts as the earlier one; in the other windows it is beside nothing. UNKNOWN (`begin`) where a date without a
     time of day leaves the hours open; (`operations`) for 同一手术 where the day has no operation or more than one.
     """
 
@@ -97,7 +98,8 @@ def _mains(params: Params, line: Line, chart: Chart) -> Sequence[Line]:
         return chart.lines_of(params.main_code, since)
     about = Subject(drug_class=params.main_class)
     if in_encounter:
-        return [main for main in chart.lines_about(about) if main.encounter_id == line.encounter_id]
+        untimed = [main for main in chart.untimed() if chart.is_about(main, about)]
+        return [main for main in (*chart.lines_about(about), *untimed) if main.encounter_id == line.encounter_id]
     return chart.lines_about(about, since)
 
 

@@ -37,10 +37,11 @@ class SurgeryDiscount(Template):
     they do; all with different ones, they do not (FALSE); else that is not known. The first operation is the charge with the highest
     `catalogue_price` (equal: the earlier, then by order id and place); the others are second ones. A second one is TRUE
     when its `price` is more than `ratio` of its own `catalogue_price`, by a cent or more; the amount at stake is the
-    difference times its quantity.
+    difference times its quantity, where that is not stated the same share of its amount.
 
     UNKNOWN (`same_incision`) where the incision is not known, as in every national message, or the row has no ratio;
-    (`price`, `catalogue_price`) where one of the charges lacks them.
+    (`catalogue_price`) where one of the charges lacks it, so that nobody can say which is the first; (`price`) where
+    the judged one lacks it and is not known to be the first.
     """
 
     id = "T37"
@@ -111,19 +112,16 @@ def _one_incision(day: date, chart: Chart) -> bool | None:
 
 
 def _charged(ratio: Decimal, line: Line, others: tuple[Line, ...]) -> Sequence[Judgement]:
-    missing: dict[Missing, None] = {}
-    for one in (line, *others):
-        if one.price is None:
-            missing[Missing("price", f"“{one.name}”没有单价")] = None
-        if not one.catalogue_price:
-            missing[Missing("catalogue_price", f"“{one.name}”没有目录价格")] = None
-    if missing:
-        return (Judgement(related=others, missing=tuple(missing)),)
-    first = min((line, *others), key=lambda one: (-(one.catalogue_price or 0), order_of(one)))
-    if first is line:
+    charges = sorted((line, *others), key=lambda one: (-(one.catalogue_price or 0), order_of(one)))
+    missing = [Missing("catalogue_price", f"“{one.name}”没有目录价格") for one in charges if not one.catalogue_price]
+    first = charges[0]
+    if not missing and first is line:
         return FALSE
-    assert line.price is not None
-    assert line.catalogue_price is not None
+    if line.price is None:
+        missing.append(Missing("price", f"“{line.name}”没有单价"))
+    if missing or line.price is None:
+        return (Judgement(related=others, missing=tuple(dict.fromkeys(missing))),)
+    assert line.catalogue_price is not None  # else it is missing
     over = line.price - line.catalogue_price * ratio
     if over < CENT:
         return FALSE
@@ -132,5 +130,8 @@ def _charged(ratio: Decimal, line: Line, others: tuple[Line, ...]) -> Sequence[J
         "ratio": f"{plain(ratio * 100)}%",
         "charged_ratio": f"{plain(line.price / line.catalogue_price * 100)}%",
     }
-    amount = (over * line.quantity).quantize(CENT, ROUND_HALF_UP) if line.quantity is not None else None
+    quantity = line.quantity
+    if quantity is None and line.amount is not None:
+        quantity = line.amount / line.price
+    amount = (over * quantity).quantize(CENT, ROUND_HALF_UP) if quantity is not None else None
     return (Judgement(related=(first,), evidence=evidence, amount=amount),)

@@ -38,8 +38,8 @@ class FrequentVisits(Template):
     count. FALSE when the current encounter is not of these modes.
 
     TRUE when the visits that are known to count exceed the limit, whether or not the history is complete; UNKNOWN
-    when only with those of which the mode (`care_modes`, of the current one too) or the day (`visits`) is not known.
-    Else FALSE: absent history is no visit.
+    when only with those of which the mode (`care_modes`) or the day (`visits`) is not known, and (`care_modes`) when it
+    is not known whether the current one is of these modes at all. Else FALSE: absent history is no visit.
     """
 
     id = "T39"
@@ -79,8 +79,8 @@ class FrequentVisits(Template):
             return FALSE
         first = first_day(params.window, begin.date(), days=params.period_days, site=chart.case.site)
         assert first is not None  # lint refuses the one window that has none
-        certain = int(current is True)
-        open_modes = int(current is None)
+        certain = 1  # the current one: where it does not count, nothing is asked
+        open_modes = 0
         open_days = 0
         dates: list[str] = []
         for visit in chart.visits().values():
@@ -96,7 +96,7 @@ class FrequentVisits(Template):
                 dates.append(str(visit.begin.date()))
             else:
                 open_modes += 1
-        if certain > params.max_visits:
+        if certain > params.max_visits and current:
             evidence = {
                 "count": str(certain),
                 "max_visits": str(params.max_visits),
@@ -108,6 +108,10 @@ class FrequentVisits(Template):
         if certain + open_modes + open_days <= params.max_visits:
             return FALSE
         missing: list[Missing] = []
+        if current is None:
+            missing.append(Missing("care_modes"))
+        if certain > params.max_visits:
+            return (Judgement(missing=tuple(missing)),)
         if open_modes:
             missing.append(Missing("care_modes", f"有{open_modes}次就诊的就医方式不明"))
         if open_days:

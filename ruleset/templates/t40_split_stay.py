@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -10,7 +10,7 @@ from ruleset import diagnoses
 from ruleset.case import Visit
 from ruleset.chart import Chart
 from ruleset.outcome import Judgement, Missing
-from ruleset.stays import UNSTATED_DISCHARGE_MAX_DAYS, began, is_of, primary, stays
+from ruleset.stays import UNSTATED_STAY_MAX_DAYS, is_of, moment, primary, stays
 from ruleset.template import EVERY_ENCOUNTER, FALSE, Template
 
 ICD_CHARACTERS_MAX = 7
@@ -39,7 +39,8 @@ class SplitStay(Template):
     TRUE when the gap is at most `gap_days` and the diagnoses agree; of several such discharges the latest is named. UNKNOWN where that would be so if the current care mode
     (`care_modes`), its beginning (`encounter_begin`), an institution (`facility_id`), a primary diagnosis
     (`diagnoses`), the past visit's mode, or its discharge (`encounter_end`; only for a stay that began at most 90 days
-    before) were known. A stay that had not ended is not this row's (T41). Absent history is no stay.
+    before) were known; a beginning that nobody states lies at most 90 days before the check. A discharge on a later day
+    than the beginning is not this row's (T41). Absent history is no stay.
     """
 
     id = "T40"
@@ -67,20 +68,17 @@ class SplitStay(Template):
         inpatient = is_of(encounter.care_modes, ("住院",))
         if inpatient is False or encounter.planned:
             return FALSE
-        past = list(stays(chart))
-        if not past:
-            return FALSE
-        begin = began(chart)
-        if begin is None:
-            return (Judgement(missing=(Missing("encounter_begin"),)),)
         of_current = () if inpatient else (Missing("care_modes"),)
+        begins = _days_of_beginning(chart)
+        if encounter.begin is None:
+            of_current = (*of_current, Missing("encounter_begin"))
         best: tuple[datetime, str, Judgement] | None = None
         doubts: list[Missing] = []
-        for visit, mode in past:
+        for visit, mode in stays(chart):
             missing = list(of_current)
             if mode == "不明":
                 missing.append(Missing("care_modes", f"{visit.begin or visit.end or '某次'}就诊的就医方式不明"))
-            found = _compare(params, visit, begin, chart, missing)
+            found = _compare(params, visit, begins, chart, missing)
             if found is None:
                 continue
             if found.missing:
@@ -92,16 +90,32 @@ class SplitStay(Template):
         return (Judgement(missing=tuple(dict.fromkeys(doubts))),) if doubts else FALSE
 
 
-def _compare(params: Params, visit: Visit, begin: datetime, chart: Chart, missing: list[Missing]) -> Judgement | None:
+class Days(NamedTuple):
+    """A day (ordinal) that is known to lie between two days, both included; they are equal where it is stated."""
+
+    first: int
+    last: int
+
+
+def _days_of_beginning(chart: Chart) -> Days:
+    """Return when the current stay began."""
+    stated = chart.case.encounter.begin
+    if stated is not None:
+        return Days(stated.toordinal(), stated.toordinal())
+    now = moment(chart)
+    assert now is not None  # the evaluator judges no encounter of which no day is known
+    return Days(now.toordinal() - UNSTATED_STAY_MAX_DAYS, now.toordinal())
+
+
+def _compare(params: Params, visit: Visit, begins: Days, chart: Chart, missing: list[Missing]) -> Judgement | None:
     """Return what one past stay says; None where it says nothing."""
     encounter = chart.case.encounter
     if visit.end is None:
         started = visit.begin
-        if started is None or not 0 <= begin.toordinal() - started.toordinal() <= UNSTATED_DISCHARGE_MAX_DAYS:
+        if started is None or not begins.first - UNSTATED_STAY_MAX_DAYS <= started.toordinal() <= begins.last:
             return None
         missing.append(Missing("encounter_end", f"{started.date()}开始的住院没有出院时间"))
-    gap = begin.toordinal() - visit.end.toordinal() if visit.end is not None else 0
-    if not 0 <= gap <= params.gap_days or (visit.end is not None and visit.end > begin):
+    elif not begins.first - params.gap_days <= visit.end.toordinal() <= begins.last:
         return None
     if params.institution == "同一":
         if not visit.facility_id or not encounter.facility_id:
@@ -120,7 +134,7 @@ def _compare(params: Params, visit: Visit, begin: datetime, chart: Chart, missin
         return Judgement(missing=tuple(missing))
     assert visit.end is not None  # else something is missing
     evidence = {
-        "gap_days": str(gap),
+        "gap_days": str(begins.last - visit.end.toordinal()),
         "max_gap_days": str(params.gap_days),
         "last_discharge": str(visit.end.date()),
         "last_diagnosis": (then.name or then.code) if then is not None else "",

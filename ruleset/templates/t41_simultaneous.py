@@ -10,7 +10,7 @@ from ruleset.case import Visit
 from ruleset.chart import Chart
 from ruleset.outcome import Judgement, Missing
 from ruleset.scope import Mode
-from ruleset.stays import UNSTATED_DISCHARGE_MAX_DAYS, began, is_of, moment, stays
+from ruleset.stays import UNSTATED_STAY_MAX_DAYS, began, is_of, moment, stays
 from ruleset.template import EVERY_ENCOUNTER, FALSE, Template
 
 
@@ -37,7 +37,8 @@ class Simultaneous(Template):
     line begins, or without lines the encounter, more than the tolerance after the death; those lines violate.
 
     UNKNOWN where that would be so if a care mode (`care_modes`) were known, or a stay that began at most 90 days before
-    and has no discharge (`encounter_end`) had not ended. Absent history is no stay; no stated death is none.
+    and has no discharge (`encounter_end`) had not ended; and (`encounter_begin`) where there are no lines, the check is
+    after the death, and nobody says when the encounter began. Absent history is no stay; no stated death is none.
     """
 
     id = "T41"
@@ -98,7 +99,7 @@ def _within(visit: Visit, at: datetime, tolerance: timedelta, missing: list[Miss
         return False
     if visit.end is None:
         missing.append(Missing("encounter_end", f"{visit.begin.date()}开始的住院没有出院时间"))
-        return at.toordinal() - visit.begin.toordinal() <= UNSTATED_DISCHARGE_MAX_DAYS
+        return at.toordinal() - visit.begin.toordinal() <= UNSTATED_STAY_MAX_DAYS
     return at < visit.end - tolerance
 
 
@@ -111,7 +112,7 @@ def _shared_stay(visit: Visit, begin: datetime, chart: Chart, tolerance: timedel
     until = max(encounter.end or moment(chart) or begin, begin)
     if visit.end is None:
         missing.append(Missing("encounter_end", f"{visit.begin.date()}开始的住院没有出院时间"))
-        recent = abs(begin.toordinal() - visit.begin.toordinal()) <= UNSTATED_DISCHARGE_MAX_DAYS
+        recent = abs(begin.toordinal() - visit.begin.toordinal()) <= UNSTATED_STAY_MAX_DAYS
         return recent and until - max(begin, visit.begin) > tolerance
     return min(until, visit.end) - max(begin, visit.begin) > tolerance
 
@@ -127,4 +128,6 @@ def _after_death(tolerance: timedelta, chart: Chart) -> Sequence[Judgement]:
     begin = began(chart)
     if not late and (case.lines or begin is None or begin - death <= tolerance):
         return FALSE
+    if not late and case.encounter.begin is None:
+        return (Judgement(missing=(Missing("encounter_begin"),)),)
     return (Judgement(also_violating=late, evidence={"why": f"登记的死亡时间为{death}"}),)

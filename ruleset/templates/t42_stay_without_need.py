@@ -42,7 +42,7 @@ class StayWithoutNeed(Template):
     `within_hours` after the admission (or before it), and as long as fewer hours have passed at the check's moment;
     then TRUE where the site vouches for its history, else UNKNOWN (`history`).
     无治疗日: idle are the days after the last day of use (of a line: `days`, else begin to end, else its date) of an order, or after the
-    admission, up to the day of the check, which counts. More than `max_idle_days` of them: TRUE where the site vouches for
+    admission, up to the day of the check or, where that is earlier, of the discharge, which counts. More than `max_idle_days` of them: TRUE where the site vouches for
     its history, else UNKNOWN (`history`). A planned stay is no exception: the scope columns say who is spared.
     """
 
@@ -118,10 +118,10 @@ def _admission(params: Params, about: Diagnosis | Operation | None, chart: Chart
 def _idle(params: Params, chart: Chart) -> Judgement | None:
     assert params.max_idle_days is not None  # lint asks for it
     encounter = chart.case.encounter
-    now = encounter.end or moment(chart)
+    now = moment(chart)
     if encounter.begin is None or now is None:
         return Judgement(missing=(Missing("encounter_begin"),))
-    today = now.toordinal()
+    today = (min(now, encounter.end) if encounter.end is not None else now).toordinal()
     last = encounter.begin.toordinal()
     for line in chart.lines_of_encounter():
         if _is_order(params, line, chart):

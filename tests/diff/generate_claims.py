@@ -32,6 +32,7 @@ DRUGS: dict[str, dict[str, Any]] = {
 }
 HERB_CODES = ("H1", "H2", "H3", "H4")
 HERB_TEMPLATES = ("T10", "T23", "T26")
+OF_VISITS = ("T39", "T40", "T41")
 FEEDS = ("history", "diagnoses", "allergies", "observations", "approvals", "attestations")
 
 
@@ -59,19 +60,24 @@ class ClaimMaker:
             line["tag"] = f"{'c' if number <= len(current) else 'h'}{number}"
             if line["encounter_id"] != "E1" and number <= len(current):
                 line["encounter_id"], line["facility_id"] = "E1", "F1"
+        patient, encounter = self.patient(), self.encounter()
+        for line in current:
+            line["facility_id"] = encounter["facility_id"]
         return {
             "time": self.one(None, datetime.combine(DAY, time(9, 30)), datetime.combine(DAY, time(9, 30))),
             "triggers": self.random.sample(TRIGGERS, self.one(1, 1, 2)),
-            "patient": self.patient(),
-            "encounter": self.encounter(),
+            "patient": patient,
+            "encounter": encounter,
             "lines": current,
             "history": history,
-            "visits": [self.visit(number) for number in range(self.one(0, 0, 1, 2, 3))] if self.chance(0.6) else [],
+            "visits": self.visits(encounter),
             "practitioners": self.practitioners(),
             "site": self.site(),
         }
 
     def moment(self) -> datetime:
+        if self.focus == "T37" and self.chance(0.6):  # charges of one day, on which there are operations
+            return datetime.combine(DAY, self.one(*TIMES))
         return datetime.combine(DAY + timedelta(days=self.one(*NEAR, *self.random.sample(FAR, 2))), self.one(*TIMES))
 
     def site(self) -> dict[str, Any]:
@@ -223,6 +229,8 @@ class ClaimMaker:
         )
         if self.focus == "T09" and self.chance(0.5):
             modes = ["chronic_outpatient"]
+        if self.focus in ("T40", "T42") and self.chance(0.6):
+            modes = ["inpatient"]
         begin = self.one(
             None, *[datetime.combine(DAY + timedelta(days=one), self.one(*TIMES)) for one in (0, 0, -1, -3, -10)]
         )
@@ -292,6 +300,8 @@ class ClaimMaker:
         }
 
     def operation(self) -> dict[str, Any]:
+        if self.focus == "T37" and self.chance(0.7):  # most operations of a claim through the one incision
+            return {"code": self.one(*OPERATIONS), "begin": datetime.combine(DAY, time(10)), "incision_id": "i"}
         begin = None if self.chance(0.15) else datetime.combine(DAY, time(10))
         if begin and self.chance(0.3):
             begin += timedelta(days=self.one(-1, 1, -3))
@@ -304,9 +314,17 @@ class ClaimMaker:
             "incision_id": self.one("", "i", "i", "j"),
         }
 
-    def visit(self, number: int) -> dict[str, Any]:
+    def visits(self, encounter: dict[str, Any]) -> list[dict[str, Any]]:
+        if self.focus in OF_VISITS and self.chance(0.8):
+            return [self.visit(number, encounter["begin"]) for number in range(self.one(1, 2, 3))]
+        return [self.visit(number, None) for number in range(self.one(0, 0, 1, 2, 3))] if self.chance(0.6) else []
+
+    def visit(self, number: int, after: datetime | None) -> dict[str, Any]:
+        """One of the patient's other encounters; mostly one that ends soon before `after`, where that is given."""
         begin = None if self.chance(0.1) else self.moment()
         hours = self.one(1, 24, 48, 96)
+        if begin and after and self.chance(0.7):
+            begin = after - timedelta(hours=hours + self.one(-1, 0, 1, 25, 24 * 7, 24 * 8))
         return {
             "id": ("E2", "E3", "E4")[number],
             "facility_id": self.one("F1", "F2", "F1", ""),
@@ -346,7 +364,9 @@ class ClaimMaker:
             "practitioner_id": self.one("", "D1", "D1", "D2"),
             "practitioner_title": self.one("", "", "主任医师"),
             "charge_kind": self.one("", "09", "10"),
-            "catalogue_price": self.one(None, Decimal(10), Decimal(12)),
+            "catalogue_price": self.one(
+                None, Decimal(10), Decimal(12), *([Decimal(10)] * 4 if self.focus == "T37" else [])
+            ),
             "encounter_id": encounter,
             "facility_id": FACILITIES[encounter],
         }
@@ -370,7 +390,8 @@ class ClaimMaker:
         }
 
     def drug(self) -> dict[str, Any]:
-        extra = ("S", "S", "G") if self.focus == "T22" else ("K",) if self.focus == "T27" else ("S",)
+        more = {"T22": ("S", "S", "G"), "T27": ("K",), "T37": ("A", "A", "A", "A", "A")}
+        extra = more.get(self.focus, ("S",))
         code = self.one(*CODES, *CODES, *CODES, *extra, NATIONAL)
         dose_unit = self.one("mg", "mg", "mg", "片", "g", "")
         drug: dict[str, Any] = {

@@ -469,7 +469,7 @@ class RowMaker:
 
     def t37(self) -> Cells:
         return {
-            "item_code": self.one(*CODES),
+            "item_code": self.one("A", *CODES),
             "item_name": "术",
             "surgery_group": self.one("g", "h"),
             "ratio": self.one("", "0.5", "0.7"),

@@ -141,7 +141,7 @@ class Answer(NamedTuple):
 
 OF_WHOLE_PRESCRIPTIONS = ("T25", "T26")
 """Templates of which a hint is about a prescription: which of its lines it is given at is not compared."""
-OF_PAIRS = ("T16", "T21", "T22", "T23", "T24", "T35")
+OF_PAIRS = ("T16", "T21", "T22", "T23", "T24", "T35", "T41")
 """Templates of pairs and sets of lines, which have no first line."""
 
 
@@ -175,7 +175,7 @@ class Judged:
             self.add_hint(Hint(rule.get("official_code", ""), row.id, (), tuple(sorted(missing))))
             return
         if missing:
-            lines = [] if line is None else opinion.violating or [line, *of_set]
+            lines = opinion.violating or [*([] if line is None else [line]), *of_set]
             self.add_hint(Hint(rule.get("official_code", ""), row.id, tags(lines), tuple(sorted(missing))))
             return
         violating = opinion.violating or [*([] if line is None else [line]), *opinion.also_violating]

@@ -40,7 +40,7 @@ def exclusive(row: Row, line: LineDict, world: World) -> list[Opinion]:
             continue
         if row.text("sub_class") and row.text("main_class") and line.get("item_code") == other.get("item_code"):
             continue  # an item is never beside itself in a list
-        if one_list and (other.get("begin") is None or place(other) > place(line)):
+        if one_list and other.get("begin") is not None and place(other) > place(line):
             continue
         found.extend(beside(row, line, other, world))
     return found
@@ -215,9 +215,8 @@ def discount(row: Row, line: LineDict, world: World) -> list[Opinion]:
     ratio = row.number("ratio")
     if not incisions or not all(incisions) or len(set(incisions)) > 1 or ratio is None:
         return unknown("same_incision")
-    lacking = {name for name in ("catalogue_price", "price") if any(one.get(name) is None for one in (line, *charges))}
-    if "catalogue_price" in lacking:
-        return unknown(*lacking)
+    if any(one.get("catalogue_price") is None for one in (line, *charges)):
+        return unknown("catalogue_price", *(["price"] if line.get("price") is None else []))
     first = min((line, *charges), key=lambda one: (-one["catalogue_price"], place(one)))
     if first is line:
         return FALSE
@@ -226,7 +225,11 @@ def discount(row: Row, line: LineDict, world: World) -> list[Opinion]:
     over = Fraction(line["price"]) - ratio * Fraction(line["catalogue_price"])
     if over < Fraction(1, 100):
         return FALSE
-    amount = over * Fraction(line["quantity"]) if line.get("quantity") is not None else None
+    amount = None
+    if line.get("quantity") is not None:
+        amount = over * Fraction(line["quantity"])
+    elif line.get("amount") is not None:
+        amount = over / Fraction(line["price"]) * Fraction(line["amount"])
     return [Opinion(related=[first], amount=amount, has_own_amount=True)]
 
 

@@ -75,13 +75,15 @@ def split_stay(row: Row, world: World) -> list[Opinion]:
     own = world.is_inpatient()
     if own is False or world.encounter.get("planned"):
         return FALSE
-    began = world.encounter.get("begin")
-    reference = began or world.moment()
-    if reference is None:
-        return FALSE
+    began, moment = world.encounter.get("begin"), world.moment()
+    if began is not None:
+        days = [began.date()]
+    else:
+        days = [moment.date() - timedelta(days=back) for back in range(OPEN_STAY_DAYS + 1)] if moment else []
     doubts: list[set[str]] = []
     for visit in world.visits():
-        missing = gap_of(row, visit, reference, world)
+        on_each = [gap_of(row, visit, day, world) for day in days]
+        missing = next((one for one in on_each if one is not None), None)
         if missing is None:
             continue
         if not own:
@@ -94,8 +96,8 @@ def split_stay(row: Row, world: World) -> list[Opinion]:
     return unknown(*{fact for one in doubts for fact in one}) if doubts else FALSE
 
 
-def gap_of(row: Row, visit: Facts, began: datetime, world: World) -> set[str] | None:
-    """None: the discharge does not count. Else what is missing to be sure that it does."""
+def gap_of(row: Row, visit: Facts, began: date, world: World) -> set[str] | None:
+    """None: a discharge does not count, were the stay begun that day. Else what is missing to be sure that it does."""
     missing: set[str] = set()
     stay = is_of(visit.get("care_modes") or (), ["inpatient"])
     if stay is False:
@@ -103,13 +105,11 @@ def gap_of(row: Row, visit: Facts, began: datetime, world: World) -> set[str] | 
     if stay is None:
         missing.add("care_modes")
     begin, end = visit.get("begin"), visit.get("end")
-    if begin is not None and begin > began:
-        return None
     if end is None:
-        if begin is None or (began.date() - begin.date()).days > OPEN_STAY_DAYS:
+        if begin is None or not 0 <= (began - begin.date()).days <= OPEN_STAY_DAYS:
             return None
         missing.add("encounter_end")
-    elif not 0 <= (began.date() - end.date()).days <= (row.whole("gap_days") or 0):
+    elif not 0 <= (began - end.date()).days <= (row.whole("gap_days") or 0):
         return None
     if row.text("institution", "同一") == "同一":
         here, there = world.encounter.get("facility_id"), visit.get("facility_id")
@@ -186,8 +186,10 @@ def after_death(world: World, slack: timedelta) -> list[Opinion]:
     if died is None:
         return FALSE
     if not world.lines:
-        begin = world.encounter.get("begin")
-        return [TRUE()] if begin is not None and begin - died > slack else FALSE
+        begin, moment = world.encounter.get("begin"), world.moment()
+        if begin is not None:
+            return [TRUE()] if begin - died > slack else FALSE
+        return unknown("encounter_begin") if moment is not None and moment - died > slack else FALSE
     late = [
         line
         for line in world.lines
@@ -213,7 +215,7 @@ def without_need(row: Row, world: World) -> list[Opinion]:
     elif began is None:
         missing = {"encounter_begin"}
     else:
-        day = now.date() if now else began.date()
+        day = min(one for one in (now, world.encounter.get("end")) if one is not None).date()
         last = max([began.date(), *(max(days_charged(line)) for line in orders)])
         idle = (day - last).days > (row.whole("max_idle_days") or 0)
         missing = None if not idle else set() if world.is_complete("history") else {"history"}

@@ -490,7 +490,7 @@ class World:
         self.lines: list[LineDict] = claim["lines"]
         self.history: list[LineDict] = claim["history"]
         self.site: Facts = claim.get("site") or {}
-        self.herb_names = {name for row in rows if row.template == "T23" for name in herb_names_of(row)}
+        self.herb_names = {name for row in self.rows if row.template == "T23" for name in herb_names_of(row)}
 
     def is_complete(self, feed: str) -> bool:
         return feed in self.site.get("complete_feeds", ())
@@ -637,7 +637,10 @@ class World:
         return (line or {}).get("department_code") or self.encounter.get("department_code") or ""
 
     def pregnant(self) -> bool | None:
-        """As stated; else by weeks or a last menstruation, diagnoses, sex and age; else not known."""
+        """As stated; else by weeks, a last menstruation, diagnoses, sex and age; else not known.
+
+        `neither` of someone of whom weeks or diagnoses say otherwise is not known.
+        """
         status = self.patient.get("pregnancy_status")
         if status not in (None, "neither"):
             return status == "pregnant"

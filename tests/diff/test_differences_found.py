@@ -295,6 +295,18 @@ def test_positive_skin_test_is_heeded_whatever_the_catalogue_of_its_line(answers
     engine, oracle = answers(
         {"template": "T20", **SAFETY, "rows": [row]}, claim(line(item_code="A", **DRUG), history=[tested])
     )
+def test_line_that_adds_nothing_is_not_named_in_a_sum(answers):
+    lines = [line(item_code="A", quantity=Decimal(0)), line(item_code="A", quantity=Decimal(3), order_id="later")]
+    engine, oracle = answers(PER_DAY, claim(*lines))
+    assert engine == oracle
+    assert [(finding.violating, finding.related) for finding in engine.findings] == [(("c2",), ())]
+
+
+def test_main_item_of_a_class_is_beside_what_is_of_its_encounter_without_a_time_too(answers):
+    """As one that is named by its code."""
+    row = {"main_class": "J01", "sub_code": "B", "sub_name": "次", "window": "单次就诊"}
+    main = line(item_code="A", item_kind="drug", classes=["J01DD04"], ingredients=[{"name": "甲素"}], begin=None)
+    engine, oracle = answers({"template": "T35", "rows": [row]}, claim(line(item_code="B"), history=[main]))
     assert engine == oracle
     assert [(finding.violating, finding.related) for finding in engine.findings] == [(("c1",), ("h2",))]
 
@@ -313,5 +325,89 @@ def test_child_of_unknown_sex_is_not_pregnant(answers):
     child = claim(line(item_code="A", item_name="甲"))
     child["patient"] |= {"sex": None, "birth_date": (DAY - timedelta(days=365 * 5)).date()}
     engine, oracle = answers({"template": "T23", **SAFETY, "rows": [row]}, child)
+def test_pair_of_two_herbs_of_unknown_catalogue_is_one_hint(tmp_path):
+    """The hint does not depend on the herb from which the pair is judged."""
+    source = write_pack_source(tmp_path / "source", [{"action": "WARN", **PAIR}])
+    lines = [line(item_code=name, item_name=name, item_kind=None) for name in ("甲", "乙")]
+    result = evaluate(case_of(claim(*lines)), Timeline(()), snapshot_of(source, tmp_path / "pack"))
+    assert [[fact.fact for fact in hint.missing] for hint in result.hints] == [["item_kind", "item_kind"]]
+
+
+def test_patient_of_seventy_is_not_asked_about_a_pregnancy(answers):
+    """Neither where nobody states the sex."""
+    row = {"name": "孕", "expression": "patient.pregnant", "basis_text": '["fact", "patient.pregnant"]'}
+    asked = claim(line(item_code="A"))
+    asked["patient"] |= {"sex": None, "birth_date": date(1955, 1, 1)}
+    engine, oracle = answers({"template": "T45", "rows": [row]}, asked)
+    assert engine == oracle
+    assert not engine.hints
+
+
+OPERATION = {"operations": [{"code": "47.0", "begin": DAY, "incision_id": "i"}]}
+HALF = {"template": "T37", "rows": [{"item_code": "A", "item_name": "术", "surgery_group": "g", "ratio": "0.5"}]}
+
+
+def test_first_operation_needs_no_price(answers):
+    """A price is asked for of the one that is to be discounted; of the others only the catalogue's, for their order."""
+    first = line(item_code="A", catalogue_price=Decimal(12), price=None)
+    second = line(item_code="A", catalogue_price=Decimal(10), price=Decimal(5))
+    engine, oracle = answers(HALF, claim(first, second, **OPERATION))
+    assert engine == oracle
+    assert not engine.hints
+
+
+def test_excess_of_an_operation_without_a_quantity_is_its_share_of_the_amount(answers):
+    first = line(item_code="A", catalogue_price=Decimal(12), price=Decimal(12))
+    second = line(item_code="A", catalogue_price=Decimal(8), price=Decimal(8), quantity=None, amount=Decimal(16))
+    engine, oracle = answers(HALF, claim(first, second, **OPERATION))
+    assert engine == oracle
+    assert [finding.amount for finding in engine.findings] == [Decimal(8)]
+
+
+def test_visits_are_not_too_many_where_nobody_knows_of_which_mode_the_current_one_is(answers):
+    rule = {"template": "T39", "rows": [{"modes": "门诊", "max_visits": "1", "window": "自然月"}]}
+    past = [{"id": f"V{number}", "care_modes": ["outpatient"], "begin": DAY} for number in (1, 2)]
+    engine, oracle = answers(rule, {**claim(line(item_code="A"), begin=DAY), "visits": past})
+    assert engine == oracle
+    assert not engine.findings
+    assert [hint.missing for hint in engine.hints] == [("care_modes",)]
+
+
+SPLIT = {"template": "T40", "rows": [{"gap_days": "1"}]}
+
+
+def stay(end):
+    return {"id": "V1", "facility_id": "F1", "care_modes": ["inpatient"], "end": end}
+
+
+def test_discharge_in_the_afternoon_of_the_day_of_the_next_admission_is_soon_before_it(answers):
+    """Days are counted, and an admission often states no time of day; a stay that is split ends as the next begins."""
+    admitted = claim(line(item_code="A"), care_modes=["inpatient"], begin=datetime(2026, 1, 28))
+    engine, oracle = answers(SPLIT, {**admitted, "visits": [stay(datetime(2026, 1, 28, 15))]})
+    assert engine == oracle
+    assert len(engine.findings) == 1
+
+
+def test_stay_of_unknown_beginning_may_have_begun_soon_after_a_discharge(answers):
+    admitted = {**claim(line(item_code="A"), care_modes=["inpatient"]), "visits": [stay(DAY - timedelta(days=9))]}
+    engine, oracle = answers(SPLIT, admitted)
+    assert engine == oracle
+    assert [hint.missing for hint in engine.hints] == [("encounter_begin",)]
+
+
+def test_encounter_of_unknown_beginning_did_not_certainly_begin_after_the_death(answers):
+    """A settlement without orders, the day after a patient died in hospital."""
+    settled = {**claim(), "time": DAY}
+    settled["patient"]["deceased"] = DAY - timedelta(days=1)
+    engine, oracle = answers({"template": "T41", "rows": [{"kind": "死亡后就医"}]}, settled)
+    assert engine == oracle
+    assert not engine.findings
+    assert [hint.missing for hint in engine.hints] == [("encounter_begin",)]
+
+
+def test_days_to_come_before_a_planned_discharge_are_not_idle(answers):
+    rule = {"template": "T42", "rows": [{"check": "无治疗日", "max_idle_days": "2"}]}
+    planned = claim(line(item_code="A"), care_modes=["inpatient"], begin=DAY, end=DAY + timedelta(days=10))
+    engine, oracle = answers(rule, planned)
     assert engine == oracle
     assert not engine.hints

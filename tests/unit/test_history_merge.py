@@ -138,7 +138,7 @@ class TestMerging:
         for stored in (past, []):
             merged = chart([judged], [] if stored else past, stored)
             assert {one.order_id for one in merged.earlier(judged)} == {"before", "A same time"}
-            assert merged.untimed_history() == 1
+            assert len(merged.untimed()) == 1
 
     def test_at_a_site_with_new_ids_content_decides(self):
         stored = [line("old", quantity=Decimal(1)), line("older", quantity=Decimal(2))]
