@@ -22,7 +22,8 @@ class Params(msgspec.Struct, frozen=True, kw_only=True):
     `window`: 单次就诊, the same encounter; 单日, the same calendar day; 6小时 and 同一小时, less than that apart, each at
     the same institution; 同一手术, the same encounter and calendar day, on which it had exactly one operation. Where both
     sides are the same list, any two different items of it exclude each other (分解收费: the parts of one item), and
-    the later one (equal times: by order id, then place) is the sub item. An item is never beside itself in a list.
+    the later one (equal times: by order id, then place) is the sub item. An item is never beside itself where either side
+    is a list; one without a code goes by its name.
     """
 
     main_code: str = ""
@@ -73,7 +74,7 @@ class ExclusiveItems(Template):
         for main in mains:
             if main is line or main.is_refund or main.self_pay:
                 continue
-            if by_list and main.item_code == line.item_code:
+            if by_list and (main.item_code or main.name) == (line.item_code or line.name):
                 continue
             if mutual and order_of(main) > order_of(line):
                 continue

@@ -15,6 +15,7 @@ from tests.diff.oracle_world import (
     has_prefix,
     is_refund,
     is_suspected,
+    item_of,
     kind_of,
     place,
     same,
@@ -38,7 +39,7 @@ def exclusive(row: Row, line: LineDict, world: World) -> list[Opinion]:
     for other in world.others(line):
         if not is_side(row, "main", other, world) or is_refund(other) or other.get("self_pay"):
             continue
-        if row.text("sub_class") and row.text("main_class") and line.get("item_code") == other.get("item_code"):
+        if (row.text("sub_class") or row.text("main_class")) and item_of(line) == item_of(other):
             continue  # an item is never beside itself in a list
         if one_list and other.get("begin") is not None and place(other) > place(line):
             continue
