@@ -80,15 +80,17 @@ def look_back(line: Line) -> int:
     return line.begin.toordinal() - RUNNING_LOOK_BACK_DAYS
 
 
-def others_in_view(line: Line, candidates: Iterable[Line]) -> Sequence[Line]:
+def others_in_view(line: Line, candidates: Iterable[Line], since: int | None = None) -> Sequence[Line]:
     """Return the candidates that may be in use together with a current line, each once, whichever began first.
 
-    No refund, and none without a time. Whether a line `stands` is asked last, of the few that matter.
+    No refund, and none without a time or that began before the day (ordinal) `since`. Whether a line `stands` is asked
+    last, of the few that matter.
     """
     found = {
         id(other): other
         for other in candidates
         if other is not line and other.begin is not None and not other.is_refund
+        if since is None or other.begin.toordinal() >= since
     }
     return tuple(found.values())
 

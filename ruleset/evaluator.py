@@ -105,7 +105,7 @@ def evaluate(
             judged = True
             _judge(work, snapshot.rows(EVERY_PRESCRIPTION), line)
     findings = _each_once(work.findings, _finding_order)
-    hints = _each_once(work.hints, _hint_order)
+    hints = _one_for_the_same_lines(_each_once(work.hints, _hint_order))
     gaps = work.gaps
     gaps.sort(key=_gap_order)
     return Result(
@@ -394,6 +394,19 @@ def _each_once(answers: list[Answered], order: Callable[[Answered], tuple[Any, .
     """Return answers in their order, without those that a pair of lines gave from either of its lines."""
     keyed = sorted((order(answer), place) for place, answer in enumerate(answers))
     return [answers[place] for n, (key, place) in enumerate(keyed) if n == 0 or keyed[n - 1][0] != key]
+
+
+def _one_for_the_same_lines(hints: list[Hint]) -> list[Hint]:
+    """Return ordered hints with those of one row about the same lines as one, which misses what each of them does."""
+    merged: list[Hint] = []
+    for hint in hints:
+        last = merged[-1] if merged else None
+        if last is None or _hint_order(last)[:-1] != _hint_order(hint)[:-1]:
+            merged.append(hint)
+        else:
+            missing = tuple(dict.fromkeys((*last.missing, *hint.missing)))
+            merged[-1] = Hint(hint.row, hint.line, hint.related, missing)
+    return merged
 
 
 def _finding_order(finding: Finding) -> tuple[Any, ...]:

@@ -139,10 +139,21 @@ def distinct_days(spans: Iterable[tuple[int, int]]) -> int:
     return total
 
 
-class RunningSupply(msgspec.Struct, frozen=True):
-    """What is left on a day. `unknown` are the lines whose supply cannot be reckoned, with what each lacks.
+def of_one_prescription(line: Line, other: Line) -> bool:
+    """Say whether two lines with a time were dispensed on one prescription.
 
-    `days` counts none of those: it is what is left at least.
+    Without a number a prescription is the encounter's lines of one day that have none.
+    """
+    if (other.encounter_id, other.prescription_id) != (line.encounter_id, line.prescription_id):
+        return False
+    assert line.begin is not None and other.begin is not None  # noqa: PT018 - lines without a time are left out
+    return bool(line.prescription_id) or other.begin.date() == line.begin.date()
+
+
+class RunningSupply(msgspec.Struct, frozen=True):
+    """What is left on a day, and the lines that it is left of: those since the stock was last used up.
+
+    `unknown` are the lines whose supply cannot be reckoned, with what each lacks; `days` counts none of those.
     """
 
     days: Fraction
@@ -168,9 +179,12 @@ def running_supply(lines: Iterable[Line], day: int) -> RunningSupply:
             continue
         stock = max(stock - (begin - at), Fraction(0))
         at = begin
+        if not stock:
+            counted = []
         stock = max(stock + supply, Fraction(0))
         counted.append(line)
-    return RunningSupply(max(stock - (day - at), Fraction(0)), tuple(counted), tuple(unknown))
+    left = max(stock - (day - at), Fraction(0))
+    return RunningSupply(left, tuple(counted) if left else (), tuple(unknown))
 
 
 def _by_day(lines: Iterable[Line], day: int) -> Sequence[tuple[int, Line]]:

@@ -10,7 +10,7 @@ from ruleset.case import Line
 from ruleset.chart import Chart
 from ruleset.outcome import Judgement, Missing
 from ruleset.template import FALSE, Template, class_key, ingredient_key, item_key
-from ruleset.timeline import order_of
+from ruleset.timeline import line_order, order_of
 
 WASHOUT_MAX_DAYS = 365
 """A longer washout is a typing error: past lines are looked back at for 400 days."""
@@ -91,7 +91,9 @@ class Interaction(Template):
     They meet when they share a day of use, or when the second begins within the washout of the first. Both lines violate where both are current; another line is related. Other lines are the patient's current, past and
     committed ones of any encounter, whichever of the two began first: a committed line may begin later than the judged
     one, or on its day where it states a date alone. They begin at most 400 days before it, and are in use by their
-    stated days, their end, their supply, or (a long-term order of the current encounter without an end) until stopped.
+    stated days, their end, their supply, or (a long-term order of the current encounter without an end) until stopped; an
+    end before the begin, or ten years after it, says nothing. Two lines that are of both sides each are judged both ways
+    round, and the surer answer counts.
     The other line, past or current, is in use only if refunds of its item in its encounter left some of it: each takes
     back the latest charges before it.
     A pair that was running before and is ordered again is judged again: whether a doctor has answered it already is the
@@ -132,23 +134,28 @@ class Interaction(Template):
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """Judge the line with every line of the side that it is not."""
         side_a, side_b = sides_of(params)
-        pairs: dict[int, tuple[Line, Line]] = {}
+        since = concurrent_use.look_back(line)
+        pairs: dict[int, list[tuple[Line, Line]]] = {}
         if side_a.has(line, chart):
-            for other in concurrent_use.others_in_view(line, side_b.lines(chart, line, side_a)):
-                pairs[id(other)] = (line, other)
+            for other in concurrent_use.others_in_view(line, side_b.lines(chart, line, side_a), since):
+                pairs.setdefault(id(other), []).append((line, other))
         if side_b.has(line, chart):
-            for other in concurrent_use.others_in_view(line, side_a.lines(chart, line, side_b)):
-                # Two lines that are of both sides each are one pair, told the same from either line.
-                if id(other) not in pairs or _place(other) < _place(line):
-                    pairs[id(other)] = (other, line)
+            for other in concurrent_use.others_in_view(line, side_a.lines(chart, line, side_b), since):
+                pairs.setdefault(id(other), []).append((other, line))
         if not pairs or _is_monitored(params, line, chart):
             return FALSE
-        judgements = (_pair(params, line, drug_a, drug_b, chart) for drug_a, drug_b in pairs.values())
-        return [judgement for judgement in judgements if judgement is not None]
+        judgements: list[Judgement] = []
+        for ways in pairs.values():
+            # Two lines that are of both sides each are one pair: what is surer, told the same from either line.
+            ways.sort(key=lambda pair: line_order(pair[0]))
+            found = [one for one in (_pair(params, line, *pair, chart) for pair in ways) if one is not None]
+            judgements.extend(sorted(found, key=_doubts)[:1])
+        return judgements
 
 
-def _place(line: Line) -> tuple[str, str, str, int]:
-    return (str(line.begin), line.order_id, line.item_code, line.ordinal)
+def _doubts(judgement: Judgement) -> tuple[int, list[str]]:
+    facts = {missing.fact for missing in judgement.missing}
+    return len(facts), sorted(facts)
 
 
 def _pair(params: Params, line: Line, drug_a: Line, drug_b: Line, chart: Chart) -> Judgement | None:

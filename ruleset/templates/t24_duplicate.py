@@ -7,6 +7,7 @@ from ruleset import concurrent_use
 from ruleset.case import Line
 from ruleset.chart import Chart
 from ruleset.outcome import Judgement, Missing
+from ruleset.supply import UNSTATED_USE_MAX_DAYS
 from ruleset.template import FALSE, SUBJECT_COLUMNS, Subject, Template, subject_keys, subject_problems, subject_text
 from ruleset.timeline import order_of
 
@@ -22,8 +23,9 @@ class Params(Subject, frozen=True, kw_only=True):
     drugs of it in use at once violate, where a drug is what its substances are (its item code where none are known).
 
     `count_same_item` 是: two lines of one item code count as two (成分 alone); by default they are one drug in two
-    lines. `bridging_days`: where the other line began on an earlier day, on how many days of use both may still
-    overlap (1: the last day of the old supply is the first of the new, 换药日). `not_classes`: lines of these classes
+    lines. `bridging_days`: of two lines that began on different days, for how many days the first may still last, counted
+    from the day on which the second begins and however long that is used (1: the last day of the old supply is the first
+    of the new, 换药日). `not_classes`: lines of these classes
     or lists do not count (溶媒). `not_routes`: nor do lines by these routes (外用); with it, a line without a route is
     UNKNOWN.
     """
@@ -42,14 +44,15 @@ class Duplicate(Template):
     Looked at are the patient's other lines, current, past and committed, of any encounter and institution, whichever
     began first, those that begin at most 400 days before the judged one; of which refunds of the item in the encounter left some (each takes back the latest
     charges before it); in use by stated days, end, supply, or (a
-    long-term order of the current encounter without an end) until stopped. A line that was stopped at or before the
-    moment at which the other begins does not overlap it. Medicine to take home (出院带药) is not a duplicate of what the
+    long-term order of the current encounter without an end) until stopped. A line that was stopped after it began, and at or
+    before the moment at which the other begins, does not overlap it. Medicine to take home (出院带药) is not a duplicate of what the
     same stay gives, nor the other way round.
 
     成分: TRUE once per pair of lines with a substance in common. 类: TRUE once per set of lines, when the different drugs
     in use with the judged line, itself included, are more than allowed. Current lines violate together, others are
     related. UNKNOWN (`days`) where it rests on the line that began first of two, which does not say how long it is used
-    and began less than 7 days before the second; UNKNOWN (`route`) see `not_routes`. Self-pay lines count, refunds are never judged.
+    and may last too long with 7 days of use; UNKNOWN (`route`) see `not_routes`; of a set it names every line
+    that may belong to it. Self-pay lines count, refunds are never judged.
     """
 
     id = "T24"
@@ -93,7 +96,7 @@ def _by_substance(params: Params, line: Line, chart: Chart) -> Sequence[Judgemen
     if apart:
         candidates = [other for other in candidates if other.item_code != line.item_code]
     judgements: list[Judgement] = []
-    for other in concurrent_use.others_in_view(line, candidates):
+    for other in concurrent_use.others_in_view(line, candidates, concurrent_use.look_back(line)):
         missing = _overlap(params, line, other, chart)
         if missing is None:
             continue
@@ -109,7 +112,7 @@ def _by_class(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
     sure: list[Line] = []
     unsure: list[Line] = []
     missing: list[Missing] = []
-    for other in concurrent_use.others_in_view(line, candidates):
+    for other in concurrent_use.others_in_view(line, candidates, concurrent_use.look_back(line)):
         lacking = _overlap(params, line, other, chart)
         if lacking is None:
             continue
@@ -145,13 +148,14 @@ def _overlap(params: Params, line: Line, other: Line, chart: Chart) -> tuple[Mis
         return None
     first, second = sorted((line, other), key=order_of)
     assert first.begin is not None and second.begin is not None  # noqa: PT018 - lines without a time are left out
-    if first.end is not None and first.begin != second.begin and first.begin <= first.end <= second.begin:
+    if first.end is not None and first.begin < first.end <= second.begin:
         return None
     meeting = concurrent_use.meeting_of(line, other, chart)
     if meeting is None or not concurrent_use.stands(other, chart):
         return None
     began_earlier = concurrent_use.use_of(first, chart).first < second.begin.toordinal()
-    if began_earlier and not meeting.missing and 1 - meeting.gap_days <= params.bridging_days:
+    days_left = (UNSTATED_USE_MAX_DAYS if meeting.missing else 1) - meeting.gap_days
+    if began_earlier and days_left <= params.bridging_days:
         return None
     missing = list(meeting.missing)
     if params.not_routes:

@@ -9,7 +9,7 @@ from ruleset import concurrent_use
 from ruleset.case import Line
 from ruleset.chart import Chart
 from ruleset.outcome import Judgement, Missing
-from ruleset.supply import UNSTATED_USE_MAX_DAYS, UNTIL_STOPPED, days_stated, supply_days
+from ruleset.supply import UNSTATED_USE_MAX_DAYS, UNTIL_STOPPED, days_stated, of_one_prescription, supply_days
 from ruleset.template import (
     FALSE,
     SUBJECT_COLUMNS,
@@ -50,15 +50,15 @@ LIMIT_OF = {"天数": "max_days", "次数": "max_doses", "盒数": "max_packs", 
 class ControlledQuantity(Template):
     """Judges one line; where lines of the prescription add up, each line at which the sum exceeds.
 
-    天数, 次数: lines of the same item code on the same prescription (without a number: of the encounter's lines of that
-    day without one) add up in the order of time, those not later than the judged one. Days are the days stated, else
+    A prescription without a number is the encounter's lines of one day without one. 天数, 次数: lines of the same item
+    code on the same prescription add up in the order of time, those not later than the judged one. Days are the days stated, else
     the supply (quantity x pack size over dose x times a day); doses are the quantity in units of the form over one dose. 盒数 adds up the quantities of all lines of the subject on the prescription.
-    重叠 looks at past and other current lines of a substance in common, of any encounter and institution in the last
+    重叠 looks at past and other current lines of the item or a substance in common, of any encounter and institution in the last
     400 days, not later than the judged one and not of its prescription, of which refunds of the item in the encounter left some
     (each takes back the latest charges before it); each is a result with that line as the related one. Refunds are never judged, and within a prescription they reduce no sum but
     remove an item that they take back wholly. Self-pay lines count.
 
-    UNKNOWN: `form` where the row names words and the line has neither form nor name; `days`, `dose`, `frequency`,
+    UNKNOWN: `form` where the row names words, the line has neither form nor name, and the limit is not surely kept; `days`, `dose`, `frequency`,
     `quantity`, `pack_size`, `strength` as the arithmetic lacks them (unless the known lines already exceed); `days` for
     an earlier line that does not say how long it is used and began less than 7 days before.
     """
@@ -90,7 +90,7 @@ class ControlledQuantity(Template):
         """Judge the line by the check."""
         missing: tuple[Missing, ...] = ()
         if params.form_words or params.not_form_words:
-            if not line.form and not line.item_name:
+            if not line.form and not _name(line):
                 missing = (Missing("form", "没有剂型和药品名称"),)
             elif not _has_form(params, line):
                 return FALSE
@@ -99,17 +99,22 @@ class ControlledQuantity(Template):
         return _amount(params, line, chart, missing)
 
 
+def _name(line: Line) -> str:
+    return line.item_name or line.local_name
+
+
 def _has_form(params: Params, line: Line) -> bool:
-    text = f"{line.form} {line.item_name}"
+    text = f"{line.form} {_name(line)}"
     wanted = not params.form_words or any(word in text for word in params.form_words)
     return wanted and not any(word in text for word in params.not_form_words)
 
 
-def _amount(params: Params, line: Line, chart: Chart, missing: tuple[Missing, ...]) -> Sequence[Judgement]:
-    """Judge what the prescription holds up to the line."""
+def _amount(params: Params, line: Line, chart: Chart, of_form: tuple[Missing, ...]) -> Sequence[Judgement]:
+    """Judge what the prescription holds up to the line, of which `of_form` says what is not known of its form."""
     limit: Decimal | int = getattr(params, LIMIT_OF[params.check])
     total = Fraction(0)
     counted: list[Line] = []
+    missing: tuple[Missing, ...] = ()
     for one in _of_prescription(params, line, chart):
         amount = _MEASURES[params.check](one)
         if isinstance(amount, Missing):
@@ -122,7 +127,7 @@ def _amount(params: Params, line: Line, chart: Chart, missing: tuple[Missing, ..
     exceeds = total > Fraction(limit)
     if not exceeds and not missing:
         return FALSE
-    known = tuple(one for one in missing if one.fact == "form") if exceeds else missing
+    known = of_form if exceeds else (*of_form, *missing)
     unit = {"天数": "天", "次数": "次常用量", "盒数": "个包装"}[params.check]
     evidence = {"check": params.check, "actual": _plain(total), "limit": str(limit), "unit": unit, "since": ""}
     return (Judgement(related=tuple(counted), evidence=evidence, missing=known),)
@@ -140,7 +145,7 @@ def _of_prescription(params: Params, line: Line, chart: Chart) -> list[Line]:
         same = chart.is_about(other, params) if params.check == "盒数" else (other.item_code or other.name) == item
         if not same or order_of(other) > order_of(line):
             continue
-        if line.prescription_id or other.begin.date() == line.begin.date():
+        if of_one_prescription(line, other):
             found.append(other)
     if len(found) == 1:
         return found
@@ -178,12 +183,11 @@ def _overlaps(params: Params, line: Line, chart: Chart, missing: tuple[Missing, 
     since = concurrent_use.look_back(line)
     substances = chart.drug(line).ingredients
     candidates = [other for name in substances for other in chart.named_in_use(name, line.begin.toordinal())]
-    if not substances:
-        candidates = list(chart.lines_of(line.item_code, since))
+    if line.item_code:  # the same item, whether or not the other line says what it is of
+        candidates.extend(chart.lines_of(line.item_code, since))
     judgements: list[Judgement] = []
-    for other in concurrent_use.others_in_view(line, candidates):
-        same_prescription = (other.encounter_id, other.prescription_id) == (line.encounter_id, line.prescription_id)
-        if same_prescription or order_of(other) > order_of(line):
+    for other in concurrent_use.others_in_view(line, candidates, since):
+        if of_one_prescription(line, other) or order_of(other) > order_of(line):
             continue
         use = concurrent_use.use_of(other, chart)
         left = use.last - line.begin.toordinal()

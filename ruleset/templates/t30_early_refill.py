@@ -7,7 +7,7 @@ from ruleset.case import Line
 from ruleset.chart import RUNNING_LOOK_BACK_DAYS, Chart
 from ruleset.outcome import Judgement, Missing
 from ruleset.sums import plain
-from ruleset.supply import days_stated, running_supply, supply_days
+from ruleset.supply import days_stated, of_one_prescription, running_supply, supply_days
 from ruleset.template import FALSE, Subject, Template, subject_keys, subject_problems
 
 
@@ -29,15 +29,17 @@ class EarlyRefill(Template):
 
     Counted are lines, of every institution, of the same substance as the judged line: of its item code, or with
     exactly its ingredients. Not later than the judged line (equal times: by order id, then place); not of its own
-    prescription (two lines on one prescription are T24's business); not of an encounter that is known to be an
+    prescription (two lines on one prescription are T24's business; without a number it is the encounter's lines of the day
+    that have none); not of an encounter that is known to be an
     inpatient stay, except medicine to take home: what a ward gives is not in the patient's hands. Self-paid lines
-    count: they are in the patient's hands. Refunds take from what is left. The supply of a line: reckoned from its
+    count: they are in the patient's hands. Refunds take from what is left; a quantity of 0 dispensed nothing, and is not
+    judged either. The supply of a line: reckoned from its
     quantity, else the days that it states (`ruleset.supply.running_supply`). The judged line's own, for
     `max_on_hand_days`: the days it states, else reckoned.
 
-    TRUE when what is known to be left exceeds a limit; the lines that make up the stock are related. UNKNOWN when
-    nothing is exceeded and the supply of a counted line, or for `max_on_hand_days` of the judged one, cannot be
-    reckoned. Absent history is no stock: FALSE.
+    TRUE when what is known to be left exceeds a limit; the lines that it is left of are related. UNKNOWN when nothing is
+    exceeded and the supply of a counted line, or for `max_on_hand_days` of the judged one, cannot be reckoned; or when a
+    limit is exceeded and a refund cannot be reckoned. Absent history is no stock: FALSE.
     """
 
     id = "T30"
@@ -66,6 +68,8 @@ class EarlyRefill(Template):
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE when more is left than a limit allows."""
         assert line.begin is not None  # a line without a time is never judged
+        if line.quantity == 0:
+            return FALSE
         day = line.begin.toordinal()
         since = day - params.look_back_days
         earlier = [
@@ -73,26 +77,32 @@ class EarlyRefill(Template):
             for other in _of_same_substance(line, chart, since)
             if other.begin is not None
             and other.begin.toordinal() >= since
-            and (other.encounter_id, other.prescription_id) != (line.encounter_id, line.prescription_id)
+            and other.quantity != 0
+            and not of_one_prescription(line, other)
             and not _is_ward_use(other, chart)
         ]
         if not earlier and params.max_on_hand_days is None:
             return FALSE
         stock = running_supply(earlier, day)
-        missing = [why for _, why in stock.unknown]
+        missing = [why for other, why in stock.unknown if not other.is_refund]
+        less = tuple(dict.fromkeys(why for other, why in stock.unknown if other.is_refund))
         last = max((other.begin for other in stock.lines if other.begin is not None), default=None)
         evidence = {"left_days": plain(stock.days), "own_days": "", "last_date": str(last.date()) if last else ""}
         related = tuple(other for other in stock.lines if not other.is_refund)
         if params.slack_days is not None and stock.days > params.slack_days:
-            return (Judgement(related=related, evidence={**evidence, "limit_days": str(params.slack_days)}),)
+            evidence["limit_days"] = str(params.slack_days)
+            return (Judgement(related=related, evidence=evidence, missing=less),)
         if params.max_on_hand_days is not None:
             stated = days_stated(line)
             own = Fraction(stated) if stated is not None else supply_days(line)
+            evidence |= {"own_days": "不明", "limit_days": str(params.max_on_hand_days)}
             if isinstance(own, Missing):
                 missing.insert(0, own)
-            elif stock.days + own > params.max_on_hand_days:
-                evidence |= {"own_days": plain(own), "limit_days": str(params.max_on_hand_days)}
-                return (Judgement(related=related, evidence=evidence),)
+                own = Fraction(0)
+            else:
+                evidence["own_days"] = plain(own)
+            if stock.days + own > params.max_on_hand_days:
+                return (Judgement(related=related, evidence=evidence, missing=less),)
         if not missing:
             return FALSE
         unknown = tuple(other for other, _ in stock.unknown)

@@ -8,6 +8,7 @@ from ruleset import diagnoses
 from ruleset.case import Diagnosis, Line, Operation
 from ruleset.chart import Chart
 from ruleset.concurrent_use import returned_items
+from ruleset.drug import REFUNDS_OF
 from ruleset.outcome import Judgement, Missing
 from ruleset.sums import CENT
 from ruleset.template import (
@@ -50,6 +51,7 @@ class Found(NamedTuple):
     """The companions in the window: lines, how many of everything, and what may be one more."""
 
     lines: tuple[Line, ...]
+    """Refunds too, where they leave something."""
     quantity: Decimal
     missing: tuple[Missing, ...]
 
@@ -57,17 +59,18 @@ class Found(NamedTuple):
 class Companion(Template):
     """Looks for companions among all lines of the encounter, current and past, earlier and later, and its other facts.
 
-    A companion line counts unless refunds of its item in the window take back all of it; a line over several days is
-    of each of its days; self-pay companions count. The quantity of the subject is the sum over its lines in the window
-    that are not later than the judged one (refunds reduce it, self-pay lines are left out); of a companion, the sum
-    over all its lines, refunds included. Only the judged line violates, with what exceeds as its amount; lines that
-    were added up are related. A diagnosis or operation that lacks its companion is a result of the encounter.
+    A companion line counts unless refunds of its item in the window take back all of it; a companion over several days
+    is of each of its days; self-pay companions count. The quantity of the subject is the sum over its lines in the
+    window (a day: those that begin on it) that are not later than the judged one (refunds reduce it, self-pay lines are
+    left out); of a companion, the sum over all its lines, refunds included. Only the judged line violates, with what
+    exceeds as its amount; lines that were added up are related. A diagnosis or operation that lacks its companion is a result of the encounter.
 
     What is absent is a violation only where the site vouches for the feed: `history` for lines and operations,
     `diagnoses` for diagnoses. Else the absence (and an excess, which an unknown companion might cover) is UNKNOWN
-    (`history`, `operations`, `diagnoses`). UNKNOWN also: `quantity` where a quantity that decides is not stated; `begin`
-    or `operation_time` where a companion without a time might be of the day; `diagnoses` where the only companion is a
-    suspected diagnosis. A suspected diagnosis as the subject is not judged.
+    (`history`, `operations`, `diagnoses`). UNKNOWN also: `quantity` where a quantity that decides is not stated (the
+    judged line's; another one's of the subject, where the rest is not too much; a companion's, where it is); `begin`
+    or `operation_time` where a companion without a time might be of the day; `diagnoses` where one more companion would
+    be a suspected diagnosis. A suspected diagnosis as the subject is not judged.
     """
 
     id = "T36"
@@ -139,17 +142,22 @@ class Companion(Template):
 
 
 def _lines_named(names: Sequence[str], encounter_id: str, chart: Chart) -> Sequence[Line]:
-    """Return the lines of the encounter that are of any of the items, substances, classes or lists; refunds too."""
+    """Return the lines of the encounter that are of any of the items, substances, classes or lists.
+
+    Those without a time too, and the refunds of each item.
+    """
     lines: dict[int, Line] = {}
+    untimed = [line for line in chart.untimed() if line.encounter_id == encounter_id]
     for name in names:
         for line in chart.lines_in_encounter(name, encounter_id):
             lines[id(line)] = line
-        for line in chart.named(name):
-            if line.encounter_id != encounter_id:
-                continue
+        timed = (*chart.named(name), *chart.named(REFUNDS_OF + name))
+        named = [line for line in timed if line.encounter_id == encounter_id]
+        for line in (*named, *(line for line in untimed if chart.is_in(line, name))):
             lines[id(line)] = line
-            if line.item_code:  # the refunds of the item, which are under no name
-                lines.update((id(other), other) for other in chart.lines_in_encounter(line.item_code, encounter_id))
+            if line.item_code:  # a refund may not say what it is of
+                of_item = chart.lines_in_encounter(line.item_code, encounter_id)
+                lines.update((id(other), other) for other in of_item if other.is_refund)
     return tuple(lines.values())
 
 
@@ -167,7 +175,8 @@ def _companions(params: Params, encounter_id: str, day: int | None, chart: Chart
     every = _lines_named(params.companions, encounter_id, chart)
     for line in every:
         if day is not None and line.begin is None:
-            missing.append(Missing("begin", f"“{line.name}”没有时间，不知道是不是当天"))
+            if not line.is_refund:
+                missing.append(Missing("begin", f"“{line.name}”没有时间，不知道是不是当天"))
         elif day is None or _is_of_day(line, day):
             lines.append(line)
     returned = returned_items(lines)
@@ -189,7 +198,7 @@ def _companions(params: Params, encounter_id: str, day: int | None, chart: Chart
         confirmed, suspected = diagnoses.find(chart.case.encounter.diagnoses, params.companion_diagnoses)
         count += len(confirmed)
         missing.extend(Missing("diagnoses", f"“{one.name or one.code}”是疑似诊断") for one in suspected)
-    return Found(tuple(line for line in lines if not line.is_refund), count, tuple(missing))
+    return Found(tuple(lines), count, tuple(missing))
 
 
 def _open_feeds(params: Params, chart: Chart) -> tuple[Missing, ...]:
@@ -234,25 +243,27 @@ def _ratio(params: Params, line: Line, day: int | None, found: Found, chart: Cha
     assert params.max_ratio is not None  # the caller has looked
     if line.quantity is None:
         return (Judgement(missing=(Missing("quantity"),)),)
+    if not line.quantity:
+        return FALSE
     total = line.quantity
     counted: list[Line] = []
-    missing = list(found.missing)
+    missing: list[Missing] = []
     subject = params.item_code or params.ingredient or params.drug_class
     for other in _lines_named((subject,), line.encounter_id, chart):
         if other is line or other.self_pay or other.begin is None or order_of(other) > order_of(line):
             continue
         if day is not None and other.begin.toordinal() != day:
             continue
-        counted.append(other)
         if other.quantity is None:
             missing.append(Missing("quantity", f"“{other.name}”没有数量"))
-        else:
+        elif other.quantity:
+            counted.append(other)
             total += other.quantity
     allowed = max(found.quantity, Decimal(0)) * params.max_ratio
     excess = min(total - allowed, line.quantity)
     if excess <= 0:
-        return (Judgement(missing=_sorted(missing)),) if any(one.fact == "quantity" for one in missing) else FALSE
-    known = _sorted([one for one in missing if one in found.missing] + list(_open_feeds(params, chart)))
+        return (Judgement(missing=_sorted(missing)),) if missing else FALSE
+    open_to = _sorted((*found.missing, *_open_feeds(params, chart)))
     price = line.price
     if price is None and line.amount is not None:
         price = line.amount / line.quantity
@@ -260,7 +271,9 @@ def _ratio(params: Params, line: Line, day: int | None, found: Found, chart: Cha
     evidence = _evidence(params, subject_text(params), "", (total, allowed, excess))
     problem = f"{evidence['within']}共{evidence['total']}，{evidence['companion']}允许{evidence['allowed']}"
     evidence["problem"] = f"{problem}，超出{evidence['excess']}"
-    return (Judgement(related=(*counted, *found.lines), evidence=evidence, amount=amount, missing=known),)
+    counted.extend(companion for companion in found.lines if companion.quantity and companion is not line)
+    related = tuple({id(one): one for one in counted}.values())
+    return (Judgement(related=related, evidence=evidence, amount=amount, missing=open_to),)
 
 
 def _plain(number: Decimal) -> str:

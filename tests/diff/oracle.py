@@ -141,8 +141,8 @@ class Answer(NamedTuple):
 
 OF_WHOLE_PRESCRIPTIONS = ("T25", "T26")
 """Templates of which a hint is about a prescription: which of its lines it is given at is not compared."""
-OF_PAIRS = ("T16", "T21", "T22", "T23", "T24", "T35", "T41")
-"""Templates of pairs and sets of lines, which have no first line."""
+OF_PAIRS = ("T16", "T21", "T22", "T23", "T24", "T28", "T35", "T41")
+"""Templates of pairs and sets of lines: a hint is about all of them."""
 
 
 class Judged:
@@ -172,7 +172,8 @@ class Judged:
             missing = undecided | ({"payer"} if payer is None and exempt else set())
         of_set = [*opinion.related, *opinion.also_violating] if row.template in OF_PAIRS else []
         if missing and row.template in OF_PRESCRIPTIONS:
-            self.add_hint(Hint(rule.get("official_code", ""), row.id, (), tuple(sorted(missing))))
+            hint = Hint(rule.get("official_code", ""), row.id, (), tuple(sorted(missing)))
+            self.hints.extend([hint] if hint not in self.hints else [])  # of which lines is not compared
             return
         if missing:
             lines = opinion.violating or [*([] if line is None else [line]), *of_set]
@@ -192,8 +193,12 @@ class Judged:
             self.findings.append(finding)
 
     def add_hint(self, hint: Hint) -> None:
-        if hint not in self.hints:
-            self.hints.append(hint)
+        """Add a hint; a row has one about the same lines, which names all that is missing."""
+        same = next((other for other in self.hints if other[:3] == hint[:3]), None)
+        if same is not None:
+            self.hints.remove(same)
+            hint = hint._replace(missing=tuple(sorted({*same.missing, *hint.missing})))
+        self.hints.append(hint)
 
     def action_of(self, row: Row) -> str:
         rule = row.rule

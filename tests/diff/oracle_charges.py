@@ -17,6 +17,7 @@ from tests.diff.oracle_world import (
     is_suspected,
     item_of,
     kind_of,
+    money_of_excess,
     place,
     same,
     unknown,
@@ -94,55 +95,55 @@ def companion_of_line(row: Row, line: LineDict, world: World) -> list[Opinion]:
         missing |= absent(row, world)
         return [Opinion(missing)]
     if line.get("quantity") is None:
-        return FALSE if False else unknown("quantity")
+        return unknown("quantity")
+    if line["quantity"] <= 0:
+        return FALSE
     subject = [
         one
         for one in world.earlier(line)
-        if world.speaks_of(row, one) and not one.get("self_pay") and same("encounter_id", one, line)
-        if day is None or day in covered(one)
+        if is_of_subject(row, one, line, world) and not one.get("self_pay") and same("encounter_id", one, line)
+        if day is None or one["begin"].date() == day
     ]
-    unknowns = [one for one in subject if one.get("quantity") is None]
-    total = sum((Fraction(one["quantity"]) for one in (line, *subject) if one.get("quantity") is not None), Fraction(0))
-    beside_lines = [one for one in companion_all(row, line, day, world) if one.get("quantity") is not None]
-    untold = [one for one in companion_all(row, line, day, world) if one.get("quantity") is None]
-    allowed = ratio * (sum((Fraction(one["quantity"]) for one in beside_lines), Fraction(0)) + others)
-    if line["quantity"] <= 0:
-        return FALSE
-    if total > allowed:
-        if untold:
-            missing.add("quantity")
-        missing |= absent(row, world)
-        excess = min(total - allowed, Fraction(line["quantity"]))
-        price = line.get("price")
-        amount = excess * Fraction(price) if price is not None else None
-        if amount is None and line.get("amount") is not None:
-            amount = excess * Fraction(line["amount"]) / Fraction(line["quantity"])
-        related = [one for one in (*subject, *beside_lines) if one is not line and one.get("quantity")]
-        return [Opinion(missing, related=related, amount=amount, has_own_amount=True)]
-    return unknown("quantity") if unknowns and not untold else FALSE
+    total = quantity_of_all([line, *subject])
+    allowed = ratio * max(quantity_of_all(lines) + others, Fraction(0))
+    if total <= allowed:
+        return unknown("quantity") if any(one.get("quantity") is None for one in subject) else FALSE
+    if any(one.get("quantity") is None for one in lines):
+        missing.add("quantity")
+    missing |= absent(row, world)
+    excess = min(total - allowed, Fraction(line["quantity"]))
+    related = [one for one in {one["tag"]: one for one in (*subject, *lines)}.values() if one.get("quantity")]
+    related = [one for one in related if one is not line]
+    return [Opinion(missing, related=related, amount=money_of_excess(line, excess), has_own_amount=True)]
 
 
-def companion_all(row: Row, line: LineDict | None, day: date | None, world: World) -> list[LineDict]:
-    encounter = line["encounter_id"] if line is not None else world.encounter.get("id")
-    return [
-        one
-        for one in world.all_lines
-        if one.get("encounter_id") == encounter
-        if any(world.is_named(one, name) for name in row.texts("companions"))
-        if day is None or (one.get("begin") is not None and day in covered(one))
-    ]
+def is_of_subject(row: Row, one: LineDict, line: LineDict, world: World) -> bool:
+    """Whether a line is of the row's subject, or takes back an item of it."""
+    if world.speaks_of(row, one):
+        return True
+    charges = [other for other in world.all_lines if world.speaks_of(row, other) and not is_refund(other)]
+    return is_refund(one) and any(
+        item_of(other) == item_of(one) and same("encounter_id", other, line) for other in charges
+    )
+
+
+def quantity_of_all(lines: list[LineDict]) -> Fraction:
+    return sum((Fraction(one["quantity"]) for one in lines if one.get("quantity") is not None), Fraction(0))
 
 
 def companion_lines(row: Row, line: LineDict | None, day: date | None, world: World) -> tuple[list[LineDict], set[str]]:
-    every = companion_all(row, line, day, world)
-    found = [one for one in every if not is_refund(one) and not world.is_returned(one, every)]
+    """The companions of the window of which something is left, with their refunds; and what may be one more."""
     encounter = line["encounter_id"] if line is not None else world.encounter.get("id")
-    untimed = day is not None and any(
-        one.get("begin") is None and one.get("encounter_id") == encounter and not is_refund(one)
-        for one in world.all_lines
-        if any(world.is_named(one, name) for name in row.texts("companions"))
-    )
-    return found, {"begin"} if untimed else set()
+    beside = [one for one in world.all_lines if one.get("encounter_id") == encounter]
+    named = [one for one in beside if any(world.is_named(one, name) for name in row.texts("companions"))]
+    items = [item_of(one) for one in named if not is_refund(one)]
+    refunds = [one for one in beside if is_refund(one) and item_of(one) in items and one not in named]
+    every = [*named, *refunds]
+    untimed = [one for one in every if one.get("begin") is None and not is_refund(one)]
+    if day is not None:
+        every = [one for one in every if one.get("begin") is not None and day in covered(one)]
+    left = [one for one in every if not world.is_returned(one, every)]
+    return left, {"begin"} if untimed and day is not None else set()
 
 
 def companion_facts(row: Row, day: date | None, world: World) -> tuple[int, set[str]]:
@@ -155,7 +156,7 @@ def companion_facts(row: Row, day: date | None, world: World) -> tuple[int, set[
             elif day_of(one) is None:
                 missing.add("operation_time")
     confirmed, suspected = with_prefix(world.encounter.get("diagnoses") or (), row.texts("companion_diagnoses"))
-    if suspected and not confirmed:
+    if suspected:
         missing.add("diagnoses")
     return number + len(confirmed), missing
 

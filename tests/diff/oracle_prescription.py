@@ -20,7 +20,6 @@ from tests.diff.oracle_world import (
     forms_per_dose,
     frequency_of,
     has_prefix,
-    is_drug,
     is_refund,
     item_of,
     place,
@@ -233,17 +232,18 @@ def controlled(row: Row, line: LineDict, world: World) -> list[Opinion]:
     """T28."""
     if not world.speaks_of(row, line):
         return FALSE
+    of_form: set[str] = set()
     if row.texts("form_words") or row.texts("not_form_words"):
         text = f"{line.get('form') or ''} {line.get('item_name') or line.get('local_name') or ''}"
         if not text.strip():
-            return unknown("form")
-        if row.texts("form_words") and not any(word in text for word in row.texts("form_words")):
+            of_form = {"form"}
+        elif row.texts("form_words") and not any(word in text for word in row.texts("form_words")):
             return FALSE
         if any(word in text for word in row.texts("not_form_words")):
             return FALSE
     check = row.text("check")
     if check == "重叠":
-        return still_lasting(row, line, world)
+        return still_lasting(row, line, of_form, world)
     limit = {"天数": row.number("max_days"), "次数": row.number("max_doses"), "盒数": row.number("max_packs")}[check]
     total, missing, related = Fraction(0), set(), []
     for one in added_up(row, line, world):
@@ -255,8 +255,8 @@ def controlled(row: Row, line: LineDict, world: World) -> list[Opinion]:
         if one is not line and not isinstance(size, set):
             related.append(one)
     if limit is not None and total > limit:
-        return [TRUE(related=related)]
-    return unknown(*missing) if missing else FALSE
+        return [Opinion(of_form, related)]
+    return [Opinion(of_form | missing, related)] if missing else FALSE
 
 
 def added_up(row: Row, line: LineDict, world: World) -> list[LineDict]:
@@ -294,7 +294,7 @@ def packs_of(line: LineDict) -> Fraction | set[str]:
     return Fraction(line["quantity"]) if line.get("quantity") is not None else {"quantity"}
 
 
-def still_lasting(row: Row, line: LineDict, world: World) -> list[Opinion]:
+def still_lasting(row: Row, line: LineDict, of_form: set[str], world: World) -> list[Opinion]:
     found = []
     day = line["begin"].date()
     for other in world.earlier(line):
@@ -305,19 +305,17 @@ def still_lasting(row: Row, line: LineDict, world: World) -> list[Opinion]:
         if not other.get("prescription_id") and same_prescription(other, line) and other["begin"].date() == day:
             continue
         same_item = bool(line.get("item_code")) and line.get("item_code") == other.get("item_code")
-        if not is_drug(other):
-            continue
         if not same_item and not set(world.substances(line)) & set(world.substances(other)):
             continue
-        if not world.is_current(other) and world.is_taken_back(other):
+        if world.is_taken_back(other):
             continue
         use = use_of(other, world)
         if (use.last - day).days > (row.whole("slack_days") or 0):
-            found.append(TRUE(related=[other]))
+            found.append(Opinion(set(of_form), [other]))
         elif not use.is_told and (day - use.first).days < UNTOLD_DAYS:
             longest = use.first + timedelta(days=UNTOLD_DAYS - 1)
             if (longest - day).days > (row.whole("slack_days") or 0):
-                found.append(Opinion({"days"}, [other]))
+                found.append(Opinion(of_form | {"days"}, [other]))
     return found
 
 

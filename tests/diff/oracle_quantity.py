@@ -90,43 +90,55 @@ def quantities_beside(line: LineDict, world: World) -> list[LineDict]:
 
 def early_refill(row: Row, line: LineDict, world: World) -> list[Opinion]:
     """T30."""
-    if not world.speaks_of(row, line):
+    if not world.speaks_of(row, line) or line.get("quantity") == 0:
         return FALSE
     day = line["begin"].date()
-    counted = [one for one in world.earlier(line) if is_stock(row, one, line, world)]
-    counted.sort(key=lambda one: (one["begin"].date(), is_refund(one), place(one)))
-    stock, missing, lines, last_day = Fraction(0), set(), [], None
+    counted = [one for one in world.earlier(line) if is_stock(row, one, line, world) and one.get("quantity") != 0]
+    counted.sort(key=lambda one: (one["begin"], is_refund(one), place(one)))
+    stock, lines, last_day = Fraction(0), [], day
+    more: set[str] = set()
+    less: set[str] = set()
+    lasted: dict[str, Fraction] = {}
     for one in counted:
-        days = supply_of(one) if one.get("quantity") != 0 else Fraction(0)
-        if isinstance(days, set) and states_days(one):
-            days = Fraction(one["days"])
-        on = one["begin"].date()
-        if last_day is not None:
-            stock = max(Fraction(0), stock - (on - last_day).days)
-        last_day = on
+        days = days_dispensed(one, lasted)
+        if isinstance(days, set):
+            if is_refund(one):
+                less |= days
+            else:
+                more |= days
+            continue
+        stock = max(Fraction(0), stock - (one["begin"].date() - last_day).days) if lines else Fraction(0)
+        last_day = one["begin"].date()
         if stock == 0:
             lines = []
-        if isinstance(days, set):
-            missing |= days
-            continue
-        if is_refund(one):
-            days = -abs(days)
         stock = max(Fraction(0), stock + days)
         lines.append(one)
-    left = max(Fraction(0), stock - (day - last_day).days) if last_day is not None else Fraction(0)
+    left = max(Fraction(0), stock - (day - last_day).days)
     slack, most = row.number("slack_days"), row.number("max_on_hand_days")
     exceeded = slack is not None and left > slack
     if most is not None:
         own = Fraction(line["days"]) if states_days(line) else supply_of(line)
-        if not isinstance(own, set):
-            exceeded |= left + own > most
-        elif left > most:
-            exceeded = True
-        elif isinstance(own, set):
-            missing |= own
+        if isinstance(own, set):
+            more |= own
+        exceeded |= left + (Fraction(0) if isinstance(own, set) else own) > most
     if exceeded:
-        return [TRUE(related=lines)]
-    return unknown(*missing) if missing else FALSE
+        return [Opinion(less, [one for one in lines if left > 0 and not is_refund(one)])]
+    return unknown(*more) if more else FALSE
+
+
+def days_dispensed(one: LineDict, lasted: dict[str, Fraction]) -> Fraction | set[str]:
+    """By quantity, else as stated; a refund that says neither takes back what its quantity lasted when dispensed.
+
+    `lasted`: for how many days one of an item did.
+    """
+    days = supply_of(one)
+    if isinstance(days, set) and states_days(one):
+        days = Fraction(-one["days"] if is_refund(one) else one["days"])
+    if isinstance(days, set) and is_refund(one) and one.get("item_code") in lasted:
+        return lasted[one["item_code"]] * Fraction(one["quantity"])
+    if isinstance(days, Fraction) and one.get("item_code") and one.get("quantity"):
+        lasted[one["item_code"]] = days / Fraction(one["quantity"])
+    return days
 
 
 def is_stock(row: Row, one: LineDict, line: LineDict, world: World) -> bool:

@@ -47,7 +47,7 @@ def use_of(line: LineDict, world: World) -> Use:
     if states_days(line) or states_end(line):
         return Use(first, max(days_taken(line)[0]), is_told=True)
     end = line.get("end")
-    is_open = end is None or end.date() > first
+    is_open = end is None or end >= line["begin"]
     if is_open and line.get("long_term") and (line.get("encounter_id") or "") == (world.encounter.get("id") or ""):
         return Use(first, date.max, is_told=True)
     if frequency_of(line).is_once:
@@ -111,7 +111,7 @@ def interaction(row: Row, line: LineDict, world: World) -> list[Opinion]:
 def best(answers: list[set[str] | None]) -> set[str] | None:
     """The surest of what either way round says: nothing missing, else what is."""
     known = [answer for answer in answers if answer is not None]
-    return min(known, key=len) if known else None
+    return min(known, key=lambda missing: (len(missing), sorted(missing))) if known else None
 
 
 def with_other(missing: set[str], other: LineDict, world: World) -> Opinion:
@@ -231,15 +231,12 @@ def overlaps(row: Row, line: LineDict, other: LineDict, world: World) -> set[str
     use, next_use = use_of(earlier, world), use_of(later, world)
     bridging = row.whole("bridging_days", 1) or 0
     allowed = bridging if earlier["begin"].date() < later["begin"].date() else 0
-    shared = (min(use.last, next_use.last) - next_use.first).days + 1
-    if shared > allowed and shared > 0:
+    left = (use.last - next_use.first).days + 1
+    if left > allowed and left > 0:
         return set()
     if not use.is_told:
-        longest = use.first + timedelta(days=UNTOLD_DAYS - 1)
-        next_longest = next_use.first + timedelta(days=UNTOLD_DAYS - 1)
-        next_last = next_use.last if next_use.is_told else next_longest
-        shared = (min(longest, next_last) - next_use.first).days + 1
-        if shared > allowed and shared > 0:
+        left = (use.first + timedelta(days=UNTOLD_DAYS - 1) - next_use.first).days + 1
+        if left > allowed and left > 0:
             return {"days"}
     return None
 
@@ -276,7 +273,7 @@ def too_many(row: Row, line: LineDict, world: World, *, own_unknown: bool) -> li
         lacking = overlaps(row, line, other, world)
         if lacking is None:
             continue
-        if is_left_out(row, other, world) is None:
+        if own_unknown or is_left_out(row, other, world) is None:
             lacking = lacking | {"route"}
         if lacking:
             unsure.append(other)
@@ -285,11 +282,9 @@ def too_many(row: Row, line: LineDict, world: World, *, own_unknown: bool) -> li
             sure.append(other)
     allowed = row.whole("allowed_count", 1) or 1
     if len({drug_id(one, world) for one in (line, *sure)}) > allowed:
-        if own_unknown:
-            return set_of(sure, {"route"}, world)
         return set_of(sure, set(), world)
     if len({drug_id(one, world) for one in (line, *sure, *unsure)}) > allowed:
-        return set_of([*sure, *unsure], missing | ({"route"} if own_unknown else set()), world)
+        return set_of([*sure, *unsure], missing, world)
     return FALSE
 
 

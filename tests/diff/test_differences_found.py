@@ -295,18 +295,6 @@ def test_positive_skin_test_is_heeded_whatever_the_catalogue_of_its_line(answers
     engine, oracle = answers(
         {"template": "T20", **SAFETY, "rows": [row]}, claim(line(item_code="A", **DRUG), history=[tested])
     )
-def test_line_that_adds_nothing_is_not_named_in_a_sum(answers):
-    lines = [line(item_code="A", quantity=Decimal(0)), line(item_code="A", quantity=Decimal(3), order_id="later")]
-    engine, oracle = answers(PER_DAY, claim(*lines))
-    assert engine == oracle
-    assert [(finding.violating, finding.related) for finding in engine.findings] == [(("c2",), ())]
-
-
-def test_main_item_of_a_class_is_beside_what_is_of_its_encounter_without_a_time_too(answers):
-    """As one that is named by its code."""
-    row = {"main_class": "J01", "sub_code": "B", "sub_name": "次", "window": "单次就诊"}
-    main = line(item_code="A", item_kind="drug", classes=["J01DD04"], ingredients=[{"name": "甲素"}], begin=None)
-    engine, oracle = answers({"template": "T35", "rows": [row]}, claim(line(item_code="B"), history=[main]))
     assert engine == oracle
     assert [(finding.violating, finding.related) for finding in engine.findings] == [(("c1",), ("h2",))]
 
@@ -325,6 +313,26 @@ def test_child_of_unknown_sex_is_not_pregnant(answers):
     child = claim(line(item_code="A", item_name="甲"))
     child["patient"] |= {"sex": None, "birth_date": (DAY - timedelta(days=365 * 5)).date()}
     engine, oracle = answers({"template": "T23", **SAFETY, "rows": [row]}, child)
+    assert engine == oracle
+    assert not engine.hints
+
+
+def test_line_that_adds_nothing_is_not_named_in_a_sum(answers):
+    lines = [line(item_code="A", quantity=Decimal(0)), line(item_code="A", quantity=Decimal(3), order_id="later")]
+    engine, oracle = answers(PER_DAY, claim(*lines))
+    assert engine == oracle
+    assert [(finding.violating, finding.related) for finding in engine.findings] == [(("c2",), ())]
+
+
+def test_main_item_of_a_class_is_beside_what_is_of_its_encounter_without_a_time_too(answers):
+    """As one that is named by its code."""
+    row = {"main_class": "J01", "sub_code": "B", "sub_name": "次", "window": "单次就诊"}
+    main = line(item_code="A", item_kind="drug", classes=["J01DD04"], ingredients=[{"name": "甲素"}], begin=None)
+    engine, oracle = answers({"template": "T35", "rows": [row]}, claim(line(item_code="B"), history=[main]))
+    assert engine == oracle
+    assert [(finding.violating, finding.related) for finding in engine.findings] == [(("c1",), ("h2",))]
+
+
 def test_pair_of_two_herbs_of_unknown_catalogue_is_one_hint(tmp_path):
     """The hint does not depend on the herb from which the pair is judged."""
     source = write_pack_source(tmp_path / "source", [{"action": "WARN", **PAIR}])
