@@ -38,8 +38,9 @@ SHARDS = 8
 CLAIMS_OF_A_PACK = 25
 SEEDED_CLAIMS = 20_000
 LONG_TIMEOUT_S = 900
-OUTCOMES_MIN = 20
-"""How often each template must come out TRUE, UNKNOWN and FALSE (of what its rows speak of) in a run of all seeds."""
+OUTCOMES_MIN = 5
+"""How often each template must come out TRUE, UNKNOWN and FALSE (of what its rows speak of) among the seeded claims, so
+that the comparison says something."""
 SHORT = settings(
     max_examples=250,
     derandomize=True,
@@ -87,21 +88,21 @@ def agree(random: Random, templates: list[str], claims: int, outcomes: Outcomes)
             outcomes.different[templates[0]] += 1
 
 
-def seeded(seed: str, claims: int) -> Outcomes:
-    """Every template in turn, with another one beside it."""
+def seeded_agree(shard: int, seed: str, claims: int, outcomes_min: int) -> None:
+    """Every template of the shard in turn, with one of all beside it; and each comes out each way so often."""
     outcomes = new_outcomes()
-    random = Random(seed)
-    for number in range(claims // CLAIMS_OF_A_PACK):
-        focus = COMPARED[number % len(COMPARED)]
+    random = Random(f"{seed} {shard}")
+    templates = COMPARED[shard::SHARDS]
+    for number in range(claims // SHARDS // CLAIMS_OF_A_PACK):
+        focus = templates[number % len(templates)]
         agree(random, [focus, focus, random.choice(COMPARED)], CLAIMS_OF_A_PACK, outcomes)
-    return outcomes
+    for name in templates:
+        assert min(outcomes.true[name], outcomes.unknown[name], outcomes.false[name]) >= outcomes_min, (name, outcomes)
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_seeded_claims(shard):
-    outcomes = seeded(f"short {shard}", SEEDED_CLAIMS // SHARDS)
-    for name in COMPARED:
-        assert min(outcomes.true[name], outcomes.unknown[name], outcomes.false[name]) >= 1, (name, outcomes)
+    seeded_agree(shard, "short", SEEDED_CLAIMS, OUTCOMES_MIN)
 
 
 @pytest.mark.parametrize("name", list(OPEN))
@@ -119,10 +120,8 @@ def test_open_templates_differ_seldom(name):
 @pytest.mark.timeout(LONG_TIMEOUT_S)
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_seeded_claims_at_length(shard):
-    """Ten times as many; and each template comes out each way often enough that the comparison says something."""
-    outcomes = seeded(f"long {shard}", 10 * SEEDED_CLAIMS // SHARDS)
-    for name in COMPARED:
-        assert min(outcomes.true[name], outcomes.unknown[name], outcomes.false[name]) >= OUTCOMES_MIN, (name, outcomes)
+    """Ten times as many."""
+    seeded_agree(shard, "long", 10 * SEEDED_CLAIMS, 10 * OUTCOMES_MIN)
 
 
 def agree_on_drawn(random: Random, focus: str, beside: str) -> None:
