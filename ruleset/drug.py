@@ -108,9 +108,9 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
     kind = kind_of(line)
     if kind is not None:
         keys.append(kind_key(kind))
-    # By pack too: two packs may name a row alike, and both speak.
+    # By pack too: two packs may name a row alike, and both speak. By day: a statement of another layer splits a row.
     found = {
-        (row.rule.pack_id, row.id): row
+        (row.rule.pack_id, row.id, row.valid_from): row
         for key in (*keys, EVERY_LINE)
         if key.partition(":")[0] in kinds
         for row in rows.rows(key)

@@ -23,6 +23,7 @@ from ruleset.case import Case, Diagnosis, Line, Operation
 from ruleset.chart import Chart
 from ruleset.diagnoses import plain_code
 from ruleset.drug import HERB_KINDS, RowSource
+from ruleset.layers import for_whom
 from ruleset.outcome import (
     VERDICT_OF_ACTION,
     Completeness,
@@ -327,10 +328,16 @@ def _answer(
     """
     chart = work.chart
     payer = chart.case.encounter.payer
+    if row.regional:
+        here, uncertain = for_whom(row, chart)
+        if here is None:
+            return
+        row, doubts = here, (*doubts, *uncertain)
     if row.scope is not None and work.watch is not None:
-        held, doubts = chart.in_scope(row.scope, line)
+        held, undecided = chart.in_scope(row.scope, line)
         if held is False:
             return
+        doubts = (*doubts, *undecided)
     if row.exempt is not None:
         spared, missing = row.exempt.spares(chart, line)
         if spared:

@@ -1,12 +1,14 @@
 """Rules and rows as the evaluator sees them: decoded once, immutable, shared by all requests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from string import Formatter
 from typing import Any, Literal
 
 import msgspec
 
 from ruleset.case import Trigger
+from ruleset.layers import Regional, Stated, stated_action
 from ruleset.outcome import Action
 from ruleset.scope import Conditions, both, scope_of
 from ruleset.template import Template
@@ -197,8 +199,9 @@ class RowCommon(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """A list of the pack beyond which the row's class or prefixes must not reach; the linter compares them."""
     action: Literal["HINT", "WARN", "WARN_REASON", "REVIEW", "BLOCK"] | None = None
     """In place of the rule's, at every moment; above the rule's only with a signature."""
-    mode: Literal["active", "off"] = "active"
-    """off: the row is kept and not compiled."""
+    mode: Literal["active", "shadow", "off"] = "active"
+    """off: the row is kept, and judges nothing unless a higher layer's statement switches it on. shadow: it answers nobody, and is
+    judged beside the answers."""
     curation: Curation | None = None
     """In place of the rule's: raw makes the row a hint."""
     signed_by: str = ""
@@ -228,15 +231,18 @@ class Row:
         "exempt_payers",
         "id",
         "is_conditional",
+        "is_elsewhere",
         "is_payment",
         "is_raw",
         "judge",
         "params",
+        "regional",
         "remedies",
         "review_code",
         "rule",
         "scope",
         "source_text",
+        "statement",
         "valid_from",
         "valid_to",
     )
@@ -270,15 +276,52 @@ class Row:
         self.judge = rule.template.judge
         self.exempt_payers = rule.exempt_payers
         self.is_payment = rule.kind == "payment"
+        self.statement: Stated | None = None
+        """What a higher layer says of it, where that is what holds."""
+        self.regional: tuple[Regional, ...] = ()
+        """What it is for the patients of some regions, in the order in which they are asked."""
+        self.is_elsewhere = True
+        """Whether it is there for all other patients."""
         code = f"{rule.official_code} " if rule.official_code else ""
         place = f"，{common.source}" if common.source else ""
         self.source_text = f"{code}{rule.title}；{citation.text()}{place}"
         """Where the row comes from: rule code, document, batch and date, as one line of Chinese."""
 
     def action_for(self, triggers: tuple[Trigger, ...]) -> Action:
-        """Return the row's own action, else its rule's, at the moments that the HIS names. A raw row is a hint."""
+        """Return the action at the moments that the HIS names.
+
+        The row's own, else its rule's; a raw row is a hint. What a higher layer states comes last.
+        """
+        own = self._own_action(triggers)
+        return own if self.statement is None else stated_action(own, self.statement, is_raw=self.is_raw)
+
+    def _own_action(self, triggers: tuple[Trigger, ...]) -> Action:
         if self.is_raw:
             return Action.HINT
         if self.common.action is not None:
             return Action[self.common.action]
         return self.rule.action_for(triggers)
+
+    def index_keys(self) -> Sequence[str]:
+        """Return the keys that lead to the row."""
+        return tuple(dict.fromkeys(self.rule.template.keys(self.params)))
+
+    def on_days(self, valid_from: int, valid_to: int) -> "Row":
+        """Return the row for some of its days."""
+        if (valid_from, valid_to) == (self.valid_from, self.valid_to):
+            return self
+        other = copy(self)
+        other.valid_from, other.valid_to = valid_from, valid_to
+        return other
+
+    def stated(self, statement: Stated, valid_from: int, valid_to: int) -> "Row":
+        """Return the row as a higher layer's statement has it, for some of its days."""
+        other = copy(self)
+        other.valid_from, other.valid_to, other.statement = valid_from, valid_to, statement
+        return other
+
+    def with_regions(self, regional: tuple[Regional, ...], *, is_elsewhere: bool) -> "Row":
+        """Return the row with what it is in some regions; `is_elsewhere` says whether it is there for all others."""
+        other = copy(self)
+        other.regional, other.is_elsewhere = regional, is_elsewhere
+        return other

@@ -6,14 +6,16 @@ lookup, whatever the size of the packs.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from ruleset.drug import Drug, DrugKey
+from ruleset.layers import LAYERS, Stated, by_target, resolved
 from ruleset.pack.compile import LoadedPack
 from ruleset.rule import Row
 
 KEYS_CACHED_MAX = 65_536
+NOTHING_STATED: Mapping[tuple[str, str], Sequence[Stated]] = {}
 
 
 class Snapshot:
@@ -22,12 +24,29 @@ class Snapshot:
     Two threads that miss the same key at once both decode it; the rows are equal, and one of the two is kept.
     """
 
-    __slots__ = ("__weakref__", "_cache", "_expiring", "_lists", "drugs", "kinds", "packs", "revision")
+    __slots__ = (
+        "__weakref__",
+        "_cache",
+        "_expiring",
+        "_lists",
+        "_shadow",
+        "_statements",
+        "_switched_on",
+        "drugs",
+        "kinds",
+        "packs",
+        "revision",
+    )
 
-    def __init__(self, packs: Iterable[LoadedPack]) -> None:
-        self.packs = tuple(packs)
+    def __init__(self, packs: Iterable[LoadedPack], *, shadow: bool = False) -> None:
+        """Put packs together, in the order of their layers. `shadow` takes rows that are in shadow for active."""
+        self.packs = tuple(sorted(packs, key=lambda pack: (LAYERS.index(pack.layer), pack.id)))
         self.revision = ",".join(pack.revision for pack in self.packs)
-        self.kinds: frozenset[str] = frozenset().union(*(pack.kinds for pack in self.packs))
+        self._shadow = shadow
+        layers = {pack.id: LAYERS.index(pack.layer) for pack in self.packs}
+        self._statements = by_target((stated for pack in self.packs for stated in pack.stated), layers)
+        self._switched_on = self._rows_switched_on()
+        self.kinds: frozenset[str] = frozenset(self._all_kinds())
         self._expiring = tuple(pack for pack in self.packs if pack.expires is not None)
         self._cache: dict[str, Sequence[Row]] = {}
         self._lists: dict[str, Sequence[str]] = {}
@@ -38,13 +57,44 @@ class Snapshot:
         cached = self._cache.get(key)
         if cached is not None:
             return cached
-        rows = tuple(row for pack in self.packs for row in pack.rows(key))
+        rows = tuple(self._decoded(key))
         cache = self._cache
         if len(cache) >= KEYS_CACHED_MAX:
             # Starting over costs each hot key one decode; keeping an order would cost every lookup.
             cache = self._cache = {}
         cache[key] = rows
         return rows
+
+    def _decoded(self, key: str) -> Iterator[Row]:
+        """Yield the rows under a key as the statements of higher layers have them."""
+        for pack in self.packs:
+            about = self._statements.get(pack.id, NOTHING_STATED)
+            for row in pack.rows(key):
+                if about or row.common.mode != "active":
+                    yield from resolved(row, about, shadow=self._shadow)
+                else:
+                    yield row
+        yield from self._switched_on.get(key, ())
+
+    def _rows_switched_on(self) -> dict[str, list[Row]]:
+        """Return, by key, the rows that their own pack keeps off and a higher layer switches on."""
+        found: dict[str, list[Row]] = {}
+        for pack in self.packs:
+            about = self._statements.get(pack.id, NOTHING_STATED)
+            for row_id in sorted({row_id for _, row_id in about if row_id}):
+                for row in pack.rows_kept(row_id):
+                    if row.common.mode == "off":
+                        for key in row.index_keys():
+                            found.setdefault(key, []).extend(resolved(row, about, shadow=self._shadow))
+        return {key: rows for key, rows in found.items() if rows}
+
+    def _all_kinds(self) -> Iterator[str]:
+        """Yield the kinds of keys that lead to rows, or that may: rows in shadow count where they may be active."""
+        for pack in self.packs:
+            yield from pack.kinds
+            if self._shadow or pack.id in self._statements:
+                yield from pack.shadow_kinds
+        yield from (key.partition(":")[0] for key in self._switched_on)
 
     def lists(self, key: str) -> Sequence[str]:
         """Return the names of the lists, of every pack, that have `key` among their members."""

@@ -68,6 +68,11 @@ def operation_key(prefix: str) -> str:
     return "operation:" + plain_code(prefix)
 
 
+def kept_key(row_id: str) -> str:
+    """Return the index key of a row that does not judge of itself: one that is off or in shadow."""
+    return "kept:" + row_id
+
+
 def list_key(member: str) -> str:
     """Return the index key under which the lists stand that have the item, ingredient or class `member`."""
     return "list:" + member

@@ -4,7 +4,8 @@ Stages: each takes what it needs and returns what it found; only the caller deci
 Nothing is guessed: a cell that is not what its column says is an error with its file, line and column.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import msgspec
 
 from ruleset.case import Payer
+from ruleset.layers import Statement
 from ruleset.outcome import Action
 from ruleset.pack.diagnostics import Diagnostic, PackError, did_you_mean
 from ruleset.pack.source import (
@@ -31,8 +33,9 @@ from ruleset.pack.source import (
     RuleSource,
     line_of_key,
 )
+from ruleset.pack.statements import statements_of
 from ruleset.rule import NOTHING_STATED, REVIEW_CODES, MessageTemplate, RowCommon
-from ruleset.scope import Conditions, condition_problems
+from ruleset.scope import Conditions, condition_problems, in_division
 from ruleset.template import COMMON_EVIDENCE, EVERY_ENCOUNTER, EVERY_LINE, EVERY_PRESCRIPTION, Template
 from ruleset.templates import TEMPLATES
 
@@ -45,6 +48,11 @@ UNINDEXED_ROWS_MAX = 200
 """Rows that every line, prescription or encounter must be judged by: what no key narrows costs every check."""
 
 UNINDEXED_KEYS = frozenset({EVERY_LINE, EVERY_PRESCRIPTION, EVERY_ENCOUNTER})
+
+
+REGION_KEYS = ("regions", "treatment_regions")
+"""What a pack may state for all of its rows, by the names of `ruleset.scope.Conditions`."""
+DIVISION = re.compile(r"\d{6}")
 
 
 class CheckedRow(msgspec.Struct, frozen=True):
@@ -77,6 +85,8 @@ class CheckedPack(msgspec.Struct, frozen=True):
     source: PackSource
     rules: tuple[CheckedRule, ...]
     rows: tuple[CheckedRow, ...]
+    statements: tuple[Statement, ...] = ()
+    """What it says of rows of lower layers."""
 
 
 def check_pack(source: PackSource) -> CheckedPack:
@@ -105,14 +115,16 @@ def check_pack(source: PackSource) -> CheckedPack:
     for name in sorted(source.tables.keys() - source.rules.keys()):
         table = source.tables[name]
         problems.append(Diagnostic(table.path, 1, 1, f"rules/{name}.toml is missing", did_you_mean(name, source.rules)))
-    if not problems and not rows:
+    problems.extend(_outside_the_region(source, rules, rows))
+    statements = statements_of(source, problems)
+    if not problems and not rows and not statements:
         problems.append(
             Diagnostic("pack.toml", 1, 1, "the pack has no rows: every check would pass", "rules/ and rows/")
         )
     problems.extend(_collisions(rows))
     if problems:
         raise PackError(problems)
-    return CheckedPack(source, tuple(rules), tuple(rows))
+    return CheckedPack(source, tuple(rules), tuple(rows), statements)
 
 
 def _head_problems(source: PackSource) -> Iterator[Diagnostic]:
@@ -121,10 +133,34 @@ def _head_problems(source: PackSource) -> Iterator[Diagnostic]:
         yield _at(source, "pack.toml", "id", f"`{head.id}` is no id", "small letters, digits and `-`, at most 64")
     if not 0 < head.revision <= REVISION_MAX:
         yield _at(source, "pack.toml", "revision", f"{head.revision} is no revision", f"1 to {REVISION_MAX}")
+    for key in REGION_KEYS:
+        for code in getattr(head, key):
+            if not DIVISION.fullmatch(code):
+                yield _at(source, "pack.toml", key, f"`{code}` is no administrative division", "six digits: 370100")
+    if head.layer == "regional" and not head.regions and not head.treatment_regions:
+        text = "a regional pack says where it holds: `regions` (参保地) or `treatment_regions` (就医地)"
+        yield _at(source, "pack.toml", "layer", text)
     if head.not_before and head.expires and head.expires <= head.not_before:
         yield _at(
             source, "pack.toml", "expires", "the pack is stale on its first day: `expires` is not after `not_before`"
         )
+
+
+def _outside_the_region(
+    source: PackSource, rules: Sequence[CheckedRule], rows: Sequence[CheckedRow]
+) -> Iterator[Diagnostic]:
+    """Yield conditions of rules and rows that name places where the pack does not hold: they stand in its place."""
+    for key in REGION_KEYS:
+        held = getattr(source.head, key)
+        if not held:
+            continue
+        stated = [(f"rules/{rule.id}.toml", 1, rule.source.scope) for rule in rules]
+        stated += [(row.path, row.line, row.common.scope) for row in rows]
+        for path, line, conditions in stated:
+            for code in getattr(conditions, key) if conditions is not None else ():
+                if not in_division(code, held):
+                    text = f"`{code}` is not in {', '.join(held)}, where the pack holds (`{key}` in pack.toml)"
+                    yield Diagnostic(path, line, 1, text)
 
 
 def _at(source: PackSource, path: str, key: str, message: str, help_text: str = "") -> Diagnostic:

@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 
+from ruleset.layers import LAYERS, Stated
 from ruleset.outcome import Action
-from ruleset.pack.check import CheckedPack, check_pack, params_of
+from ruleset.pack.check import CheckedPack, CheckedRow, check_pack, params_of
 from ruleset.pack.file import LIST_RULE, Manifest, PackFile, PackFileError, RowRecord, RuleRecord, write_pack
 from ruleset.pack.source import PackSource, RuleSource, read_source
 from ruleset.rule import NOTHING_STATED, Citation, MessageTemplate, Row, RowCommon, Rule
-from ruleset.template import list_key, systemic_key
+from ruleset.scope import Conditions, both, scope_of
+from ruleset.template import kept_key, list_key, systemic_key
 from ruleset.templates import TEMPLATES
 
 
@@ -26,16 +28,22 @@ def compile_pack(source: Path, target: Path) -> str:
 def write_checked(pack: CheckedPack, target: Path) -> str:
     """Write a checked pack to its file and return the digest."""
     head = pack.source.head
+    has_lists = bool(pack.source.lists or pack.source.substances)
     places = {rule.id: number for number, rule in enumerate(pack.rules)}
     manifest = Manifest(
         id=head.id,
         revision=head.revision,
         title=head.title,
         region=head.region,
-        minimum_engine=head.minimum_engine,
+        minimum_engine=_engine_of(pack),
         rules=tuple(RuleRecord(rule.id, rule.columns, msgspec.to_builtins(rule.source)) for rule in pack.rules),
         tests=msgspec.to_builtins(pack.source.tests),
-        kinds=_kinds(pack),
+        kinds=tuple(sorted(_kinds(pack, "active") | ({"list"} if has_lists else set()))),
+        shadow_kinds=tuple(sorted(_kinds(pack, "shadow"))),
+        layer=head.layer,
+        regions=head.regions,
+        treatment_regions=head.treatment_regions,
+        statements=pack.statements,
         not_before=head.not_before,
         expires=head.expires,
         source_digest=_source_digest(pack.source),
@@ -46,7 +54,7 @@ def write_checked(pack: CheckedPack, target: Path) -> str:
 def _source_digest(source: PackSource) -> str:
     """Return the digest of what a source says, wherever its directory is; tables are hashed one by one."""
     encode = msgspec.msgpack.Encoder(order="deterministic").encode
-    digest = hashlib.sha256(encode((source.head, source.rules, source.tests, source.lists)))
+    digest = hashlib.sha256(encode(msgspec.structs.replace(source, root="", tables={})))
     for name in sorted(source.tables):
         digest.update(encode((name, source.tables[name])))
     return digest.hexdigest()
@@ -54,14 +62,20 @@ def _source_digest(source: PackSource) -> str:
 
 def _row_records(pack: CheckedPack, places: Mapping[str, int]) -> Iterator[tuple[RowRecord, Sequence[str]]]:
     for row in pack.rows:
-        if row.common.mode == "off":
-            continue
         common = msgspec.to_builtins(row.common) or None
         cells = list(row.cells)
         yield (
             RowRecord(places[row.rule_id], row.id, row.valid_from, row.valid_to, row.citation, cells, common),
-            row.keys,
+            keys_of(row),
         )
+
+
+def keys_of(row: CheckedRow) -> Sequence[str]:
+    """Return the keys under which a row is found: one that does not judge as its own, so that it can be switched on."""
+    if row.common.mode == "active":
+        return row.keys
+    kept = (kept_key(row.id),)
+    return kept if row.common.mode == "off" else (*row.keys, *kept)
 
 
 def _list_records(pack: CheckedPack) -> Iterator[tuple[RowRecord, Sequence[str]]]:
@@ -78,13 +92,22 @@ def _list_records(pack: CheckedPack) -> Iterator[tuple[RowRecord, Sequence[str]]
         yield RowRecord(LIST_RULE, name, 0, 0, 0, []), keys
 
 
-def _kinds(pack: CheckedPack) -> tuple[str, ...]:
-    kinds = {key.partition(":")[0] for row in pack.rows if row.common.mode != "off" for key in row.keys}
-    return tuple(sorted(kinds | ({"list"} if pack.source.lists or pack.source.substances else set())))
+def _kinds(pack: CheckedPack, mode: str) -> set[str]:
+    """Return the kinds of keys of the rows in a mode."""
+    return {key.partition(":")[0] for row in pack.rows if row.common.mode == mode for key in row.keys}
 
 
-ENGINE_VERSION = "0.2.0"
+ENGINE_VERSION = "0.3.0"
 """What packs may ask for as `minimum_engine`: grows when templates or columns do."""
+ENGINE_OF_LAYERS = "0.3.0"
+"""The first that knows statements, regions of packs and rows in shadow: an earlier one would pass over them."""
+
+
+def _engine_of(pack: CheckedPack) -> str:
+    """Return the oldest engine that a pack may be given to: what it states, or what its contents need."""
+    head = pack.source.head
+    needs_layers = bool(pack.statements or head.regions or head.treatment_regions or _kinds(pack, "shadow"))
+    return max(head.minimum_engine, ENGINE_OF_LAYERS if needs_layers else "0", key=_version)
 
 
 class EngineError(PackFileError):
@@ -104,9 +127,17 @@ class LoadedPack:
         self.revision = f"{file.manifest.id}@{file.manifest.revision}+{file.digest[:12]}"
         self.expires = file.manifest.expires
         self.kinds = frozenset(file.manifest.kinds)
+        self.shadow_kinds = frozenset(file.manifest.shadow_kinds)
+        self.layer = file.manifest.layer
+        self.regions = Conditions(regions=file.manifest.regions, treatment_regions=file.manifest.treatment_regions)
+        region = scope_of(self.regions)
+        place = LAYERS.index(self.layer)
+        self.stated = tuple(
+            Stated(statement, self.id, self.revision, place, region) for statement in file.manifest.statements
+        )
         self._records = file.manifest.rules
         try:
-            self.rules: tuple[Rule, ...] = tuple(_rule(self.id, self.revision, record) for record in self._records)
+            self.rules: tuple[Rule, ...] = tuple(_rule(self, record) for record in self._records)
             self._citations = tuple(_citations(record) for record in self._records)
         except KeyError as error:
             raise EngineError(f"{file.path}: needs template {error}, which this engine does not have") from error
@@ -116,6 +147,10 @@ class LoadedPack:
     def rows(self, key: str) -> list[Row]:
         """Return the rows under a key, decoded anew; `ruleset.snapshot` keeps what it has decoded."""
         return [self.row(self.file.row(offset)) for offset in self.file.find(key)]
+
+    def rows_kept(self, row_id: str) -> list[Row]:
+        """Return the row of an id that does not judge of itself: one that is off or in shadow; else nothing."""
+        return [self.row(self.file.row(offset)) for offset in self.file.find(kept_key(row_id))]
 
     def lists(self, key: str) -> list[str]:
         """Return the names of the pack's lists that have `key` among their members."""
@@ -141,12 +176,12 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) if part.isdigit() else 0 for part in text.split("."))
 
 
-def _rule(pack_id: str, pack_revision: str, record: RuleRecord) -> Rule:
+def _rule(pack: LoadedPack, record: RuleRecord) -> Rule:
     source = _source_of(record)
     return Rule(
         id=record.id,
-        pack_id=pack_id,
-        pack_revision=pack_revision,
+        pack_id=pack.id,
+        pack_revision=pack.revision,
         template=TEMPLATES[source.template],
         title=source.title,
         official_code=source.official_code,
@@ -159,7 +194,7 @@ def _rule(pack_id: str, pack_revision: str, record: RuleRecord) -> Rule:
         severity_degree=source.severity_degree,
         exempt_payers=frozenset(source.exempt_payers),
         constants=source.constants,
-        scope=source.scope,
+        scope=both(pack.regions, source.scope),
         exempt=source.exempt,
         override=source.override,
         review_code=source.review_code,

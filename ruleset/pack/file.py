@@ -19,12 +19,14 @@ Same input, same bytes, same digest.
 import hashlib
 import mmap
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from ruleset.layers import Layer, Statement
 
 MAGIC = b"PRECHECK PACK 02"
 HEADER = struct.Struct("<9Q")
@@ -74,6 +76,15 @@ class Manifest(msgspec.Struct, frozen=True):
     """The day from which it is stale."""
     source_digest: str = ""
     """SHA-256 (hexadecimal) of what was compiled: the same for one source whichever engine compiled it."""
+    shadow_kinds: tuple[str, ...] = ()
+    """As `kinds`, of the rows in shadow."""
+    layer: Layer = "hospital"
+    regions: tuple[str, ...] = ()
+    """统筹区 for whose insured it holds; none: everybody."""
+    treatment_regions: tuple[str, ...] = ()
+    """就医地 in which it holds; none: everywhere."""
+    statements: tuple[Statement, ...] = ()
+    """What it says of rows of lower layers."""
 
 
 class RowRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -90,6 +101,11 @@ class RowRecord(msgspec.Struct, frozen=True, array_like=True):
     citation: int
     cells: list[Any]
     common: dict[str, Any] | None = None
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it is a row that its pack does not keep off."""
+        return self.rule != LIST_RULE and (self.common is None or self.common.get("mode") != "off")
 
 
 def _hash(key: bytes) -> int:
@@ -110,7 +126,7 @@ def write_pack(path: Path, manifest: Manifest, rows: Iterable[tuple[RowRecord, S
             offsets.setdefault(key, []).append(len(row_bytes))
         encoded = encoder.encode(record)
         row_bytes += ROW_LENGTH.pack(len(encoded)) + encoded
-        count += record.rule != LIST_RULE
+        count += record.is_row
     slots = TABLE_SLOTS_MIN
     while slots < 2 * len(offsets):
         slots *= 2
@@ -215,13 +231,15 @@ class PackFile:
         return self._decode_row(self._map[start : start + length])
 
     def all_rows(self) -> Iterable[RowRecord]:
-        """Yield every row of the pack; for explanations and tests, never for a check."""
+        """Yield every row of the pack that it does not keep off; for explanations and tests, never for a check."""
+        return (record for record in self.all_records() if record.is_row)
+
+    def all_records(self) -> Iterator[RowRecord]:
+        """Yield every row of the pack, and every list."""
         offset = 0
         while offset < self._rows_bytes:
             (length,) = ROW_LENGTH.unpack_from(self._map, self._rows + offset)
-            record = self.row(offset)
-            if record.rule != LIST_RULE:
-                yield record
+            yield self.row(offset)
             offset += ROW_LENGTH.size + length
 
     def all_keys(self) -> Iterable[tuple[str, tuple[int, ...]]]:

@@ -5,6 +5,7 @@
     rows/ID.csv        the rows of that rule: one column per field of the template that varies, and the common ones
     substances.csv     the ATC class that a substance has when it is given systemically
     lists/NAME.csv     a named list of items, ingredients or ATC classes, which rows name as a `drug_class`
+    overrides/NAME.csv what the pack says of rows of packs of lower layers (`ruleset.layers`)
     tests/NAME.toml    cases with their expected findings
 
 CSV is UTF-8 (a byte order mark is allowed: spreadsheets write one), with a header. Lists inside a cell are separated
@@ -24,6 +25,7 @@ import msgspec
 
 from ruleset.case import Trigger
 from ruleset.codes import class_prefixes
+from ruleset.layers import Layer
 from ruleset.pack.diagnostics import Diagnostic, PackError, did_you_mean
 from ruleset.rule import Citation, Curation, OverridePolicy, RowCommon, RuleKind, SeverityDegree
 from ruleset.scope import Conditions
@@ -62,6 +64,12 @@ class PackHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     revision: int
     title: str
     region: str = ""
+    layer: Layer = "hospital"
+    """What it stands for; a higher one may state something about rows of a lower one (`overrides/`)."""
+    regions: tuple[str, ...] = ()
+    """统筹区 for whose insured it holds (参保地政策), by administrative division; none: for everybody."""
+    treatment_regions: tuple[str, ...] = ()
+    """就医地 in which it holds (就医地目录), by administrative division; none: everywhere."""
     minimum_engine: str = "0.1.0"
     not_before: date | None = None
     """The first day on which a server may put it in force."""
@@ -152,6 +160,7 @@ class PackSource(msgspec.Struct, frozen=True):
     lists: dict[str, NamedList] = {}
     substances: RawTable | None = None
     """`substances.csv`, checked: each row has an ingredient and an ATC class."""
+    overrides: dict[str, RawTable] = {}
 
 
 def read_source(root: Path) -> PackSource:
@@ -169,13 +178,16 @@ def read_source(root: Path) -> PackSource:
         document = _toml(root, path, problems)
         if document is not None:
             tests[str(path)] = document
+    overrides = {
+        path.stem: table for path in _files(root, "overrides", "*.csv") if (table := _table(root, path, problems))
+    }
     lists = {path.stem: found for path in _files(root, "lists", "*.csv") if (found := _list(root, path, problems))}
     substances = _substances(root, problems) if (root / SUBSTANCES).exists() else None
     if head is not None and head.rules_of:
         rules = {**_borrowed_rules(root, head.rules_of, tables, problems), **rules}
     if problems or head is None:
         raise PackError(problems)
-    return PackSource(str(root), head, rules, tables, tests, lists, substances)
+    return PackSource(str(root), head, rules, tables, tests, lists, substances, overrides)
 
 
 def _borrowed_rules(

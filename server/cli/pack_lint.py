@@ -10,10 +10,12 @@ from ruleset.case import Case
 from ruleset.codes import atc_of
 from ruleset.pack.check import check_pack
 from ruleset.pack.diagnostics import PackError
+from ruleset.pack.file import PackFileError
 from ruleset.pack.lint import Known, lint
 from ruleset.pack.source import read_source
 from ruleset.results import plain
 from server.cli.messages import read_captured
+from server.cli.pack_files import opened
 from server.dictionary.lookup import Dictionary, load_dictionary
 from server.dictionary.reading import DictionaryError
 from server.entrance.text import EntranceError
@@ -41,6 +43,13 @@ def add_to(verbs: Any) -> None:
         default=[],
         help="warn of codes that no such captured message has either",
     )
+    parser.add_argument(
+        "--beside",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="a pack beside which it will be live, for what it states about rows of others; repeatable",
+    )
     parser.add_argument("--profile", metavar="NAME", default="", help="read the messages as this site's")
     parser.add_argument("--profiles", metavar="DIR", default="", help="the sites' own profiles")
     parser.set_defaults(run=run)
@@ -50,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
     """Print the findings."""
     try:
         known = known_codes(load_dictionary(options.dictionary or ""), list(_cases(options)))
-    except (DictionaryError, EntranceError, ProfileError, OSError) as error:
+        beside = [opened(path) for path in options.beside]
+    except (DictionaryError, EntranceError, ProfileError, PackError, PackFileError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     try:
@@ -59,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         print(f"{_count(len(error.diagnostics), 'error')}, pack not compiled", file=sys.stderr)
         return 1
-    found = lint(pack, known)
+    found = lint(pack, known, beside)
     for diagnostic in found:
         print(diagnostic, file=sys.stderr)
     errors = sum(diagnostic.severity == "error" for diagnostic in found)

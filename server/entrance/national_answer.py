@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ruleset.case import Case
 from ruleset.outcome import Finding, Hint, NotEvaluated, Result
 from ruleset.pack.compile import LoadedPack
+from ruleset.rule import Row
 from server.entrance.display import display, override_of
 from server.entrance.identifiers import finding_id
 from server.entrance.national import NationalMessage
@@ -70,6 +71,20 @@ def national_answer(
 def stale_packs(packs: Sequence[LoadedPack]) -> list[dict[str, str]]:
     """Return which packs are past their expiry and since when, as the answers give it."""
     return [{"pack": pack.id, "pack_revision": pack.revision, "since": str(pack.expires)} for pack in packs]
+
+
+def adjustment_of(row: Row) -> dict[str, str] | None:
+    """Return what a pack of a higher layer states of a row, as the answers give it; None where none does."""
+    if row.statement is None:
+        return None
+    about = row.statement.statement
+    return {
+        "pack_revision": row.statement.pack_revision,
+        "mode": about.mode or "",
+        "action": about.action or "",
+        "reason": about.reason,
+        "approved_by": about.approved_by,
+    }
 
 
 def national_error(message_id: str, answered_at: datetime, text: str) -> dict[str, Any]:
@@ -150,6 +165,7 @@ def _finding(finding: Finding, jr_id: str, case: Case, task_id: str) -> dict[str
             "review_code": finding.row.review_code,
             "basis_id": finding.row.basis_id,
             "basis_text": finding.row.common.basis_text,
+            "adjustment": adjustment_of(finding.row),
         },
     }
 

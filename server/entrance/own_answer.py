@@ -6,7 +6,7 @@ from ruleset.case import Case, Line
 from ruleset.outcome import Result
 from server.entrance.display import display, override_of
 from server.entrance.identifiers import finding_id
-from server.entrance.national_answer import AnswerHead, stale_packs
+from server.entrance.national_answer import AnswerHead, adjustment_of, stale_packs
 from server.entrance.wording import missing_text
 
 
@@ -39,6 +39,7 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
                 "review_code": finding.row.review_code,
                 "basis_id": finding.row.basis_id,
                 "basis_text": finding.row.common.basis_text,
+                "adjustment": adjustment_of(finding.row),
                 "row_id": finding.row.id,
                 "template": finding.row.rule.template.id,
                 "pack": finding.row.rule.pack_id,

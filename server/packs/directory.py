@@ -22,6 +22,7 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
+from ruleset.layers import LAYERS
 from ruleset.pack.file import PackFile, PackFileError
 from ruleset.pack.source import PACK_ID
 from server import clock
@@ -74,6 +75,16 @@ class PackDirectory:
                 if revision.folder == f"{path.parent.parent.name}/{path.parent.name}":
                     found.append(revision)
         return sorted(found)
+
+    def in_order(self, revisions: Iterable[Revision]) -> tuple[Revision, ...]:
+        """Return revisions in the order of their layers, as a snapshot has them; what is not there comes last."""
+
+        def place(revision: Revision) -> tuple[int, str]:
+            with contextlib.suppress(CurrentError):
+                return LAYERS.index(self.facts_of(revision).layer), revision.pack
+            return len(LAYERS), revision.pack
+
+        return tuple(sorted(revisions, key=place))
 
     def find(self, name: str) -> Revision | None:
         """Return the revision that `ID@REVISION`, or `ID@REVISION+DIGEST` with any beginning of the digest, names.

@@ -15,6 +15,7 @@ import msgspec
 
 from ruleset.pack.compile import ENGINE_VERSION, LoadedPack
 from ruleset.pack.file import MAGIC, PackDamagedError, PackFile, PackFileError
+from ruleset.pack.statements import examine_layers
 from server import clock
 from server.packs.directory import PackDirectory
 from server.packs.preparation import Published, publish
@@ -38,6 +39,7 @@ from server.packs.state import (
 )
 
 RETAINED_DEFAULT = 10
+PROBLEMS_SHOWN_MAX = 20
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -270,12 +272,15 @@ class Lifecycle:
         `judging` are the revisions that are to answer somebody from now on, `candidates` those that answer nobody.
         """
         trust = read_trust_setting(self._trust_path)
-        for revision in (*judging, *candidates):
+        for revision in judging:
+            pack = open_verified(self._directory, revision, trust)
+            self._require_not_withdrawn(revision, before)
+            self._require_its_turn(revision, pack.file.manifest.not_before, before, rolled_back=rolled_back)
+        for revision in candidates:
             open_verified(self._directory, revision, trust)
             self._require_not_withdrawn(revision, before)
-        for revision in judging:
-            self._require_its_turn(revision, before, rolled_back=rolled_back)
         after = self._settled(after)
+        self._require_agreement(before, after, trust)
         same = msgspec.structs.replace(
             after, number=before.number, changed_at=before.changed_at, command=before.command
         )
@@ -296,19 +301,31 @@ class Lifecycle:
             if entry.revision == revision:
                 raise ActivationError("withdrawn", f"{revision.name} was withdrawn on {entry.at}: {entry.reason}")
 
-    def _require_its_turn(self, revision: Revision, current: Current, *, rolled_back: str) -> None:
+    def _require_its_turn(
+        self, revision: Revision, first_day: date | None, current: Current, *, rolled_back: str
+    ) -> None:
         """Refuse a revision that is too old or too new to answer anybody. Raises ActivationError."""
         mark = self.mark(current, revision.pack)
         if revision.revision < mark and revision.pack != rolled_back and revision not in current.live:
             text = f"{revision.name} is lower than {mark}, which was live; go back with `precheck pack rollback`"
             raise ActivationError("downgrade", text)
-        first_day = self._directory.facts_of(revision).not_before
         if first_day is not None and _today() < first_day:
             raise ActivationError("not_before", f"{revision.name}: not before {first_day}, and today is {_today()}")
 
+    def _require_agreement(self, before: Current, after: Current, trust: Trust | None) -> None:
+        """Refuse sets of packs that state what cannot be about one another; note what is about nothing."""
+        for name, old, new in zip(SETS, _sets(before), _sets(after), strict=True):
+            if not new or new == old:
+                continue
+            report = examine_layers([open_verified(self._directory, revision, trust) for revision in new])
+            if report.refused:
+                shown = "\n".join(report.refused[:PROBLEMS_SHOWN_MAX])
+                raise ActivationError("layers", f"{name}: the packs contradict each other:\n{shown}")
+            self._done.extend(f"note: {text}" for text in report.noted[:PROBLEMS_SHOWN_MAX])
+
     def _settled(self, current: Current) -> Current:
         """Return the state with its marks raised, its packs in order, and without candidates that are live."""
-        live = tuple(sorted(current.live))
+        live = self._directory.in_order(current.live)
         canary = current.canary
         if canary is not None and all(revision in live for revision in canary.packs):
             canary = None
@@ -333,6 +350,15 @@ class Lifecycle:
         return Change(
             tuple(done or ["nothing to do"]), names, tuple(revision.name for revision in before.live), after.number
         )
+
+
+SETS = ("live", "canary", "shadow")
+
+
+def _sets(current: Current) -> tuple[tuple[Revision, ...], ...]:
+    """Return the sets of packs that judge together, in the order of SETS."""
+    canary = with_candidates(current.live, current.canary.packs) if current.canary is not None else ()
+    return (current.live, canary, with_candidates(current.live, current.shadow) if current.shadow else ())
 
 
 def _differences(before: Current, after: Current) -> Iterable[str]:

@@ -112,6 +112,8 @@ def facts_of(source: str, file: PackFile) -> Facts:
         expires=head.expires,
         published_at=clock.now().isoformat(timespec="seconds"),
         engine=ENGINE_VERSION,
+        layer=head.layer,
+        statements=len(head.statements),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import date
 import msgspec
 import orjson
 
+from ruleset.layers import Layer
 from ruleset.pack.source import PACK_ID
 from server.packs.signing import RollBack
 
@@ -51,6 +52,9 @@ class Facts(msgspec.Struct, frozen=True):
     published_at: str
     engine: str
     """The engine that checked it, and compiled it where it came as a source."""
+    layer: Layer = "hospital"
+    statements: int = 0
+    """What it states about rows of lower layers."""
 
 
 class Canary(msgspec.Struct, frozen=True):

@@ -73,7 +73,9 @@ def status_of(directory: PackDirectory, current: Current, trust: Trust | None, t
         current.number,
         live,
         others,
-        CanaryStatus(canary.departments, canary.stations, canary.since, _joined(judging)) if canary else None,
+        CanaryStatus(canary.departments, canary.stations, canary.since, _joined(directory.in_order(judging)))
+        if canary
+        else None,
         trust_path,
     )
 
@@ -144,6 +146,8 @@ def _notes(facts: Facts, use: Use, current: Current, today: date) -> Iterator[st
             yield f"STALE since {facts.expires}: it goes on judging, and every answer says so"
         elif left <= EXPIRY_WARNING_DAYS:
             yield f"expires on {facts.expires}, in {left} days"
+    if facts.statements:
+        yield f"states something about {facts.statements} rows or rules of lower layers"
     record = current.roll_backs.get(revision.pack)
     if use == "live" and record is not None:
         yield f"rolled back on {record.made_at} from {record.high_water}: {record.reason}"

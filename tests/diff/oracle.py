@@ -7,6 +7,7 @@ from the engine's code. For each current line it loops over all rows, and each r
 
 import csv
 import tomllib
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -219,14 +220,19 @@ def judge(claim: Claim, rows: list[Row], lists: Lists | None = None) -> Answer:
     return judged(claim, rows, lists)[0]
 
 
-def judged(claim: Claim, rows: list[Row], lists: Lists | None = None) -> tuple[Answer, dict[str, int]]:
-    """The answer, and how often rows of each template were asked of something they speak of and said nothing."""
+def judged(
+    claim: Claim, rows: list[Row], lists: Lists | None = None, judging: Callable[[World], Judged] = Judged
+) -> tuple[Answer, dict[str, int]]:
+    """The answer, and how often rows of each template were asked of something they speak of and said nothing.
+
+    `judging` makes what concludes from opinions: of several packs, that of `oracle_layers`.
+    """
     timed = [
         {**line, "begin": line.get("begin") or claim.get("time"), "is_stated": line.get("begin") is not None}
         for line in claim["lines"]
     ]  # N2
     world = World({**claim, "lines": timed}, rows, lists or {})
-    result = Judged(world)
+    result = judging(world)
     gaps: list[Gap] = []
     if not timed:
         gaps.append(Gap("no_current_line", "", ("current",)))

@@ -37,7 +37,7 @@ class AnsweredLine(_message.Message):
     def __init__(self, order_id: _Optional[str] = ..., position: _Optional[int] = ..., encounter_id: _Optional[str] = ..., item_code: _Optional[str] = ..., item_name: _Optional[str] = ...) -> None: ...
 
 class Finding(_message.Message):
-    __slots__ = ("finding_id", "rule", "title", "action", "message", "violating", "related", "amount", "citation", "remedies", "row_id", "template", "pack", "override", "review_code", "basis_id", "basis_text", "pack_revision")
+    __slots__ = ("finding_id", "rule", "title", "action", "message", "violating", "related", "amount", "citation", "remedies", "row_id", "template", "pack", "override", "review_code", "basis_id", "basis_text", "pack_revision", "adjustment")
     FINDING_ID_FIELD_NUMBER: _ClassVar[int]
     RULE_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class Finding(_message.Message):
     BASIS_ID_FIELD_NUMBER: _ClassVar[int]
     BASIS_TEXT_FIELD_NUMBER: _ClassVar[int]
     PACK_REVISION_FIELD_NUMBER: _ClassVar[int]
+    ADJUSTMENT_FIELD_NUMBER: _ClassVar[int]
     finding_id: str
     rule: str
     title: str
@@ -74,7 +75,22 @@ class Finding(_message.Message):
     basis_id: str
     basis_text: str
     pack_revision: str
-    def __init__(self, finding_id: _Optional[str] = ..., rule: _Optional[str] = ..., title: _Optional[str] = ..., action: _Optional[_Union[Action, str]] = ..., message: _Optional[str] = ..., violating: _Optional[_Iterable[_Union[AnsweredLine, _Mapping]]] = ..., related: _Optional[_Iterable[_Union[AnsweredLine, _Mapping]]] = ..., amount: _Optional[str] = ..., citation: _Optional[str] = ..., remedies: _Optional[_Iterable[str]] = ..., row_id: _Optional[str] = ..., template: _Optional[str] = ..., pack: _Optional[str] = ..., override: _Optional[_Union[Override, _Mapping]] = ..., review_code: _Optional[str] = ..., basis_id: _Optional[str] = ..., basis_text: _Optional[str] = ..., pack_revision: _Optional[str] = ...) -> None: ...
+    adjustment: Adjustment
+    def __init__(self, finding_id: _Optional[str] = ..., rule: _Optional[str] = ..., title: _Optional[str] = ..., action: _Optional[_Union[Action, str]] = ..., message: _Optional[str] = ..., violating: _Optional[_Iterable[_Union[AnsweredLine, _Mapping]]] = ..., related: _Optional[_Iterable[_Union[AnsweredLine, _Mapping]]] = ..., amount: _Optional[str] = ..., citation: _Optional[str] = ..., remedies: _Optional[_Iterable[str]] = ..., row_id: _Optional[str] = ..., template: _Optional[str] = ..., pack: _Optional[str] = ..., override: _Optional[_Union[Override, _Mapping]] = ..., review_code: _Optional[str] = ..., basis_id: _Optional[str] = ..., basis_text: _Optional[str] = ..., pack_revision: _Optional[str] = ..., adjustment: _Optional[_Union[Adjustment, _Mapping]] = ...) -> None: ...
+
+class Adjustment(_message.Message):
+    __slots__ = ("pack_revision", "mode", "action", "reason", "approved_by")
+    PACK_REVISION_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    APPROVED_BY_FIELD_NUMBER: _ClassVar[int]
+    pack_revision: str
+    mode: str
+    action: str
+    reason: str
+    approved_by: str
+    def __init__(self, pack_revision: _Optional[str] = ..., mode: _Optional[str] = ..., action: _Optional[str] = ..., reason: _Optional[str] = ..., approved_by: _Optional[str] = ...) -> None: ...
 
 class StalePack(_message.Message):
     __slots__ = ("pack", "pack_revision", "since")

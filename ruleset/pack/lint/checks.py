@@ -1,8 +1,11 @@
 """All checks of the linter, and the function that runs them."""
 
+from collections.abc import Sequence
+
 from ruleset.pack.check import CheckedPack
+from ruleset.pack.compile import LoadedPack
 from ruleset.pack.diagnostics import Diagnostic
-from ruleset.pack.lint import dates, prefixes, reach, repeats, rules, words
+from ruleset.pack.lint import dates, prefixes, reach, repeats, rules, statements, words
 from ruleset.pack.lint.work import NOTHING_KNOWN, Known, Work
 
 CHECKS = (
@@ -27,10 +30,14 @@ CHECKS = (
     rules.ways_out,
     rules.messages,
     rules.untested,
+    statements.about_what_is_not_there,
 )
 
 
-def lint(pack: CheckedPack, known: Known = NOTHING_KNOWN) -> list[Diagnostic]:
-    """Return every finding about a pack that compiles, sorted by place. `known` are the codes that exist elsewhere."""
-    work = Work(pack, known)
+def lint(pack: CheckedPack, known: Known = NOTHING_KNOWN, beside: Sequence[LoadedPack] = ()) -> list[Diagnostic]:
+    """Return every finding about a pack that compiles, sorted by place.
+
+    `known` are the codes that exist elsewhere, `beside` the packs that will be live with it.
+    """
+    work = Work(pack, known, beside)
     return sorted({diagnostic for check in CHECKS for diagnostic in check(work)})

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from ruleset.pack.check import CheckedPack, CheckedRow
+from ruleset.pack.compile import LoadedPack
 from ruleset.pack.diagnostics import Diagnostic
 from ruleset.pack.source import EXEMPT_PREFIX, SCOPE_PREFIX, RuleSource, line_of_key
 from ruleset.scope import Conditions, both
@@ -98,8 +99,10 @@ class LintRow(msgspec.Struct, frozen=True):
 class Work:
     """One pack under the linter."""
 
-    def __init__(self, pack: CheckedPack, known: Known) -> None:
+    def __init__(self, pack: CheckedPack, known: Known, beside: Sequence[LoadedPack] = ()) -> None:
         self.pack = pack
+        self.beside = beside
+        """The packs beside which this one will be live."""
         self.known = known
         self.lists = pack.source.lists
         self.columns = {rule.id: rule.columns for rule in pack.rules}
