@@ -5,16 +5,14 @@ checked, and renamed into place, all under the directory's lock. It is refused a
 twice it is done once.
 """
 
-import hashlib
-import tomllib
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
 import msgspec
 
-from ruleset.pack.compile import ENGINE_VERSION, LoadedPack
-from ruleset.pack.file import MAGIC, PackDamagedError, PackFile, PackFileError
+from ruleset.pack.compile import LoadedPack
+from ruleset.pack.file import PackDamagedError, PackFile, PackFileError
 from ruleset.pack.statements import examine_layers
 from server import clock
 from server.packs.directory import PackDirectory
@@ -29,6 +27,7 @@ from server.packs.signing import (
     read_trust,
     require_signed,
 )
+from server.packs.sources import digest_of_sources
 from server.packs.state import (
     Canary,
     Configured,
@@ -388,29 +387,6 @@ def _published_text(published: Published) -> str:
     signed = f", signed by {', '.join(published.signed_by)}" if published.signed_by else ""
     how = "published" if published.is_new else "published before"
     return f"{how}: {facts.revision.name}, {facts.rules} rules, {facts.rows} rows, {facts.tests} tests passed{signed}"
-
-
-def digest_of_sources(paths: Sequence[str]) -> str:
-    """Return a digest of what stands at some paths, and of what would compile it; empty where one is not there."""
-    digest = hashlib.sha256(f"{ENGINE_VERSION} {MAGIC.decode()}".encode())
-    for path in map(Path, paths):
-        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-        try:
-            if path.is_dir():
-                files += _borrowed_rules(path)
-            for file in files:
-                with file.open("rb") as opened:
-                    content = hashlib.file_digest(opened, "sha256").hexdigest()
-                digest.update(f"{file.name}\0{content}\0".encode())
-        except (OSError, ValueError):
-            return ""
-    return digest.hexdigest()
-
-
-def _borrowed_rules(pack: Path) -> list[Path]:
-    """Return the rule files of the pack beside a source that it takes rules from. Raises OSError or ValueError."""
-    neighbour = tomllib.loads((pack / "pack.toml").read_text(encoding="utf-8")).get("rules_of")
-    return sorted((pack.absolute().parent / str(neighbour) / "rules").glob("*.toml")) if neighbour else []
 
 
 def _now() -> str:

@@ -5,6 +5,7 @@ nothing for a running server.
 """
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from server.packs.signing import (
     require_signed,
     signatures_beside,
 )
+from server.packs.sources import copied
 from server.packs.state import CurrentError, Facts, Revision
 
 FAILURES_SHOWN_MAX = 20
@@ -47,7 +49,7 @@ def publish(source: Path, directory: PackDirectory, trust: Trust | None) -> Publ
     """
     try:
         with directory.preparing() as folder:
-            file = _compiled(source, folder / PACK_FILE)
+            file = _compiled(source, folder)
             facts, signatures = _verified(source, file), _signatures_of(source)
             signed_by = require_signed(PackManifest.of(file), signatures, trust, str(source))
             is_known = directory.is_whole(facts.revision)
@@ -65,10 +67,12 @@ def publish(source: Path, directory: PackDirectory, trust: Trust | None) -> Publ
         raise ActivationError("unreadable", f"{source}: {error.strerror or error}") from error
 
 
-def _compiled(source: Path, target: Path) -> PackFile:
+def _compiled(source: Path, folder: Path) -> PackFile:
     """Compile or copy a source, and open the result. Raises ActivationError, PackError or OSError."""
+    target = folder / PACK_FILE
     if source.is_dir():
-        compile_pack(source, target)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            compile_pack(_whole_copy(source, Path(scratch)), target)
     else:
         shutil.copyfile(source, target)
     try:
@@ -76,6 +80,14 @@ def _compiled(source: Path, target: Path) -> PackFile:
     except PackFileError as error:
         reason: Reason = "digest" if isinstance(error, PackDamagedError) else "unreadable"
         raise ActivationError(reason, str(error).replace(str(target), str(source))) from error
+
+
+def _whole_copy(source: Path, folder: Path) -> Path:
+    """Return a copy of a source; a pack.toml that is none is told by the compiler. Raises ActivationError or OSError."""
+    try:
+        return copied(source, folder)
+    except ValueError:
+        return source
 
 
 def _verified(source: Path, file: PackFile) -> Facts:

@@ -165,7 +165,9 @@ class TestAction:
 
     def test_above_what_the_template_may_ask_for(self, tmp_path):
         packs = Packs(tmp_path)
-        rule = packs.source("nation", "national", action="HINT", rows="row_id,name,expression\nr,甲,line.quantity > 1.0\n")
+        rule = packs.source(
+            "nation", "national", action="HINT", rows="row_id,name,expression\nr,甲,line.quantity > 1.0\n"
+        )
         file = rule / "rules" / "sex.toml"
         text = file.read_text("utf-8").replace("T06", "T45").replace("“{item}”限{limit_sex}性使用。", "x")
         file.write_text(text, encoding="utf-8")

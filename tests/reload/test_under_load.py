@@ -1,0 +1,287 @@
+"""Packs are published while stations check: no wrong answer, none missing, each of exactly one revision that was live.
+
+`make reload` runs the long forms: 200,000 checks and more than 40 publishes. What a publish costs a check in time is
+measured by `make bench-reload`.
+"""
+
+import contextlib
+import itertools
+import shutil
+import threading
+import time
+
+import grpc
+import pytest
+from precheck.v1 import operations_pb2, operations_pb2_grpc
+
+from ruleset.pack.compile import compile_pack
+from ruleset.pack.file import PackFile
+from server.packs.signing import (
+    PackManifest,
+    RollBack,
+    SignedRollBack,
+    new_key,
+    read_key,
+    record_text,
+    sign,
+    signatures_beside,
+    signatures_text,
+)
+from tests.reload.load import Load, Timeline, write_revision
+from tests.web.product import PATIENCE_S, Server
+
+SHORT_CHECKS = 10_000
+LONG_CHECKS = 100_000
+LONG_S = 3_000
+LONG_ROUNDS = 4
+"""How often each kind of publish is done in the long form, at least."""
+FOLLOW_S = 3.0
+"""How long another worker may take to follow: it looks every second, and opens what is new."""
+
+
+class RefusedError(Exception):
+    """A publish that was refused."""
+
+
+class Publisher:
+    """Gives a running server packs; tells the timeline what may answer from when to when."""
+
+    def __init__(self, folder, *options, slack_s=0.0):
+        self.folder = folder
+        self.revisions = itertools.count(1)
+        self.first = next(self.revisions)
+        self.server = Server(folder / "data", "--pack", self.given(self.first), *options, env=self.environment())
+        self.timeline = Timeline(self.first, slack_s)
+        self.channel = grpc.insecure_channel(self.server.grpc)
+        self.stub = operations_pb2_grpc.OperationsStub(self.channel)
+        self.publishes = 0
+
+    def environment(self):
+        return {}
+
+    def call(self, rpc, **fields):
+        request = getattr(operations_pb2, f"{rpc}Request")(**fields)
+        try:
+            return getattr(self.stub, rpc)(request, timeout=PATIENCE_S * 5)
+        except grpc.RpcError as error:
+            if error.code() != grpc.StatusCode.FAILED_PRECONDITION:
+                raise
+            raise RefusedError(error.details()) from error
+
+    def publish(self, *revisions, rpc="ActivatePacks", **fields):
+        """Do a change after which one of these revisions is live, or which is refused; say whether it was done."""
+        self.publishes += 1
+        for revision in revisions:
+            self.timeline.changing(revision)
+        try:
+            reply = self.call(rpc, **fields)
+        except RefusedError as refused:
+            for _ in revisions:
+                self.timeline.refused()
+            return str(refused)
+        live = int(reply.revision.partition("@")[2].partition("+")[0])
+        while self.timeline.live != live:
+            assert self.timeline.live in revisions
+            self.timeline.refused()
+        self.timeline.changed()
+        return ""
+
+    def activate(self, revision, place=None):
+        return self.publish(revision, paths=[str(place or self.given(revision))])
+
+    def stop(self):
+        self.channel.close()
+        self.server.stop()
+
+
+class OfSources(Publisher):
+    """Source directories, unsigned."""
+
+    def given(self, revision):
+        return write_revision(self.folder / f"revision-{revision}", revision)
+
+    def kinds(self):
+        return (self.changed, self.replaced_while_read, self.rewritten_with_the_same, self.broken, self.lower)
+
+    def changed(self):
+        assert self.activate(next(self.revisions)) == ""
+
+    def rewritten_with_the_same(self):
+        """The live source is written anew, over and over, while it is made live again."""
+        live = self.timeline.live
+        place = self.given(live)
+        with self.meanwhile(lambda: write_revision(place, live)):
+            said = self.activate(live, place)
+        assert said == "" or "changes while it is read" in said or "not compiled" in said, said
+
+    def replaced_while_read(self):
+        """One directory is renamed into the place of another, over and over, while a server reads it."""
+        first, second = next(self.revisions), next(self.revisions)
+        place, aside = self.given(first), self.given(second)
+        third = self.folder / "third"
+
+        def replace():
+            place.rename(third)
+            aside.rename(place)
+            third.rename(aside)
+
+        with self.meanwhile(replace):
+            said = self.publish(first, second, paths=[str(place)])
+        assert said == "" or "changes while it is read" in said, said
+
+    @contextlib.contextmanager
+    def meanwhile(self, act):
+        over = threading.Event()
+
+        def work():
+            while not over.is_set():
+                act()
+                time.sleep(0.02)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join(PATIENCE_S)
+
+    def broken(self):
+        place = self.given(next(self.revisions))
+        (place / "rows" / "service-per-day.csv").write_text("item_code,nonsense\n", encoding="utf-8")
+        assert "nonsense" in self.activate(10**9, place)
+
+    def lower(self):
+        assert "lower than" in self.activate(self.first)
+
+
+class OfSigned(Publisher):
+    """Compiled files that two of two people have signed."""
+
+    def environment(self):
+        return {"PRECHECK_PACK_TRUST": str(self.folder / "trust.toml")}
+
+    def given(self, revision, *, signers=("zhang", "li")):
+        target = self.folder / f"revision-{revision}.pack"
+        compile_pack(write_revision(self.folder / f"revision-{revision}", revision), target)
+        about = PackManifest.of(PackFile(target))
+        signed = [sign(about, self.key(name), name) for name in signers]
+        signatures_beside(target).write_bytes(signatures_text(signed))
+        return target
+
+    def key(self, name):
+        if not (self.folder / "trust.toml").exists():
+            lines = ["[keys]", *(f'{one} = "{new_key(self.folder / one)}"' for one in ("zhang", "li"))]
+            lines += ["[[packs]]", 'id = "*"', "threshold = 2", 'keys = ["zhang", "li"]']
+            (self.folder / "trust.toml").write_text("\n".join(lines), encoding="utf-8")
+        return read_key(self.folder / name)
+
+    def kinds(self):
+        return (
+            self.changed,
+            self.corrupt,
+            self.badly_signed,
+            self.back_and_forward,
+            self.rewritten_in_place,
+            self.lower,
+        )
+
+    def changed(self):
+        assert self.activate(next(self.revisions)) == ""
+
+    def corrupt(self):
+        place = self.given(next(self.revisions))
+        content = bytearray(place.read_bytes())
+        content[len(content) // 2] ^= 1
+        place.write_bytes(content)
+        assert "damaged" in self.activate(10**9, place)
+
+    def badly_signed(self):
+        revision = next(self.revisions)
+        assert "1 of 2 signatures" in self.activate(revision, self.given(revision, signers=("li",)))
+        other, place = self.given(revision), self.given(next(self.revisions))
+        shutil.copyfile(signatures_beside(other), signatures_beside(place))
+        assert "is not of this content" in self.activate(10**9, place)
+
+    def back_and_forward(self):
+        newest = next(self.revisions)
+        before = self.timeline.live
+        assert self.activate(newest) == ""
+        digest = PackFile(self.folder / f"revision-{before}.pack").digest
+        record = RollBack("tiny", before, digest, newest, "reload", "2026-07-08")
+        signed = SignedRollBack(record, tuple(sign(record, self.key(name), name) for name in ("zhang", "li")))
+        unsigned = self.publish(before, rpc="RollBackPack", pack=f"tiny@{before}", reason="x")
+        assert "needs a signed record" in unsigned
+        text = record_text(signed)
+        assert self.publish(before, rpc="RollBackPack", pack=f"tiny@{before}", record=text) == ""
+        assert self.publish(newest, paths=[f"tiny@{newest}"]) == ""
+
+    def rewritten_in_place(self):
+        """The compiled file is truncated and written again, over and over, while a server copies it."""
+        revision = next(self.revisions)
+        place = self.given(revision)
+        content = place.read_bytes()
+        over = threading.Event()
+
+        def rewrite():
+            while not over.is_set():
+                with place.open("r+b") as file:
+                    file.truncate(len(content) // 2)
+                    file.seek(0)
+                    file.write(content)
+
+        thread = threading.Thread(target=rewrite)
+        thread.start()
+        try:
+            said = self.activate(revision, place)
+        finally:
+            over.set()
+            thread.join(PATIENCE_S)
+        assert said == "" or any(word in said for word in ("damaged", "not a compiled pack")), said
+
+    def lower(self):
+        assert "lower than" in self.activate(self.first, self.folder / f"revision-{self.first}.pack")
+
+
+def run(kind, folder, *options, checks, rounds, patience_s, slack_s=0.0):
+    """Publish in all ways while clients check, until so many checks were answered and so many rounds are over."""
+    publisher = kind(folder, *options, slack_s=slack_s)
+    try:
+        with Load(publisher.server, publisher.timeline) as load:
+            for number in range(rounds):
+                for publish in publisher.kinds():
+                    publish()
+                    assert not load.problems, load.problems[:3]
+                load.until(checks * (number + 1) // rounds, patience_s)
+        assert not load.problems, load.problems[:3]
+        assert load.checks >= checks
+        assert len(load.seen) > rounds, "several revisions have answered"
+        (recorded,) = publisher.server.rows("SELECT count(*) FROM decision")[0]
+        assert recorded == load.checks, "every answer is recorded, and nothing else"
+        return load, publisher
+    finally:
+        publisher.stop()
+
+
+KINDS = pytest.mark.parametrize("kind", [OfSources, OfSigned])
+
+
+@KINDS
+def test_no_wrong_answer_and_none_missing(kind, tmp_path):
+    run(kind, tmp_path, checks=SHORT_CHECKS, rounds=1, patience_s=PATIENCE_S)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(LONG_S)
+@KINDS
+def test_no_wrong_answer_and_none_missing_long(kind, tmp_path):
+    _, publisher = run(kind, tmp_path, checks=LONG_CHECKS, rounds=LONG_ROUNDS, patience_s=LONG_S)
+    assert publisher.publishes >= 20
+
+
+@pytest.mark.long
+@pytest.mark.timeout(LONG_S)
+def test_several_workers_follow_long(tmp_path):
+    """Whoever is asked to publish, every worker follows, and none goes back."""
+    options = ("--workers", "2")
+    run(OfSources, tmp_path, *options, checks=LONG_CHECKS // 2, rounds=2, patience_s=LONG_S, slack_s=FOLLOW_S)
