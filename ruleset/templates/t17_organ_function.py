@@ -90,8 +90,8 @@ class OrganFunction(Template):
     90, mild 60, moderate 30, severe below 30 mL/min): UNKNOWN where the row's range holds only a part of it.
     肝: the stated class, else a Child-Pugh result of at most `within_days`; normal is in no class.
     Any FALSE settles the row: the organ works well enough, the band is another, the dose or interval is right. Else
-    UNKNOWN with what is missing: `renal_function` or `creatinine` (with the date of a result that is too old), `sex`,
-    `weight_kg` and `birth_date` for the formula, `hepatic_function`, `dose`, `dose_unit`, `strength`, `pack_size`,
+    UNKNOWN with what is missing: `renal_function` or `creatinine` (with the date of a result that is too old), `birth_date`,
+    then for the formula `weight_kg`, then `sex`, `hepatic_function`, `dose`, `dose_unit`, `strength`, `pack_size`,
     `frequency`, `route`. Whether somebody is on dialysis who is not said to be, is not asked.
     """
 

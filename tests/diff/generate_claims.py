@@ -400,7 +400,8 @@ class ClaimMaker:
             if dose_unit in ("mg", "")
             else self.one(*map(Decimal, ("1", "2", "0.5", "1"))),
             "dose_unit": dose_unit,
-            "frequency": self.one("qd", "bid", "tid", "q8h", "qod", "st", "prn", "每日三次", "", "怪频次"),
+            "frequency": self.one("qd", "bid", "tid", "q8h", "qod", "st", "prn", "每日三次", "", "怪频次", "持续泵入"),
+            "times_per_day": self.one(*[None] * 9, *map(Decimal, ("1", "3", "0.49"))),
             "route": self.one(*ROUTES, "口服", "静脉滴注", ""),
             "form": self.one("", "片剂", "注射剂"),
             "strength": self.one(None, Decimal(250), Decimal(500), Decimal(500)),

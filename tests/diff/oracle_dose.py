@@ -187,7 +187,7 @@ def share_of_day(row: Row, line: LineDict, other: LineDict, world: World) -> Fra
 
 def dose_of_day(row: Row, line: LineDict) -> Fraction | set[str]:
     dose, often = dose_in(line, row.text("unit"), row.text("ingredient")), frequency_of(line)
-    if isinstance(dose, set) or often.is_once:
+    if isinstance(dose, set):
         return dose
     return dose * max(often.per_day, Fraction(1)) if often.per_day else {"frequency"}
 
@@ -237,11 +237,7 @@ def exceeds(row: Row, line: LineDict) -> Tried:
     most = row.number("max_daily_dose") or Fraction(0)
     if isinstance(dose, set):
         return dose
-    if often.is_once:
-        return dose > most
-    if not often.per_day:
-        return {"frequency"}
-    return dose * max(often.per_day, Fraction(1)) > most
+    return dose * max(often.per_day, Fraction(1)) > most if often.per_day else {"frequency"}
 
 
 def interval_hours(line: LineDict) -> Fraction | set[str] | None:
@@ -290,20 +286,12 @@ def clearance_of(row: Row, line: LineDict, world: World) -> Fraction | set[str]:
     if results and results[-1].get("value") is not None:
         creatinine = {"umol/L": Fraction(10, 884), "mg/dL": Fraction(1)}.get(results[-1].get("unit") or "")
         creatinine = Fraction(results[-1]["value"]) * creatinine if creatinine else None
-    birth, weight = patient.get("birth_date"), patient.get("weight_kg")
-    if creatinine is None and birth is None:
-        return {"birth_date"}
-    missing = set()
     if creatinine is None:
         return {"creatinine"}
-    if birth is None:
-        missing.add("birth_date")
-    if weight is None:
-        missing.add("weight_kg")
-    if patient.get("sex") is None:
-        missing.add("sex")
-    if missing or birth is None or weight is None:
-        return missing
+    for fact in ("weight_kg", "sex"):
+        if patient.get(fact) is None:
+            return {fact}
+    birth, weight = patient["birth_date"], patient["weight_kg"]
     years = completed(birth, at.date(), "years")
     factor = Fraction(85, 100) if patient["sex"] == "female" else Fraction(1)
     return round((140 - years) * Fraction(weight) * factor / (72 * creatinine), 1)
@@ -352,7 +340,7 @@ def breaks(row: Row, line: LineDict) -> Tried:
             return False
         return Fraction(24) / often.per_day < interval if often.per_day else {"frequency"}
     if least is not None or most is not None:
-        per_day = Fraction(1) if often.is_once else often.per_day
+        per_day = often.per_day
         if not per_day:
             return {"frequency"}
         return (least is not None and per_day < least) or (most is not None and per_day > most)

@@ -270,11 +270,10 @@ def converted(value: Fraction, unit: str, target: str) -> Fraction | None:
 
 
 class Frequency(NamedTuple):
-    """Doses a day, the hours between two of them; both None where the words give no number."""
+    """Doses a day; None where nobody gives a number, or where two numbers contradict each other."""
 
     per_day: Fraction | None
     is_once: bool = False
-    is_understood: bool = True
 
 
 PER_DAY: dict[str, Fraction | None] = {
@@ -286,21 +285,20 @@ PER_DAY: dict[str, Fraction | None] = {
     "每日三次": Fraction(3),
     "qod": Fraction(1, 2),
     "qw": Fraction(1, 7),
+    "st": Fraction(1),
     "prn": None,
     "持续泵入": None,
 }
 
 
 def frequency_of(line: LineDict) -> Frequency:
-    text = line.get("frequency") or ""
-    if text == "st":
-        return Frequency(None, is_once=True)
-    if text not in PER_DAY:
-        stated = line.get("times_per_day")
-        if not text and stated:
-            return Frequency(Fraction(stated))
-        return Frequency(None, is_understood=False)
-    return Frequency(PER_DAY[text])
+    """What the words say, or the number beside them, which agrees with the words within 2 %."""
+    text, stated = line.get("frequency") or "", line.get("times_per_day")
+    said = PER_DAY.get(text)
+    number = Fraction(stated) if stated and text != "持续泵入" else said
+    if said is not None and number is not None:
+        number = said if abs(number - said) <= said / 50 else None
+    return Frequency(number, is_once=text == "st")
 
 
 def forms_per_dose(line: LineDict) -> Fraction | set[str]:
@@ -327,11 +325,13 @@ def supply_of(line: LineDict) -> Fraction | set[str]:
     if not line.get("quantity"):
         return {"quantity"}
     if line.get("item_kind") in HERBS:
-        return {"herb_doses"} if not line.get("herb_doses") else Fraction(line["herb_doses"])
+        per_day = frequency_of(line).per_day
+        if not line.get("herb_doses"):
+            return {"herb_doses"}
+        return Fraction(line["herb_doses"]) / per_day if per_day and per_day <= 1 else {"frequency"}
     if not line.get("pack_size"):
         return {"pack_size"}
-    often = frequency_of(line)
-    per_day = Fraction(1) if often.is_once else often.per_day
+    per_day = frequency_of(line).per_day
     if not per_day:
         return {"frequency"}
     forms = forms_per_dose(line)
