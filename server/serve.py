@@ -80,8 +80,9 @@ def _listening_socket(address: str) -> socket.socket:
 class _Gateway:
     """The gateway process, kept alive."""
 
-    def __init__(self, listener: socket.socket, targets: Sequence[Targets]) -> None:
+    def __init__(self, listener: socket.socket, targets: Sequence[Targets], allowed_origins: Sequence[str]) -> None:
         self._listener = listener
+        self._origins = ",".join(allowed_origins)
         self._targets = [target for pair in targets for target in pair]
         self._stopping = threading.Event()
         self._process = self._spawn()
@@ -90,7 +91,7 @@ class _Gateway:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         descriptor = self._listener.fileno()
-        command = [sys.executable, "-m", "server.gateway", str(descriptor), *self._targets]
+        command = [sys.executable, "-m", "server.gateway", str(descriptor), self._origins, *self._targets]
         return subprocess.Popen(  # noqa: S603 - our own module
             command, stdin=subprocess.PIPE, pass_fds=(descriptor,), start_new_session=True
         )
@@ -179,6 +180,6 @@ def _open_gateway(
     """Open the HTTP side and say that everything answers."""
     listener = _listening_socket(settings.http)
     addresses = Addresses(address, f"{settings.http.rpartition(':')[0]}:{listener.getsockname()[1]}")
-    stack.callback(_Gateway(listener, targets).stop)
+    stack.callback(_Gateway(listener, targets, settings.allowed_origins).stop)
     log.info("serving", grpc=addresses.grpc, http=addresses.http, revision=revision, pid=os.getpid())
     ready(addresses, revision)

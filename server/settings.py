@@ -4,6 +4,7 @@ An unknown key is a start-up error, wherever it stands. This is the only module 
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -38,6 +39,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Where the gRPC service listens, HOST:PORT. Port 0 takes a free one."""
     http: str = "127.0.0.1:8080"
     """Where the HTTP gateway listens, HOST:PORT. Port 0 takes a free one."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web pages that may call the gateway from a browser, by their origins, as https://his.example:8443; `*` is any. A call
+    of any other page is refused. Empty: none."""
     data: str = "data"
     """Directory of the store and the compiled packs; made if missing. One server at a time."""
     profile: str = "default"
@@ -108,10 +112,19 @@ def load_settings(
         host, separator, port = getattr(settings, key).rpartition(":")
         valid = bool(host and separator) and port.isdigit() and int(port) < 65_536
         _require(valid, key, getattr(settings, key), "HOST:PORT")
+    for origin in settings.allowed_origins:
+        _require(
+            _ORIGIN.fullmatch(origin) is not None, "allowed_origins", origin, "SCHEME://HOST[:PORT], without a path"
+        )
     _require(bool(settings.tls_certificate) == bool(settings.tls_key), "tls_key", settings.tls_key, "both or neither")
     if settings.tls_client_ca and not settings.tls_certificate:
         raise SettingsError("setting `tls_client_ca` asks for client certificates, but there is no `tls_certificate`")
     return settings
+
+
+_LISTS = frozenset({"pack", "allowed_origins"})
+"""Settings with several values, which the environment separates by commas."""
+_ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[a-z0-9.:\[\]-]+")
 
 
 def _require(condition: bool, key: str, value: object, expected: str) -> None:
@@ -138,7 +151,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             continue
         key = name.removeprefix(ENVIRONMENT_PREFIX).lower()
         _known(key, f"environment variable {name}")
-        values[key] = tuple(filter(None, text.split(ENVIRONMENT_LIST_SEPARATOR))) if key == "pack" else text
+        values[key] = tuple(filter(None, text.split(ENVIRONMENT_LIST_SEPARATOR))) if key in _LISTS else text
     return values
 
 

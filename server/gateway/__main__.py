@@ -1,6 +1,7 @@
-"""Run the gateway on a listening socket that the server opened: `python -m server.gateway FD (TARGET WATCH)...`.
+"""Run the gateway on a listening socket that the server opened: `python -m server.gateway FD ORIGINS (TARGET WATCH)...`.
 
-For each worker of the server, TARGET is where checks go, WATCH where health and metrics are asked for.
+ORIGINS are the web pages that may call, with commas between them. For each worker of the server, TARGET is where checks
+go, WATCH where health and metrics are asked for.
 
 Ends when its standard input does: the server holds the other end, so the gateway never outlives it, even a killed
 one.
@@ -28,10 +29,10 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     """Serve until told to stop."""
-    descriptor, *targets = sys.argv[1:]
+    descriptor, origins, *targets = sys.argv[1:]
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     config = uvicorn.Config(
-        make_app(list(zip(targets[::2], targets[1::2], strict=True))),
+        make_app(list(zip(targets[::2], targets[1::2], strict=True)), tuple(filter(None, origins.split(",")))),
         fd=int(descriptor),
         http="httptools",
         lifespan="off",

@@ -29,6 +29,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from precheck.v1 import check_pb2, check_pb2_grpc, operations_pb2, operations_pb2_grpc
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -36,6 +37,7 @@ from starlette.routing import Route
 from server import clock, limits
 from server.entrance.national_answer import national_error
 from server.exposition import merged
+from server.gateway.origins import Origins
 
 log = structlog.get_logger("precheck.gateway")
 
@@ -341,15 +343,23 @@ def _own_refusal(text: str, message_id: str) -> dict[str, Any]:
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
-    """Answer an address or a method that there is not, in the layout of the addresses around it."""
     status = error.status_code if isinstance(error, HTTPException) else 404
-    text = f"{request.method} {request.url.path}: there is no such address and method"
-    refusal = _national_refusal if request.url.path.startswith("/nhsa") else _own_refusal
+    path = request.url.path
+    return _refused_at(path, status, f"{request.method} {path}: there is no such address and method")
+
+
+def _refused_at(path: str, status: int, text: str) -> Response:
+    """Answer a call that reaches no handler, in the layout of the addresses around it."""
+    refusal = _national_refusal if path.startswith("/nhsa") else _own_refusal
     return Response(orjson.dumps(refusal(text, "")), status, media_type="application/json; charset=utf-8")
 
 
-def make_app(targets: Sequence[tuple[str, str]]) -> Starlette:
-    """Return the application. `targets`: for each worker, where checks go and where health and metrics are asked for."""
+def make_app(targets: Sequence[tuple[str, str]], allowed_origins: Sequence[str] = ()) -> Starlette:
+    """Return the application.
+
+    `targets`: for each worker, where checks go and where health and metrics are asked for. `allowed_origins`: the web
+    pages that may call from a browser.
+    """
     gateway: Gateway | None = None
 
     def the_gateway() -> Gateway:
@@ -400,4 +410,5 @@ def make_app(targets: Sequence[tuple[str, str]]) -> Starlette:
             Route("/metrics", _refusing(plain("metrics"), _own_refusal)),
         ],
         exception_handlers={404: _no_such_route, 405: _no_such_route},
+        middleware=[Middleware(Origins, allowed_origins, lambda path, text: _refused_at(path, 403, text))],
     )
