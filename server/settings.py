@@ -40,8 +40,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     http: str = "127.0.0.1:8080"
     """Where the HTTP gateway listens, HOST:PORT. Port 0 takes a free one."""
     allowed_origins: tuple[str, ...] = ()
-    """Web pages that may call the gateway from a browser, by their origins, as https://his.example:8443; `*` is any. A call
-    of any other page is refused. Empty: none."""
+    """Web pages that may call the gateway from a browser, by their origins (scheme, host and port); `*` is any. A call of
+    any other page is refused. Empty: none."""
     data: str = "data"
     """Directory of the store and the compiled packs; made if missing. One server at a time."""
     profile: str = "default"
