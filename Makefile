@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kit kit-compilers test-full test-windows fuzz lint format bench bench-client native windows proto proto-check clean
+.PHONY: help demo test test-kit kit-compilers test-popup popup-pictures test-full test-windows fuzz lint format bench bench-client native windows proto proto-check clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,18 @@ build/system-kit.stamp: build/system-test.stamp
 test-kit: kit-compilers build/system-wine.stamp native windows ## the examples in every language: installs their compilers, skips none
 	TEST_EVERY_LANGUAGE=1 $(PY) -m pytest tests/kit
 
+# Chinese characters and the signs of title bars, and a browser: for the popup's pictures and its page. Without the browser
+# `make test` skips the tests of the page, and says so.
+build/system-popup.stamp: build/system-test.stamp build/system-wine.stamp
+	@.ci/system-packages.sh fonts-wine fonts-noto-cjk chromium
+	@touch $@
+
+test-popup: build/system-popup.stamp native windows ## the popup: its window under Wine, its page in Chromium
+	$(PY) -m pytest tests/popup
+
+popup-pictures: build/system-popup.stamp native windows ## take the pictures of docs/howto/popup.zh-CN.md anew
+	$(PY) -m tests.popup.pictures
+
 test-full: build/system-test.stamp build/system-wine.stamp native windows lint proto-check ## the long forms too
 	$(PY) -m pytest -o faulthandler_timeout=900 tests
 
@@ -55,6 +67,7 @@ test-windows: build/system-test.stamp build/system-wine.stamp kit-compilers nati
 
 fuzz: build/system-test.stamp native ## fuzz the C client for an hour (FUZZ_SECONDS=600 each target)
 	$(PY) -m client_shim.fuzz --seconds $(or $(FUZZ_SECONDS),600)
+	$(PY) -m client_shim.popup --fuzz $(or $(FUZZ_SECONDS),600)
 
 lint: $(VENV)/installed.stamp ## ruff and mypy
 	$(BIN)/ruff check .
@@ -79,13 +92,14 @@ build/system-windows.stamp: build/system.stamp
 	@.ci/system-packages.sh gcc-mingw-w64-x86-64-win32 gcc-mingw-w64-i686-win32
 	@touch $@
 
-# What runs their work in the tests; Wine runs programs for x86 on x86 only.
+# What runs their work in the tests, and a screen for the popup; Wine runs programs for x86 on x86 only.
 build/system-wine.stamp: build/system.stamp
-	@if [ "$$(uname -m)" = x86_64 ]; then .ci/system-packages.sh wine wine64; fi
+	@if [ "$$(uname -m)" = x86_64 ]; then .ci/system-packages.sh wine wine64 xvfb; fi
 	@touch $@
 
-windows: $(VENV)/installed.stamp build/system-windows.stamp ## build precheck.dll for Windows, x64 and x86
+windows: $(VENV)/installed.stamp build/system-windows.stamp ## build precheck.dll and the popup for Windows, x64 and x86
 	@$(PY) -m client_shim.build windows-x64 windows-x86
+	@$(PY) -m client_shim.popup
 
 proto: $(VENV)/installed.stamp ## generate the Python code of proto/
 	$(PY) proto/generate.py

@@ -123,20 +123,24 @@ def version() -> tuple[int, int, int]:
     return number // 10_000, number // 100 % 100, number % 100
 
 
-def windows_parts(target: Target, objects: list[str]) -> list[str | Path]:
-    """Make the import library for mingw, and return what a DLL is linked from besides its objects."""
+def import_library(target: Target, objects: list[str], definition: Path, dll: str, output: Path) -> None:
+    """Make the library by which mingw's linker finds what a DLL exports."""
     # A caller's compiler asks for the decorated name (`_pck_open@16` on x86), the DLL has the plain one.
     symbols = run([*target.tool("nm"), "--defined-only", "--extern-only", *objects])
     prefix = "_" if "i686" in target.toolchain else ""
     decorated = sorted(set(re.findall(rf" T {prefix}(pck_\w+(?:@\d+)?)$", symbols, re.MULTILINE)))
-    exported = set(re.findall(r"^\t(\w+)$", DEFINITION.read_text(), re.MULTILINE))
+    exported = set(re.findall(r"^\t(\w+)$", definition.read_text(), re.MULTILINE))
     kept = [name for name in decorated if name.partition("@")[0] in exported]
-    imports = target.folder / "imports.def"
-    imports.write_text("LIBRARY precheck.dll\nEXPORTS\n" + "".join(f"\t{name}\n" for name in kept))
-    library = target.folder / MINGW_IMPORT_LIBRARY
-    library.unlink(missing_ok=True)
-    names = ("--kill-at", "--dllname", target.library, "--temp-prefix", "precheck", "--deterministic-libraries")
-    run([*target.tool("dlltool"), *names, "--input-def", imports, "--output-lib", library])
+    imports = output.with_suffix(".def")
+    imports.write_text(f"LIBRARY {dll}\nEXPORTS\n" + "".join(f"\t{name}\n" for name in kept))
+    output.unlink(missing_ok=True)
+    names = ("--kill-at", "--dllname", dll, "--temp-prefix", Path(dll).stem, "--deterministic-libraries")
+    run([*target.tool("dlltool"), *names, "--input-def", imports, "--output-lib", output])
+
+
+def windows_parts(target: Target, objects: list[str]) -> list[str | Path]:
+    """Make the import library for mingw, and return what a DLL is linked from besides its objects."""
+    import_library(target, objects, DEFINITION, target.library, target.folder / MINGW_IMPORT_LIBRARY)
     major, minor, patch = version()
     resource = target.folder / "objects" / "resource.o"
     numbers = (f"-DMAJOR={major}", f"-DMINOR={minor}", f"-DPATCH={patch}")

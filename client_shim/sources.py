@@ -1,4 +1,4 @@
-"""The pinned sources of nghttp2 and mbedTLS: fetched, verified by hash, kept for the next clone, never committed.
+"""The pinned sources of nghttp2, mbedTLS and yyjson: fetched, verified by hash, kept for the next clone, never committed.
 
 They are Debian's upstream tarballs. The mirror's address is read from this system's own apt configuration and the
 download is made by apt's own helper, so that a proxy or a mirror that works for apt works here. Where there is no
@@ -73,6 +73,14 @@ SOURCES = (
         pool="pool/main/m/mbedtls",
     ),
 )
+
+YYJSON = Source(
+    name="ibireme-yyjson-a963bbe",
+    tarball="yyjson_0.10.0+ds.orig.tar.xz",
+    sha256="ae6fde69a193e10afab426ef13f113d6903446405f9db9ee98bfb572bd6c961a",
+    pool="pool/main/y/yyjson",
+)
+"""The JSON reader of the popup: strict, and without recursion."""
 
 
 def sha256_of(path: Path) -> str:
