@@ -51,8 +51,8 @@ build/system-popup.stamp: build/system-test.stamp build/system-wine.stamp
 	@.ci/system-packages.sh fonts-wine fonts-noto-cjk chromium
 	@touch $@
 
-test-popup: build/system-popup.stamp native windows ## the popup: its window under Wine, its page in Chromium
-	$(PY) -m pytest tests/popup
+test-popup: build/system-popup.stamp native windows ## the popup: its window under Wine, its page and the station for browsers in Chromium
+	$(PY) -m pytest tests/popup tests/web/test_browser_station.py
 
 popup-pictures: build/system-popup.stamp native windows ## take the pictures of docs/howto/popup.zh-CN.md anew
 	$(PY) -m tests.popup.pictures
