@@ -211,12 +211,12 @@ def replying(status, body, kind="application/json"):
     """A handler that answers every request so, with leave for every page."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_OPTIONS(self):  # noqa: N802 - its name
+        def do_OPTIONS(self):
             self.send_response(200)
             self._leave()
             self.end_headers()
 
-        def do_POST(self):  # noqa: N802 - its name
+        def do_POST(self):
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(status)
             self._leave()
