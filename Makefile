@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kit kit-compilers test-popup popup-pictures test-full test-windows fuzz lint format bench bench-client native windows proto proto-check clean
+.PHONY: help demo test test-kit kit-compilers test-popup popup-pictures test-full test-windows fuzz lint format bench bench-client bench-reload reload native windows proto proto-check clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -80,6 +80,12 @@ format: $(VENV)/installed.stamp ## let ruff rewrite what it can
 
 bench: native ## the evaluator alone, and the whole call against an echo
 	$(PY) -m bench
+
+reload: build/system-test.stamp native ## packs published in every way while stations check, in its long form (a quarter of an hour)
+	$(PY) -m pytest -o faulthandler_timeout=3600 tests/reload
+
+bench-reload: native ## what publishing a pack of a million rows costs the checks meanwhile (three minutes)
+	$(PY) -m bench.reload
 
 bench-client: build/system-test.stamp native ## what the C client adds to a call, beside the shortest loop of nghttp2
 	$(PY) -m bench.client_overhead
