@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kit kit-compilers test-popup popup-pictures test-full test-windows fuzz lint format bench bench-client bench-reload reload native windows proto proto-check clean
+.PHONY: help demo test test-kit kit-compilers test-popup popup-pictures test-full test-windows fuzz lint format bench bench-client bench-reload reload native windows dist proto proto-check clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,7 +57,7 @@ test-popup: build/system-popup.stamp native windows ## the popup: its window und
 popup-pictures: build/system-popup.stamp native windows ## take the pictures of docs/howto/popup.zh-CN.md anew
 	$(PY) -m tests.popup.pictures
 
-test-full: build/system-test.stamp build/system-wine.stamp native windows lint proto-check ## the long forms too
+test-full: build/system-test.stamp build/system-wine.stamp build/system-qemu.stamp native windows dist lint proto-check ## the long forms too
 	$(PY) -m pytest -o faulthandler_timeout=900 tests
 
 test-windows: build/system-test.stamp build/system-wine.stamp kit-compilers native windows ## the DLLs under Wine, 10,000 calls each: x64, and x86 in a chroot
@@ -106,6 +106,18 @@ build/system-wine.stamp: build/system.stamp
 windows: $(VENV)/installed.stamp build/system-windows.stamp ## build precheck.dll and the popup for Windows, x64 and x86
 	@$(PY) -m client_shim.build windows-x64 windows-x86
 	@$(PY) -m client_shim.popup
+
+# What runs the Linux library for aarch64 in the long tests.
+build/system-qemu.stamp: build/system.stamp
+	@.ci/system-packages.sh qemu-user libc6-arm64-cross
+	@touch $@
+
+$(VENV)/installed-dist.stamp: $(VENV)/installed.stamp
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group dist
+	@touch $@
+
+dist: $(VENV)/installed-dist.stamp build/system-windows.stamp ## everything that vendors get, for all machines, into dist/
+	@$(PY) -m client_shim.dist
 
 proto: $(VENV)/installed.stamp ## generate the Python code of proto/
 	$(PY) proto/generate.py
