@@ -5,6 +5,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -13,8 +14,9 @@ from client_shim.client import Encoding
 from client_shim.steps import NATIVE
 from client_shim.targets import LINUX_AARCH64, LINUX_X86_64, WINDOWS_X64, WINDOWS_X86
 from tests.abi.cases import check_all, secured
-from tests.abi.stations import AARCH64_ROOT, EMULATOR, LinuxStation
+from tests.abi.linux_station import AARCH64_ROOT, EMULATOR, LinuxStation
 from tests.abi.test_header import CONTRACT
+from tests.abi.test_reproducible import checkout
 from tests.abi.test_windows_file import use_of_every_function
 
 LIBRARY_BYTES_MAX = 700 * 1024
@@ -42,11 +44,21 @@ def test_everything_is_there_and_has_its_hash(folder):
     assert files == {*hashes, "SHA256SUMS"}
     for name, wanted in hashes.items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == wanted, name
-    windows = ("precheck.dll", "precheck.lib", "libprecheck.dll.a")
+    windows = [
+        name for stem in ("precheck", "precheck_popup") for name in (f"{stem}.dll", f"{stem}.lib", f"lib{stem}.dll.a")
+    ]
+    windows.append("precheck-popup.exe")
     assert {f"{target}/{name}" for target in ("windows-x64", "windows-x86") for name in windows} <= files
     assert {f"{target}/libprecheck.so" for target in ("linux-x86_64", "linux-aarch64")} <= files
-    assert {"include/precheck.h", "include/precheck_flat.h", "examples/c/station.c"} <= files
-    assert {"licences/precheck.txt", "licences/nghttp2.txt", "licences/mbedtls.txt"} <= files
+    assert {f"include/{name}.h" for name in ("precheck", "precheck_flat", "precheck_popup")} <= files
+    assert {"examples/c/station.c", "popup-html/popup.html"} <= files
+    assert {f"licences/{name}.txt" for name in ("precheck", "nghttp2", "mbedtls", "yyjson")} <= files
+
+
+def test_another_folder_gives_the_same_bytes(folder, tmp_path):
+    elsewhere = checkout(tmp_path / "another place")
+    subprocess.run([sys.executable, "-m", "client_shim.dist"], cwd=elsewhere, check=True, capture_output=True)
+    assert (elsewhere / "dist" / folder.name / "SHA256SUMS").read_text() == (folder / "SHA256SUMS").read_text()
 
 
 @pytest.mark.parametrize("target", [LINUX_X86_64, LINUX_AARCH64], ids=lambda target: target.name)

@@ -12,8 +12,9 @@ from client_shim.client import Encoding
 from client_shim.targets import HERE, WINDOWS_X64, WINDOWS_X86
 from tests.abi.cases import check_all, secured
 from tests.abi.certificates import NAME
+from tests.abi.linux_station import LinuxStation
 from tests.abi.servers import grpc_server
-from tests.abi.stations import LinuxStation, wine_for
+from tests.abi.wine import wine_for
 
 SHORT_CALLS = 320
 LONG_CALLS = 10_000

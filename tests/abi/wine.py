@@ -1,6 +1,5 @@
-"""The station of station.c, on the machines that the C client is built for.
+"""Programs for Windows, run by Wine: x64 by the system's own, x86 in a chroot that `make test-windows` makes.
 
-Programs for Windows are run by Wine: x64 by the system's own, x86 in a chroot that `make test-windows` makes.
 What a program printed is what counts: Wine that cannot run a program prints nothing and may still exit with 0.
 """
 
@@ -20,9 +19,6 @@ from client_shim.targets import WINDOWS_X86, Target
 PREFIX = ROOT / "build" / "wine"
 CHROOT = ROOT / "build" / "wine32"
 """Made by .ci/wine32.sh; a Debian of 32 bits with a Wine of 32 bits."""
-EMULATOR = "qemu-aarch64"
-AARCH64_ROOT = Path("/usr/aarch64-linux-gnu")
-"""Where Debian's libc6-arm64-cross puts a C library for aarch64."""
 PREPARE_SECONDS_MAX = 300
 SERVER_STAYS_SECONDS = 60
 STATION = Path(__file__).with_name("station.c")
@@ -124,32 +120,6 @@ class Wine:
         # A shell, because the folder of a chroot cannot be asked for otherwise.
         command = 'cd "$0" && exec wine ./station.exe "$@"'
         return self.run("sh", "-c", command, place, *arguments, seconds=seconds)
-
-
-class LinuxStation:
-    """Runs the same station without Wine: by this machine, or by qemu for another one."""
-
-    def __init__(self, target, folder):
-        self.folder = folder
-        self._command = [folder / "station"]
-        if "aarch64" in target.name and platform.machine() != "aarch64":
-            self._command = [EMULATOR, "-L", AARCH64_ROOT, "-E", f"LD_LIBRARY_PATH={folder}", *self._command]
-        shutil.copy(target.output, folder)
-        linked = (f"-L{folder}", "-lprecheck", "-lm", "-lpthread", f"-Wl,-rpath,{folder}")
-        run([*target.compiler, *STATION_FLAGS, "-Wno-unused-result", STATION, *linked, "-o", folder / "station"])
-
-    def bring(self, path):
-        """Return the name of a file as a station finds it in its own folder."""
-        shutil.copy(path, self.folder / Path(path).name)
-        return Path(path).name
-
-    def station(self, *arguments, seconds):
-        """Run the station in its folder; return what it printed."""
-        command = [str(word) for word in (*self._command, *arguments)]
-        with tempfile.TemporaryFile() as printed:
-            subprocess.run(command, cwd=self.folder, stdout=printed, timeout=seconds, check=False)
-            printed.seek(0)
-            return printed.read().decode()
 
 
 def make_station(target: Target, folder: Path) -> None:
