@@ -322,13 +322,15 @@ def forms_per_dose(line: LineDict) -> Fraction | set[str]:
 
 def supply_of(line: LineDict) -> Fraction | set[str]:
     """For how many days the quantity lasts, taken as prescribed; else what is missing."""
-    if not line.get("quantity"):
-        return {"quantity"}
     if line.get("item_kind") in HERBS:
         per_day = frequency_of(line).per_day
         if not line.get("herb_doses"):
             return {"herb_doses"}
-        return Fraction(line["herb_doses"]) / per_day if per_day and per_day <= 1 else {"frequency"}
+        if not per_day or per_day > 1:  # more than one a day may be the servings of a dose
+            return {"frequency"}
+        return Fraction(-line["herb_doses"] if is_refund(line) else line["herb_doses"]) / per_day
+    if not line.get("quantity"):
+        return {"quantity"}
     if not line.get("pack_size"):
         return {"pack_size"}
     per_day = frequency_of(line).per_day
@@ -382,6 +384,12 @@ AGE_UNITS = {"小时": "hours", "天": "days", "周": "weeks", "月": "months", 
 def moment_of(line: LineDict) -> date | datetime:
     """The line's beginning, or its day where no time of that day is known."""
     return line["begin"].date() if line.get("begin_is_date") else line["begin"]
+
+
+def moments_of(line: LineDict) -> list[datetime]:
+    """When a line may begin: the first and the last moment of its day where it states a date alone."""
+    begin = line["begin"]
+    return [begin, datetime.combine(begin, time.max)] if line.get("begin_is_date") else [begin]
 
 
 def completed(birth: date, day: date, unit: str) -> int:
