@@ -172,7 +172,7 @@ def herb_pairs(row: Row, line: LineDict, world: World) -> list[Opinion]:
     second = [row.text("herb_b"), *row.texts("aliases_b")]
     found = []
     for other in world.others(line):
-        kinds = (line.get("item_kind"), other.get("item_kind"))
+        kinds = (kind_of(line), kind_of(other))
         mine, theirs = world.herb_name(line), world.herb_name(other)
         are_pair = (mine in first and theirs in second) or (mine in second and theirs in first)
         if not are_pair or not same_prescription(line, other) or is_refund(other):  # no herb that anybody takes
@@ -187,7 +187,7 @@ def herb_pairs(row: Row, line: LineDict, world: World) -> list[Opinion]:
 
 
 def herb_in_pregnancy(row: Row, line: LineDict, world: World) -> list[Opinion]:
-    kind = line.get("item_kind")
+    kind = kind_of(line)
     names = [row.text("herb_a"), *row.texts("aliases_a")]
     if world.herb_name(line) not in names or kind not in (*HERBS, None):
         return FALSE

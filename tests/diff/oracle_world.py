@@ -498,7 +498,7 @@ class World:
         self.lines: list[LineDict] = claim["lines"]
         self.history: list[LineDict] = claim["history"]
         self.site: Facts = claim.get("site") or {}
-        self.herb_names = {name for row in self.rows if row.template == "T23" for name in herb_names_of(row)}
+        self.herb_names = {name for row in self.rows for name in herb_names_of(row)}
 
     def is_complete(self, feed: str) -> bool:
         return feed in self.site.get("complete_feeds", ())
@@ -731,7 +731,9 @@ def is_of(modes: Iterable[str], wanted: Iterable[str]) -> bool | None:
 
 
 def herb_names_of(row: Row) -> list[str]:
-    names = [row.text("herb_a"), row.text("herb_b"), *row.texts("aliases_a"), *row.texts("aliases_b")]
+    """The names of herbs that a row of T23 or T26 knows."""
+    names = [row.text(name) for name in ("herb_a", "herb_b", "herb")]
+    names += [name for column in ("aliases_a", "aliases_b", "aliases") for name in row.texts(column)]
     return [name for name in names if name]
 
 
