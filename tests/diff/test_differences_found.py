@@ -555,3 +555,55 @@ def test_refund_of_a_companion_is_among_what_was_added_up(answers):
     engine, oracle = answers(rule, complete(*lines, back))
     assert engine == oracle
     assert [(finding.related, finding.amount) for finding in engine.findings] == [(("c2", "c3"), Decimal(2))]
+
+
+def test_services_in_a_group_are_no_drugs_of_the_bag(answers):
+    row = {"item_code": "A", "check": "药品数", "max_drugs": "1"}
+    bag = {"group_id": "g", "route": "静脉滴注"}
+    lines = [drug("A", "甲素", **bag), line(item_code="F", item_kind="service", **bag)]
+    engine, oracle = answers({"template": "T22", **SAFETY, "rows": [row]}, claim(*lines))
+    assert engine == oracle
+    assert not engine.findings
+
+
+def test_concentration_without_a_known_solvent_is_unknown(answers):
+    """It was reckoned with the ampoule's own volume."""
+    row = {"item_code": "A", "check": "浓度", "max_concentration": "10"}
+    strong = {"dose": Decimal(500), "dose_unit": "mg", "strength": Decimal(500), "strength_unit": "mg"}
+    ampoule = drug("A", "甲素", group_id="g", route="静脉滴注", volume_ml=Decimal(2), **strong)
+    engine, oracle = answers({"template": "T22", **SAFETY, "rows": [row]}, claim(ampoule))
+    assert engine == oracle
+    assert [hint.missing for hint in engine.hints] == [("group_id",)]
+
+
+def test_line_of_unknown_catalogue_beside_drugs_may_be_a_herb(answers):
+    rule = {"template": "T25", **SAFETY, "rows": [{"check": "饮片单列"}]}
+    engine, oracle = answers(rule, claim(drug("A", "甲素"), line(item_code="B", item_kind=None)))
+    assert engine == oracle
+    assert [hint.missing for hint in engine.hints] == [("item_kind",)]
+
+
+def test_what_was_taken_back_is_no_line_of_the_prescription(answers):
+    rule = {"template": "T25", **SAFETY, "rows": [{"check": "种类数", "max_kinds": "1"}]}
+    lines = [drug("A", "甲素"), drug("B", "乙素"), drug("C", "丙素"), drug("C", "丙素", quantity=Decimal(-1))]
+    engine, oracle = answers(rule, claim(*lines))
+    assert engine == oracle
+    assert [finding.violating for finding in engine.findings] == [("c1", "c2")]
+
+
+def test_herb_that_is_too_little_without_a_doubtful_line_is_not_silent(answers):
+    row = {"check": "单味剂量", "herb": "甲", "min_g": "3", "max_g": "10"}
+    lines = [line(item_code="A", item_name="甲", dose=Decimal(2), dose_unit="g")]
+    lines.append({**lines[0], "item_kind": None, "item_code": "B"})
+    engine, oracle = answers({"template": "T26", **SAFETY, "rows": [row]}, claim(*lines))
+    assert engine == oracle
+    assert {hint.missing for hint in engine.hints} == {("item_kind",)}
+
+
+def test_two_herbs_without_a_name_are_two(answers):
+    row = {"check": "味数", "max_herbs": "1"}
+    engine, oracle = answers(
+        {"template": "T26", **SAFETY, "rows": [row]}, claim(line(item_code="A"), line(item_code="B"))
+    )
+    assert engine == oracle
+    assert len(engine.findings) == 1
