@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+import structlog
 
 from server import clock, limits
 from server.store.appending import Chain, marker_links
 from server.store.chain import Head, Link, entry_id
 from server.store.content import Contents
 from server.store.database import ConflictError, Database, LostError, Statement
+from server.store.gaps import Gaps
 from server.store.keys import Keys, check_key, finding_key
 from server.store.records import (
     Commit,
@@ -42,6 +44,8 @@ REQUEST_REMEMBERED_S = 24 * 3600
 FORGET_INTERVAL_S = 600.0
 FORGOTTEN_AT_ONCE_MAX = 200
 """Request ids that are forgotten in one transaction: short, because a check may be waiting for it."""
+
+log = structlog.get_logger("precheck.store")
 
 _INSERT_DECISION = insert("decision")
 _UNLESS_CHANGED = "NOT EXISTS (SELECT 1 FROM event WHERE patient_id = ? AND position > ?)"
@@ -82,6 +86,8 @@ class Store:
         self._chain = Chain(database, _about)
         self._keys = Keys(database)
         self._contents = Contents(database)
+        self.gaps = Gaps()
+        """Answers that were not recorded; the upkeep writes the marker as soon as the store answers."""
         self._closed = threading.Event()
         self._forget_after = 0
         self._upkeep: threading.Thread | None = None
@@ -93,6 +99,12 @@ class Store:
     def writer(self) -> int:
         """The number of this process among the writers; 0 before its first entry."""
         return self._chain.writer
+
+    def begin(self, until: int | None = None) -> None:
+        """Become a writer, as the first entry would do. Raises StoreError."""
+        until = until or clock.moment(limits.STORE_WAIT_MAX_S)
+        with self._chain.turn(until):
+            self._chain.head(until)
 
     # Decisions
 
@@ -269,6 +281,7 @@ class Store:
         first = True
         while not self._closed.wait(UPKEEP_INTERVAL_S):
             try:
+                self._tell_gap(clock.moment(UPKEEP_WAIT_S))
                 # The first round completes what earlier processes left; then each process does its own.
                 self._keys.complete(clock.moment(UPKEEP_WAIT_S), None if first else self.writer)
                 first = False
@@ -276,6 +289,14 @@ class Store:
                 self._database.keep_up()
             except StoreError:
                 continue  # busy, full or away: the next round tries again, and calls report their own errors
+
+    def _tell_gap(self, until: int) -> None:
+        """Append a marker that says how many answers were not recorded. Raises StoreError."""
+        gap = self.gaps.current()
+        if gap is not None:
+            with self._chain.turn(until):
+                self._chain.append(marker_links("gap", gap.content()), until)
+            self.gaps.told(gap)
 
     def _forget_requests(self) -> None:
         """Forget request ids that are too old to come again, now and then."""
@@ -300,12 +321,15 @@ class Store:
             self._upkeep.join()
         until = clock.moment(UPKEEP_WAIT_S)
         try:
+            self._tell_gap(until)
             if self.writer:
                 self._keys.complete(until, self.writer)
                 with self._chain.turn(until):
                     self._chain.append(marker_links("stop", {}), until)
-        except StoreError:
-            pass  # the chain then ends without saying so, as after a kill
+        except StoreError as error:
+            # The chain then ends without saying so, as after a kill. What is in no marker is at least in the log.
+            gap = self.gaps.current()
+            log.warning("store not closed in order", error=str(error), unrecorded=gap.content() if gap else None)
         finally:
             self._database.close()
 
