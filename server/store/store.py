@@ -17,9 +17,10 @@ from server import clock, limits
 from server.store.appending import Chain, marker_links
 from server.store.chain import Head, Link, entry_id
 from server.store.content import Contents
+from server.store.copying import COPIED, copy
 from server.store.database import ConflictError, Database, LostError, Statement
 from server.store.gaps import Gaps
-from server.store.keys import Keys, check_key, finding_key
+from server.store.keys import Keys, check_key, finding_key, findings_of
 from server.store.records import (
     Commit,
     Decision,
@@ -30,9 +31,13 @@ from server.store.records import (
     StaleHistoryError,
     StoreError,
     Void,
+    content_fields,
     content_values,
 )
-from server.store.schema import SCHEMA_VERSION, insert, select
+from server.store.retention import Erased, Retention
+from server.store.schema import SCHEMA_VERSION, TABLES, insert, select
+from server.store.search import Query, find
+from server.store.verification import Verification, Verified
 from server.version import VERSION
 
 UPKEEP_INTERVAL_S = 0.5
@@ -41,6 +46,8 @@ UPKEEP_WAIT_S = 1.0
 """How long such work waits for the store, before the next round tries again."""
 REQUEST_REMEMBERED_S = 24 * 3600
 """How long a request id is recognised when it comes again, by every process on the store. A retry comes within seconds."""
+KEYS_WAIT_S = 600.0
+"""How long a command waits while the keys of all decisions are completed."""
 FORGET_INTERVAL_S = 600.0
 FORGOTTEN_AT_ONCE_MAX = 200
 """Request ids that are forgotten in one transaction: short, because a check may be waiting for it."""
@@ -172,6 +179,37 @@ class Store:
             found.extend(Decision(*row) for row in self._database.rows(query, (after, end, limit), until))
         return found
 
+    def find(self, query: Query) -> Iterator[Decision]:
+        """Yield the decisions that are asked for. Raises StoreError, also while they are being taken."""
+        self._keys.complete(clock.moment(KEYS_WAIT_S))
+        return find(self._database, query)
+
+    def verify(
+        self,
+        progress: Callable[[int], None] = lambda _: None,
+        expected_heads: dict[int, tuple[int, str]] | None = None,
+    ) -> Verified:
+        """Check every chain; `expected_heads` are number and chain hash by writer, kept elsewhere. Raises StoreError."""
+        return Verification(self._database, expected_heads).run(progress)
+
+    def retain(self, before: str, *, events: bool = False, progress: Callable[[int], None] = lambda _: None) -> Erased:
+        """Erase decisions of before a day (YYYY-MM-DD), and the feedback to them; with `events`, histories too.
+
+        Raises StoreError; what was erased until then stays erased, and is covered by markers.
+        """
+        self._keys.complete(clock.moment(KEYS_WAIT_S))
+        retention = Retention(self._database, self._chain, before)
+        erased = retention.decisions(progress)
+        return erased._replace(events=retention.events(progress) if events else 0)
+
+    def copy_to(self, other: "Store", progress: Callable[[int], None] = lambda _: None) -> int:
+        """Copy everything into an empty store of either kind; return the number of rows. Raises StoreError."""
+        entries = {
+            table: ("id", "content_hash", "chain_hash", "erased_by", *content_fields(kind))
+            for table, kind in TABLES.items()
+        }
+        return copy(self._database, other._database, {**COPIED, **entries}, progress)
+
     def _writers(self, until: int) -> list[int]:
         """Return all writers; 0 stands for what was recorded before there were chains."""
         return [0, *(writer for (writer,) in self._database.rows("SELECT id FROM writer ORDER BY id", (), until))]
@@ -265,6 +303,17 @@ class Store:
             self._chain.append(links, until)
         return unmatched
 
+    def feedback_to(self, decision: Decision, until: int | None = None) -> list[FeedbackEntry]:
+        """Return the feedback that was joined to a decision, in its order. Raises StoreError."""
+        until = until or clock.moment(limits.STORE_WAIT_MAX_S)
+        query = f"{select('feedback')} WHERE finding_id = ? AND check_id = ? ORDER BY id"
+        found = [
+            FeedbackEntry(*row)
+            for finding_id in dict.fromkeys(one.finding_id for one in findings_of(decision.findings))
+            for row in self._database.rows(query, (finding_id, decision.check_id), until)
+        ]
+        return sorted(found, key=lambda entry: entry.id)
+
     # What decisions were made with
 
     def keep(self, kind: str, content: bytes, until: int | None = None) -> str:
@@ -316,6 +365,8 @@ class Store:
 
     def close(self) -> None:
         """Write what is left to write, say that this process ends, and close. Calls after it raise StoreError."""
+        if self._closed.is_set():
+            return
         self._closed.set()
         if self._upkeep is not None:
             self._upkeep.join()
