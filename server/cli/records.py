@@ -60,7 +60,7 @@ def add_to(commands: Any) -> None:
     export = verbs.add_parser(
         "export",
         help="write decisions as JSON lines, complete enough to make each again",
-        description="What `precheck pack diff --corpus` reads. Give --plain, or --masked with --key.",
+        description="What packs are compared on. Give --plain, or --masked with --key.",
     )
     _add_conditions(export)
     export.add_argument("-o", "--output", metavar="FILE", help="default: standard output")

@@ -89,7 +89,7 @@ class Store:
 
     def __init__(self, database: Database, *, upkeep: bool = True) -> None:
         """`upkeep` begins a thread that writes keys and folds logs: for servers, not for commands."""
-        self._database = database
+        self.database = database
         self._chain = Chain(database, _about)
         self._keys = Keys(database)
         self._contents = Contents(database)
@@ -162,7 +162,7 @@ class Store:
         return self._one_decision(f"{_SELECT_DECISION} WHERE id = ({query})", request_id, until)
 
     def _one_decision(self, query: str, value: str, until: int) -> Decision | None:
-        rows = self._database.rows(query, (value,), until)
+        rows = self.database.rows(query, (value,), until)
         return Decision(*rows[0]) if rows else None
 
     def decisions_after(self, seen: Mapping[int, int], limit: int, until: int | None = None) -> list[Decision]:
@@ -176,13 +176,13 @@ class Store:
         for writer in self._writers(until):
             after, end = seen.get(writer, entry_id(writer, 0)), entry_id(writer + 1, 0)
             query = f"{_SELECT_DECISION} WHERE id > ? AND id < ? AND erased_by = 0 ORDER BY id LIMIT ?"
-            found.extend(Decision(*row) for row in self._database.rows(query, (after, end, limit), until))
+            found.extend(Decision(*row) for row in self.database.rows(query, (after, end, limit), until))
         return found
 
     def find(self, query: Query) -> Iterator[Decision]:
         """Yield the decisions that are asked for. Raises StoreError, also while they are being taken."""
         self._keys.complete(clock.moment(KEYS_WAIT_S))
-        return find(self._database, query)
+        return find(self.database, query)
 
     def verify(
         self,
@@ -190,7 +190,7 @@ class Store:
         expected_heads: dict[int, tuple[int, str]] | None = None,
     ) -> Verified:
         """Check every chain; `expected_heads` are number and chain hash by writer, kept elsewhere. Raises StoreError."""
-        return Verification(self._database, expected_heads).run(progress)
+        return Verification(self.database, expected_heads).run(progress)
 
     def retain(self, before: str, *, events: bool = False, progress: Callable[[int], None] = lambda _: None) -> Erased:
         """Erase decisions of before a day (YYYY-MM-DD), and the feedback to them; with `events`, histories too.
@@ -198,7 +198,7 @@ class Store:
         Raises StoreError; what was erased until then stays erased, and is covered by markers.
         """
         self._keys.complete(clock.moment(KEYS_WAIT_S))
-        retention = Retention(self._database, self._chain, before)
+        retention = Retention(self.database, self._chain, before)
         erased = retention.decisions(progress)
         return erased._replace(events=retention.events(progress) if events else 0)
 
@@ -208,11 +208,11 @@ class Store:
             table: ("id", "content_hash", "chain_hash", "erased_by", *content_fields(kind))
             for table, kind in TABLES.items()
         }
-        return copy(self._database, other._database, {**COPIED, **entries}, progress)
+        return copy(self.database, other.database, {**COPIED, **entries}, progress)
 
     def _writers(self, until: int) -> list[int]:
         """Return all writers; 0 stands for what was recorded before there were chains."""
-        return [0, *(writer for (writer,) in self._database.rows("SELECT id FROM writer ORDER BY id", (), until))]
+        return [0, *(writer for (writer,) in self.database.rows("SELECT id FROM writer ORDER BY id", (), until))]
 
     # Histories
 
@@ -222,7 +222,7 @@ class Store:
         """Return the events of a patient's history between two positions, in their order. Raises StoreError."""
         until = until or clock.moment(limits.STORE_WAIT_MAX_S)
         span = (after, _ALL if up_to is None else up_to)
-        return [Event(*row) for row in self._database.rows(_EVENTS_OF, (patient_id, *span), until)]
+        return [Event(*row) for row in self.database.rows(_EVENTS_OF, (patient_id, *span), until)]
 
     def change(
         self,
@@ -245,7 +245,7 @@ class Store:
                 last: Link | None = None
                 draft = Draft(None)
                 try:
-                    with self._database.exclusively(until) as transaction:
+                    with self.database.exclusively(until) as transaction:
                         rows = transaction.rows(_EVENTS_OF, patient_id, after, _ALL)
                         draft = work([Event(*row) for row in rows])
                         if draft.event is not None:
@@ -284,7 +284,7 @@ class Store:
         kept: list[tuple[Any, ...]] = []
         unmatched: list[str] = []
         for entry in entries:
-            rows = self._database.rows(query, (finding_key(entry.finding_id),), until)
+            rows = self.database.rows(query, (finding_key(entry.finding_id),), until)
             if not rows:
                 unmatched.append(entry.finding_id)
             check_id = rows[0][0] if rows else ""
@@ -310,7 +310,7 @@ class Store:
         found = [
             FeedbackEntry(*row)
             for finding_id in dict.fromkeys(one.finding_id for one in findings_of(decision.findings))
-            for row in self._database.rows(query, (finding_id, decision.check_id), until)
+            for row in self.database.rows(query, (finding_id, decision.check_id), until)
         ]
         return sorted(found, key=lambda entry: entry.id)
 
@@ -335,7 +335,7 @@ class Store:
                 self._keys.complete(clock.moment(UPKEEP_WAIT_S), None if first else self.writer)
                 first = False
                 self._forget_requests()
-                self._database.keep_up()
+                self.database.keep_up()
             except StoreError:
                 continue  # busy, full or away: the next round tries again, and calls report their own errors
 
@@ -356,10 +356,10 @@ class Store:
         until = clock.moment(UPKEEP_WAIT_S)
         oldest = clock.now_ms() - REQUEST_REMEMBERED_S * 1000
         # Found by a reader, so that no check waits for the search.
-        rows = self._database.rows("SELECT request_id FROM request WHERE recorded_ms < ?", (oldest,), until)
+        rows = self.database.rows("SELECT request_id FROM request WHERE recorded_ms < ?", (oldest,), until)
         for begin in range(0, len(rows), FORGOTTEN_AT_ONCE_MAX):
             some = rows[begin : begin + FORGOTTEN_AT_ONCE_MAX]
-            self._database.run(
+            self.database.run(
                 [Statement("DELETE FROM request WHERE request_id = ?", row) for row in some], until, aside=True
             )
 
@@ -382,7 +382,7 @@ class Store:
             gap = self.gaps.current()
             log.warning("store not closed in order", error=str(error), unrecorded=gap.content() if gap else None)
         finally:
-            self._database.close()
+            self.database.close()
 
 
 def _about() -> dict[str, Any]:

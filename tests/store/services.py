@@ -19,7 +19,8 @@ class Service:
         self.store = store
         self.metrics = Metrics()
         self.history = History(store, MEMORY)
-        self.checks = CheckService(packs, Profiles("", "default"), self.history, store, self.metrics, **options)
+        profiles = options.pop("profiles", None) or Profiles("", "default")
+        self.checks = CheckService(packs, profiles, self.history, store, self.metrics, **options)
 
     def check(self, document, within_s=5.0, request_id="", transaction="3101"):
         """Check a national message; return the answer's JSON."""
