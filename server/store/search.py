@@ -1,6 +1,5 @@
 """Find recorded decisions: by the keys that they have, the rest by looking at each."""
 
-import datetime as dt
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +13,7 @@ from server.store.records import Decision
 from server.store.schema import select
 
 ROWS_AT_ONCE = 100
-DAYS_MAX = 36_525
-"""Days of a search, at most: a century."""
+DAY_AFTER_ALL = "9999-12-31"
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,26 +72,31 @@ def find(database: Database, query: Query) -> Iterator[Decision]:
     """
     key = query.key()
     if key:
-        keys: Iterator[str] | None = iter((key,))
+        found = _under(database, key)
+    elif query.since or query.until:
+        found = _between(database, day_key(query.since[:10]), day_key(query.until[:10] or DAY_AFTER_ALL))
     else:
-        keys = _days(query) if query.since or query.until else None
-    found = _all(database) if keys is None else (one for key in keys for one in _under(database, key))
+        found = _all(database)
     return (decision for decision in found if query.holds(decision))
-
-
-def _days(query: Query) -> Iterator[str]:
-    """Yield the keys of the days that are asked for."""
-    last = dt.date.fromisoformat(query.until[:10]) if query.until else clock.now().date() + dt.timedelta(days=1)
-    day = dt.date.fromisoformat(query.since[:10]) if query.since else last - dt.timedelta(days=DAYS_MAX)
-    while day <= last:
-        yield day_key(day.isoformat())
-        day += dt.timedelta(days=1)
 
 
 def _under(database: Database, key: str) -> Iterator[Decision]:
     keyed = "SELECT decision FROM decision_key WHERE key = ? AND decision > ? ORDER BY decision LIMIT ?"
     query = f"{select('decision')} WHERE id IN ({keyed}) ORDER BY id"
     yield from _pages(database, query, (key,))
+
+
+def _between(database: Database, first: str, last: str) -> Iterator[Decision]:
+    """Yield the decisions of the days from one key to another, both included, day by day."""
+    query = "SELECT key, decision FROM decision_key WHERE (key, decision) > (?, ?) AND key <= ? ORDER BY key, decision LIMIT ?"
+    place: tuple[Any, ...] = (first, -1)
+    while keyed := database.rows(query, (*place, last, ROWS_AT_ONCE), _until()):
+        place = keyed[-1]
+        marks = ", ".join("?" * len(keyed))
+        ids = [decision for _, decision in keyed]
+        rows = database.rows(f"{select('decision')} WHERE id IN ({marks})", ids, _until())
+        found = {decision.id: decision for decision in (Decision(*row) for row in rows)}
+        yield from (found[one] for one in ids if one in found)
 
 
 def _all(database: Database) -> Iterator[Decision]:
@@ -104,11 +107,14 @@ def _pages(database: Database, query: str, parameters: tuple[Any, ...]) -> Itera
     """Yield rows, some at a time: no reader holds the database's log for longer."""
     after = entry_id(0, 0)
     while True:
-        until = clock.moment(limits.STORE_WAIT_MAX_S)
-        rows = database.rows(query, (*parameters, after, ROWS_AT_ONCE), until)
+        rows = database.rows(query, (*parameters, after, ROWS_AT_ONCE), _until())
         for row in rows:
             decision = Decision(*row)
             after = decision.id
             yield decision
         if len(rows) < ROWS_AT_ONCE:
             return
+
+
+def _until() -> int:
+    return clock.moment(limits.STORE_WAIT_MAX_S)

@@ -136,7 +136,7 @@ class TestRetention:
         assert [found.check_id for found in store.find(Query())] == ["C2"]
         assert place.rows("SELECT count(*) FROM decision WHERE patient_id <> ''") == [(1,)]
         assert place.rows("SELECT count(*) FROM feedback WHERE reason <> ''") == [(1,)]
-        assert place.rows("SELECT count(*) FROM decision_key WHERE key LIKE '%P0'") == [(0,)]
+        assert place.rows("SELECT count(*) FROM decision_key WHERE key = ?", "patient:P0") == [(0,)]
         assert len(stored(store)) == 1
         assert store.retain("2026-07-03") == (0, 0, 0)
         (content,) = place.rows("SELECT content FROM marker WHERE kind = 'erasure'")[0]
