@@ -84,8 +84,7 @@ def drug_of(line: Line, rows: RowSource) -> Drug:
     if drug is None:
         drug = rows.drugs[key] = _drug_of(line, rows)
         if len(rows.drugs) > DRUGS_KEPT_MAX:
-            # One goes for one that came: to start over would free them all at once, while every check waits.
-            rows.drugs.pop(next(iter(rows.drugs), key), None)
+            rows.drugs.clear()
     return drug
 
 
