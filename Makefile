@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kit kit-compilers test-popup popup-pictures test-full test-windows fuzz lint format bench bench-client native windows proto proto-check clean
+.PHONY: help demo test test-kit kit-compilers test-popup popup-pictures test-full test-windows fuzz lint format bench bench-client bench-reload reload native windows dist proto proto-check clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,10 +18,9 @@ build/system.stamp: Makefile .ci/system-packages.sh
 	@touch $@
 
 # What the tests need besides: C++ (the header must compile as such), openssl (makes certificates), clang with its
-# libFuzzer, valgrind, network namespaces (a network that drops packets), PostgreSQL (the tests run a server of their own),
-# and a browser.
+# libFuzzer, valgrind, network namespaces (a network that drops packets), and PostgreSQL (the tests run a server of their own).
 build/system-test.stamp: build/system.stamp
-	@.ci/system-packages.sh g++ openssl clang libclang-rt-dev valgrind iproute2 postgresql chromium
+	@.ci/system-packages.sh g++ openssl clang libclang-rt-dev valgrind iproute2 postgresql
 	@touch $@
 
 $(VENV)/installed.stamp: pyproject.toml build/system.stamp
@@ -46,19 +45,19 @@ build/system-kit.stamp: build/system-test.stamp
 test-kit: kit-compilers build/system-wine.stamp native windows ## the examples in every language: installs their compilers, skips none
 	TEST_EVERY_LANGUAGE=1 $(PY) -m pytest tests/kit
 
-# Chinese characters and the signs of title bars: for the popup's pictures.
+# Chinese characters and the signs of title bars, and a browser: for the popup's pictures and its page. Without the browser
+# `make test` skips the tests of the page, and says so.
 build/system-popup.stamp: build/system-test.stamp build/system-wine.stamp
-	@.ci/system-packages.sh fonts-wine fonts-noto-cjk
+	@.ci/system-packages.sh fonts-wine fonts-noto-cjk chromium
 	@touch $@
 
-test-popup: build/system-popup.stamp native windows ## the popup in full: its window under Wine, x64 and x86, its page in Chromium
-	@.ci/wine32.sh
-	$(PY) -m pytest tests/popup
+test-popup: build/system-popup.stamp native windows ## the popup: its window under Wine, its page and the station for browsers in Chromium
+	$(PY) -m pytest tests/popup tests/web/test_browser_station.py
 
 popup-pictures: build/system-popup.stamp native windows ## take the pictures of docs/howto/popup.zh-CN.md anew
 	$(PY) -m tests.popup.pictures
 
-test-full: build/system-test.stamp build/system-wine.stamp native windows lint proto-check ## the long forms too
+test-full: build/system-test.stamp build/system-wine.stamp build/system-qemu.stamp native windows dist lint proto-check ## the long forms too
 	$(PY) -m pytest -o faulthandler_timeout=900 tests
 
 test-windows: build/system-test.stamp build/system-wine.stamp kit-compilers native windows ## the DLLs under Wine, 10,000 calls each: x64, and x86 in a chroot
@@ -82,6 +81,12 @@ format: $(VENV)/installed.stamp ## let ruff rewrite what it can
 bench: native ## the evaluator alone, and the whole call against an echo
 	$(PY) -m bench
 
+reload: build/system-test.stamp native ## packs published in every way while stations check, in its long form (a quarter of an hour)
+	$(PY) -m pytest -o faulthandler_timeout=3600 tests/reload
+
+bench-reload: native ## what publishing a pack of a million rows costs the checks meanwhile (three minutes)
+	$(PY) -m bench.reload
+
 bench-client: build/system-test.stamp native ## what the C client adds to a call, beside the shortest loop of nghttp2
 	$(PY) -m bench.client_overhead
 
@@ -101,6 +106,18 @@ build/system-wine.stamp: build/system.stamp
 windows: $(VENV)/installed.stamp build/system-windows.stamp ## build precheck.dll and the popup for Windows, x64 and x86
 	@$(PY) -m client_shim.build windows-x64 windows-x86
 	@$(PY) -m client_shim.popup
+
+# What runs the Linux library for aarch64 in the long tests.
+build/system-qemu.stamp: build/system.stamp
+	@.ci/system-packages.sh qemu-user libc6-arm64-cross
+	@touch $@
+
+$(VENV)/installed-dist.stamp: $(VENV)/installed.stamp
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group dist
+	@touch $@
+
+dist: $(VENV)/installed-dist.stamp build/system-windows.stamp ## everything that vendors get, for all machines, into dist/
+	@$(PY) -m client_shim.dist
 
 proto: $(VENV)/installed.stamp ## generate the Python code of proto/
 	$(PY) proto/generate.py

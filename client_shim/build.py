@@ -135,7 +135,9 @@ def import_library(target: Target, objects: list[str], definition: Path, dll: st
     imports.write_text(f"LIBRARY {dll}\nEXPORTS\n" + "".join(f"\t{name}\n" for name in kept))
     output.unlink(missing_ok=True)
     names = ("--kill-at", "--dllname", dll, "--temp-prefix", Path(dll).stem, "--deterministic-libraries")
-    run([*target.tool("dlltool"), *names, "--input-def", imports, "--output-lib", output])
+    # In its folder: it makes symbols of the path that it writes to.
+    files = ("--input-def", imports.name, "--output-lib", output.name)
+    run([*target.tool("dlltool"), *names, *files], output.parent)
 
 
 def windows_parts(target: Target, objects: list[str]) -> list[str | Path]:

@@ -22,11 +22,11 @@ class BuildError(RuntimeError):
     """A compiler or linker refused, or is not here."""
 
 
-def run(command: Sequence[str | Path]) -> str:
-    """Run a build step and return its output. Raises BuildError with what it said."""
+def run(command: Sequence[str | Path], folder: Path | None = None) -> str:
+    """Run a build step, in a folder if one is named, and return its output. Raises BuildError with what it said."""
     words = [str(word) for word in command]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - commands of this package, no shell
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - commands of this package, no shell
     except FileNotFoundError as missing:
         raise BuildError(f"{words[0]}: not here") from missing
     if done.returncode != 0:

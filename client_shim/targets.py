@@ -23,7 +23,6 @@ LINUX_LINK = (
     "-Wl,-z,defs",
     "-Wl,-z,relro",
     "-Wl,-z,now",
-    "-Wl,--exclude-libs,ALL",
 )
 # What nghttp2's configure would have found.
 LINUX_NGHTTP2 = (
@@ -50,6 +49,7 @@ WINDOWS_LINK = (
     "-Wl,--gc-sections",
     "-Wl,--enable-stdcall-fixup",
     "-Wl,--no-insert-timestamp",
+    "-Wl,--disable-auto-image-base",  # which would be made of the path
     "-Wl,--nxcompat",
     "-Wl,--dynamicbase",
 )

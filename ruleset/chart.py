@@ -211,7 +211,7 @@ class Chart:
         if herbs is None:
             herbs = self._herbs[key] = {}
             for other in self.prescription(line):
-                if other.item_kind in HERB_KINDS and not other.is_refund:
+                if kind_of(other) in HERB_KINDS and not other.is_refund:
                     herbs.setdefault(self.herb_name(other), []).append(other)
         return herbs
 

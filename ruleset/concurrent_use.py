@@ -113,6 +113,19 @@ def stands(line: Line, chart: Chart) -> bool:
     return id(line) not in returned or line.quantity == 0
 
 
+def standing_of_prescription(line: Line, chart: Chart) -> Sequence[Line]:
+    """Return the lines of the judged line's prescription, without refunds and what they take back wholly."""
+    key = ("standing", line.encounter_id, line.prescription_id)
+    standing: Sequence[Line] | None = chart.memo.get(key)
+    if standing is None:
+        lines = chart.prescription(line)
+        returned = returned_items(lines)
+        standing = chart.memo[key] = tuple(
+            other for other in lines if not other.is_refund and (other.item_code or other.name) not in returned
+        )
+    return standing
+
+
 def returned_items(lines: Sequence[Line]) -> frozenset[str]:
     """Return the items (codes, else names) whose refunds among the lines take back all that the others gave.
 

@@ -84,7 +84,8 @@ def drug_of(line: Line, rows: RowSource) -> Drug:
     if drug is None:
         drug = rows.drugs[key] = _drug_of(line, rows)
         if len(rows.drugs) > DRUGS_KEPT_MAX:
-            rows.drugs.clear()
+            # One goes for one that came: to start over would free them all at once, while every check waits.
+            rows.drugs.pop(next(iter(rows.drugs), key), None)
     return drug
 
 

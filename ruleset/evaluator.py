@@ -17,12 +17,14 @@ Rule 4: nothing that was not judged is silent. Each such thing is a hint or a NO
 
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from ruleset.case import Case, Diagnosis, Line, Operation
 from ruleset.chart import Chart
+from ruleset.concurrent_use import standing_of_prescription
 from ruleset.diagnoses import plain_code
-from ruleset.drug import HERB_KINDS, RowSource
+from ruleset.drug import HERB_KINDS, RowSource, kind_of
 from ruleset.layers import for_whom
 from ruleset.outcome import (
     VERDICT_OF_ACTION,
@@ -85,7 +87,7 @@ def evaluate(
     work = _Work(chart, [], [], list(_gaps_of_the_message(case, chart, is_history_known)), watch)
     kinds = snapshot.kinds
     judged = _judge_encounter(work, snapshot)
-    leads = _leads(case.lines) if "every" in kinds and snapshot.rows(EVERY_PRESCRIPTION) else ()
+    leads = _leads(chart) if "every" in kinds and snapshot.rows(EVERY_PRESCRIPTION) else ()
     more_keys = not kinds.isdisjoint(KINDS_BESIDE_CODES)
     for line in case.lines:
         if line.is_refund:
@@ -95,7 +97,7 @@ def evaluate(
             work.gaps.append(NotEvaluated(NO_ORDER_TIME, "没有医嘱时间，无法确定适用的规则", line, (Missing("begin"),)))
             continue
         judged |= _judge_by_code(work, line, snapshot, is_item_code)
-        if line.item_kind in HERB_KINDS:
+        if kind_of(line) in HERB_KINDS:
             rows = snapshot.rows(herb_key(chart.herb_name(line)))
             if rows:
                 judged = True
@@ -173,11 +175,17 @@ def _judge_by_kind(work: _Work, line: Line) -> bool:
     return bool(drug.rows)
 
 
-def _leads(lines: Sequence[Line]) -> Sequence[Line]:
-    """Return the first line of each prescription, in an order that the message does not decide."""
+def _leads(chart: Chart) -> Sequence[Line]:
+    """Return the earliest current line of each prescription, in an order that the message does not decide.
+
+    None of what refunds take back wholly: it is no line of the prescription any more.
+    """
     leads: dict[tuple[str, str], Line] = {}
-    for line in sorted((line for line in lines if line.begin is not None and not line.is_refund), key=line_order):
-        leads.setdefault((line.encounter_id, line.prescription_id), line)
+    timed = [(line.begin, line_order(line), line) for line in chart.case.lines if line.begin is not None]
+    for _, _, line in sorted(timed, key=itemgetter(0, 1)):
+        key = (line.encounter_id, line.prescription_id)
+        if key not in leads and any(line is one for one in standing_of_prescription(line, chart)):
+            leads[key] = line
     return tuple(leads.values())
 
 

@@ -6,8 +6,10 @@ lookup, whatever the size of the packs.
 """
 
 import contextlib
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from ruleset.drug import Drug, DrugKey
 from ruleset.layers import LAYERS, Stated, by_target, resolved
@@ -48,21 +50,18 @@ class Snapshot:
         self._switched_on = self._rows_switched_on()
         self.kinds: frozenset[str] = frozenset(self._all_kinds())
         self._expiring = tuple(pack for pack in self.packs if pack.expires is not None)
-        self._cache: dict[str, Sequence[Row]] = {}
-        self._lists: dict[str, Sequence[str]] = {}
-        self.drugs: dict[DrugKey, Drug] = {}
+        self._cache: OrderedDict[str, Sequence[Row]] = OrderedDict()
+        self._lists: OrderedDict[str, Sequence[str]] = OrderedDict()
+        self.drugs: dict[DrugKey, Drug] = OrderedDict()
 
     def rows(self, key: str) -> Sequence[Row]:
         """Return the rows of every pack under a key, in the order of the packs."""
         cached = self._cache.get(key)
         if cached is not None:
             return cached
-        rows = tuple(self._decoded(key))
-        cache = self._cache
-        if len(cache) >= KEYS_CACHED_MAX:
-            # Starting over costs each hot key one decode; keeping an order would cost every lookup.
-            cache = self._cache = {}
-        cache[key] = rows
+        rows = self._cache[key] = tuple(self._decoded(key))
+        if len(self._cache) > KEYS_CACHED_MAX:
+            self._forget_oldest(self._cache)
         return rows
 
     def _decoded(self, key: str) -> Iterator[Row]:
@@ -101,12 +100,16 @@ class Snapshot:
         cached = self._lists.get(key)
         if cached is not None:
             return cached
-        names = tuple(dict.fromkeys(name for pack in self.packs for name in pack.lists(key)))
-        cache = self._lists
-        if len(cache) >= KEYS_CACHED_MAX:
-            cache = self._lists = {}
-        cache[key] = names
+        names = self._lists[key] = tuple(dict.fromkeys(name for pack in self.packs for name in pack.lists(key)))
+        if len(self._lists) > KEYS_CACHED_MAX:
+            self._forget_oldest(self._lists)
         return names
+
+    @staticmethod
+    def _forget_oldest(cache: OrderedDict[str, Any]) -> None:
+        """Make room for one key. Which was asked for last, it would cost every look-up to know; all at once, a stall."""
+        with contextlib.suppress(KeyError):  # emptied by another thread
+            cache.popitem(last=False)
 
     def stale(self, day: date) -> Sequence[LoadedPack]:
         """Return the packs that are past their expiry on a day."""
@@ -126,6 +129,6 @@ class Snapshot:
 
     def forget(self) -> None:
         """Empty the caches; for measuring cold look-ups."""
-        self._cache = {}
-        self._lists = {}
-        self.drugs = {}
+        self._cache = OrderedDict()
+        self._lists = OrderedDict()
+        self.drugs = OrderedDict()

@@ -50,7 +50,7 @@ def _herb_days(line: Line) -> Fraction | Missing:
         return daily
     if daily > 1:
         return Missing("frequency", f"“{line.frequency}”可能是每日剂数，也可能是每剂分服次数。")
-    return Fraction(line.herb_doses) / daily
+    return Fraction(-line.herb_doses if line.is_refund else line.herb_doses) / daily
 
 
 def days_stated(line: Line) -> int | None:

@@ -22,14 +22,17 @@ from server.entrance import values
 from server.entrance.identifiers import new_check_id
 from server.entrance.national_answer import national_acknowledgement
 from server.entrance.text import EntranceError, write_json
-from server.history import Change, History, Recent, Seen, Statement, visit_of
+from server.history import UNKNOWN, Change, History, Recent, Seen, Statement, visit_of
 from server.metrics import Metrics
 from server.packs import PackHolder
 from server.profile import Profiles
-from server.store import Decision, DuplicateRequestError, Feedback, StaleHistoryError, Store, Void
+from server.store import Decision, DuplicateRequestError, Feedback, StaleHistoryError, Store, StoreError, Void
 
 STALE = b'"stale":true'
 """How an answer of either layout says that its packs are past their expiry; text in it cannot have bare quotes."""
+SHED_AFTER_S = 0.1
+"""How long a check waits for the store before it is answered without a record, where the server is told to do that.
+While the store is known not to answer, it does not wait at all."""
 REQUESTS_REMEMBERED_MAX = 65_536
 """Request ids of which this process knows that they may come again. Of others it learns when it records the decision."""
 
@@ -45,6 +48,7 @@ class Reply(NamedTuple):
     check_id: str
     revision: str
     stale: bool
+    not_recorded: bool = False
 
 
 class FeedbackReply(NamedTuple):
@@ -87,8 +91,14 @@ class CheckService:
         store: Store,
         metrics: Metrics,
         dictionaries: DictionaryHolder | None = None,
+        *,
+        sheds: bool = False,
     ) -> None:
-        """Keep the contents of all profiles in the store. Raises StoreError."""
+        """Begin the chain, and keep the contents of all profiles in the store. Raises StoreError.
+
+        `sheds`: a check that the store cannot take is answered all the same, and says that it is not recorded.
+        """
+        self._sheds = sheds
         self._packs = packs
         self._profiles = profiles
         self._history = history
@@ -97,6 +107,7 @@ class CheckService:
         self._dictionaries = dictionaries or DictionaryHolder(metrics)
         self._answered: LRUCache[str, None] = LRUCache(REQUESTS_REMEMBERED_MAX)
         self._answered_lock = threading.Lock()
+        store.begin()
         for profile in profiles.all():
             store.keep("profile", profile.content)
 
@@ -115,28 +126,76 @@ class CheckService:
         document = deciding.read(request, self._profiles)
         patient_id = document.case.patient.id
         check_id = new_check_id(clock.now_ms())
-        seen = self._history.of(patient_id, until)
+        patience = self._patience(document, until)
+        seen = self._seen(patient_id, patience, document)
         while True:
             judged = self._judged(request, document, seen, check_id, started)
             if not is_wanted():
                 raise AbandonedError("the caller has gone; nothing was recorded")
             try:
-                reply = self._record(judged, until)
+                reply = self._recorded(judged, patience)
             except StaleHistoryError:
                 # Another call or process has committed since. What is read now was not there when the check began, or
                 # is in it: the second judgement stands.
-                seen = self._history.again(patient_id, until)
+                self._metrics.judged_again.inc()
+                seen = self._seen(patient_id, patience, document, again=True)
                 continue
             except DuplicateRequestError:
                 # The attempt came before, or twice at once and the other call was faster: there is one decision.
                 recorded = self._store.decision_of_request(request.request_id, until)
                 assert recorded is not None
                 return _repeated(recorded, request)
-            if request.request_id:
+            if request.request_id and not reply.not_recorded:
                 with self._answered_lock:
                     self._answered[request.request_id] = None
             self._count(judged.result, started)
             return reply
+
+    def _patience(self, document: Read, until: int | None) -> int | None:
+        """Return how long the store may take with a document: where the answer leaves all the same, a moment."""
+        if not self._sheds or document.commits:
+            return until
+        soon = clock.ticks_us() if self._store.gaps.is_open else clock.moment(SHED_AFTER_S)
+        return soon if until is None else min(soon, until)
+
+    def _seen(self, patient_id: str, until: int | None, document: Read, *, again: bool = False) -> Seen:
+        """Return the history to judge with; where it cannot be read and the answer leaves all the same, one that says so.
+
+        Raises StoreError.
+        """
+        if not again and self._sheds and not document.commits and self._store.gaps.is_open:
+            return self._history.in_memory(patient_id) or UNKNOWN
+        try:
+            return self._history.again(patient_id, until) if again else self._history.of(patient_id, until)
+        except StoreError:
+            if not self._sheds or document.commits:
+                raise
+            return self._history.in_memory(patient_id) or UNKNOWN
+
+    def _recorded(self, judged: _Judged, until: int | None) -> Reply:
+        """Record and answer; where the store does not take it and the server is told to, answer without.
+
+        Raises StaleHistoryError, DuplicateRequestError or StoreError; then nothing was recorded.
+        """
+        sheds = self._sheds and not judged.document.commits
+        if sheds and self._store.gaps.is_open:
+            return self._unrecorded(judged, "the store did not answer before")
+        try:
+            return self._record(judged, until)
+        except (StaleHistoryError, DuplicateRequestError):
+            raise
+        except StoreError as error:
+            if not sheds:
+                raise
+            return self._unrecorded(judged, str(error))
+
+    def _unrecorded(self, judged: _Judged, reason: str) -> Reply:
+        """Answer, say in the answer that there is no record of it, and count it for the marker."""
+        answered_at = clock.now(judged.document.profile.time_zone)
+        decision = _decision(judged, Around(judged.check_id, answered_at, 0, not_recorded=True))
+        self._store.gaps.add(reason)
+        self._metrics.unrecorded.inc()
+        return _reply(decision)._replace(not_recorded=True)
 
     def _judged(self, request: Request, document: Read, seen: Seen, check_id: str, started: int) -> _Judged:
         # What is judged and answered has the dictionary's facts; what is committed stays as the message states it.
@@ -156,13 +215,13 @@ class CheckService:
         answered_at = clock.now(document.profile.time_zone)
         unless_after = None if seen.is_current else seen.timeline.position
         if not document.commits:
-            decision = _decision(judged, answered_at, 0)
+            decision = _decision(judged, Around(judged.check_id, answered_at, 0))
             self._store.record(decision, unless_after=unless_after, until=until)
             return _reply(decision)
         decisions: list[Decision] = []
 
         def decide(committed_lines: int) -> Decision:
-            decisions.append(_decision(judged, answered_at, committed_lines))
+            decisions.append(_decision(judged, Around(judged.check_id, answered_at, committed_lines)))
             return decisions[-1]
 
         statement = _statement(document, answered_at, judged.check_id)
@@ -261,11 +320,10 @@ class CheckService:
         return FeedbackReply(write_json(answer, encoding), len(entries), len(unmatched))
 
 
-def _decision(judged: _Judged, answered_at: datetime, committed_lines: int) -> Decision:
+def _decision(judged: _Judged, around: Around) -> Decision:
     """Write the answer, and return it with everything that it takes to make it again."""
     request, document, result, snapshot = judged.request, judged.document, judged.result, judged.snapshot
     history = deciding.History(judged.facts.timeline, judged.seen.changed_at, judged.seen.is_known)
-    around = Around(judged.check_id, answered_at, committed_lines)
     made = deciding.answer(document, judged.facts.case, result, history, snapshot, around)
     return deciding.record_of(
         request,

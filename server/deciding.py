@@ -72,6 +72,7 @@ class Around(NamedTuple):
     check_id: str
     answered_at: datetime
     committed_lines: int
+    not_recorded: bool = False
 
 
 def json_of(request: Request) -> tuple[Any, Encoding]:
@@ -112,7 +113,9 @@ def answer(
 ) -> tuple[bytes, list[str]]:
     """Write the answer; return it with the ids of its findings, in their order. Raises EntranceError for one too large."""
     stale = snapshot.stale(around.answered_at.date())
-    head = AnswerHead(around.check_id, snapshot.revision, around.answered_at, history.timeline.position, stale)
+    head = AnswerHead(
+        around.check_id, snapshot.revision, around.answered_at, history.timeline.position, stale, around.not_recorded
+    )
     if document.national is not None:
         message = document.national
         if case is not document.case:

@@ -138,6 +138,7 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
                 check_id=reply.check_id,
                 revision=reply.revision,
                 stale=reply.stale,
+                not_recorded=reply.not_recorded,
             )
 
     def Check(  # noqa: N802 - the name of the RPC

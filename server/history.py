@@ -116,11 +116,18 @@ class History:
         """Return the patient's committed lines and visits; nothing for an empty id. Raises StoreError."""
         if not patient_id:
             return NOBODY
-        folded = self._held(patient_id)
-        if folded is not None:
+        seen = self.in_memory(patient_id)
+        if seen is not None:
             self.hits += 1
-            return Seen(folded.timeline, folded.changed_at, is_current=False)
+            return seen
         return self.again(patient_id, until)
+
+    def in_memory(self, patient_id: str) -> Seen | None:
+        """Return what is in memory, without a look at the store; None where nothing is."""
+        if not patient_id:
+            return NOBODY
+        folded = self._held(patient_id)
+        return Seen(folded.timeline, folded.changed_at, is_current=False) if folded is not None else None
 
     def again(self, patient_id: str, until: int | None = None) -> Seen:
         """Return the same as the store has it now. Raises StoreError."""

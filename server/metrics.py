@@ -53,6 +53,14 @@ class Metrics:
         self.history_changes = Counter(
             "precheck_history_lines", "Lines committed to and voided from history.", ("kind",), registry=self.registry
         )
+        self.unrecorded = Counter(
+            "precheck_unrecorded", "Answers that went out without a record.", registry=self.registry
+        )
+        self.judged_again = Counter(
+            "precheck_judged_again",
+            "Checks judged again because the history had changed since it was read.",
+            registry=self.registry,
+        )
         self.pack_activations = Counter(
             "precheck_pack_activations", "Attempts to change the packs.", ("outcome",), registry=self.registry
         )

@@ -7,7 +7,7 @@ import datetime as dt
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from cachetools import LRUCache
@@ -17,7 +17,7 @@ from ruleset.outcome import Result
 from ruleset.pack.compile import LoadedPack
 from ruleset.pack.file import PackFile, PackFileError
 from ruleset.snapshot import Snapshot
-from ruleset.timeline import Timeline
+from ruleset.timeline import EMPTY, Timeline
 from server import deciding
 from server.deciding import Around, History, Read, Request
 from server.dictionary.archive import dictionary_of
@@ -28,7 +28,7 @@ from server.dictionary.reading import DictionaryError
 from server.entrance.text import EntranceError
 from server.folding import folded
 from server.profile import Profile, ProfileError, profile_of
-from server.store import Decision, Store
+from server.store import Decision, Event
 
 CONTENTS_KEPT_MAX = 32
 """Profiles and dictionaries that are kept ready: decisions come in thousands, their contents in dozens."""
@@ -40,6 +40,20 @@ class ReplayError(Exception):
     """A decision that cannot be made again. The text says what is missing, or no longer what it was."""
 
 
+FACTS = "facts"
+"""The format of a decision of which only the facts are left: `server.corpus`, masked."""
+
+
+class Source(Protocol):
+    """Where a decision was made: a `server.store.Store`, or a line of a corpus (`server.corpus`)."""
+
+    def content(self, digest: str) -> bytes | None:
+        """Return a profile or a dictionary, or None."""
+
+    def events(self, patient_id: str, *, up_to: int | None = None) -> list[Event]:
+        """Return the events of a patient's history up to a position."""
+
+
 class Redecision(NamedTuple):
     """A decision made again."""
 
@@ -47,6 +61,14 @@ class Redecision(NamedTuple):
     result: Result
     case: Case
     """The case as it was judged, with the dictionary's facts."""
+
+
+class Judged(NamedTuple):
+    """What a decision was made of, with the dictionary's facts in case and history."""
+
+    document: Read
+    case: Case
+    history: History
 
 
 class _Only:
@@ -65,32 +87,13 @@ _contents: LRUCache[tuple[str, str], Any] = LRUCache(CONTENTS_KEPT_MAX)
 _contents_lock = threading.Lock()
 
 
-def redecide(decision: Decision, snapshot: Snapshot, store: Store) -> Redecision:
+def redecide(decision: Decision, snapshot: Snapshot, source: Source) -> Redecision:
     """Make a decision again by a snapshot of packs. Raises ReplayError or StoreError.
 
     With the packs of `own_packs` the answer is `decision.answer`, byte for byte; see `differences`.
     """
-    if decision.erased_by:
-        raise ReplayError(f"decision {decision.check_id}: its content was erased by retention")
-    if not decision.profile_digest:
-        raise ReplayError(f"decision {decision.check_id}: it was recorded before its profile and its packs were")
-    profile = _profile(decision, store)
-    dictionary = _dictionary(decision, store)
-    request = Request(
-        decision.document,
-        decision.asked_format,  # type: ignore[arg-type]
-        decision.encoding,  # type: ignore[arg-type]
-        decision.profile,
-        decision.station_id,
-        decision.request_id,
-    )
-    try:
-        document = deciding.read(request, _Only(profile))
-    except (EntranceError, ProfileError) as error:
-        raise ReplayError(f"decision {decision.check_id}: its document can no longer be read: {error}") from error
-    case = enrich(document.case, dictionary).case
-    history = _history(decision, document, dictionary, store)
-    result = deciding.judge(case, profile, history, snapshot)
+    document, case, history = judged(decision, source)
+    result = deciding.judge(case, document.profile, history, snapshot)
     answered_at = dt.datetime.fromisoformat(decision.received_at)
     around = Around(decision.check_id, answered_at, decision.committed_lines)
     try:
@@ -100,28 +103,57 @@ def redecide(decision: Decision, snapshot: Snapshot, store: Store) -> Redecision
     return Redecision(written, result, case)
 
 
-def _history(decision: Decision, document: Read, dictionary: Dictionary, store: Store) -> History:
-    """Return the history as the decision saw it."""
+def judged(decision: Decision, source: Source) -> Judged:
+    """Return what a decision was made of. Raises ReplayError or StoreError."""
+    if decision.erased_by:
+        raise ReplayError(f"decision {decision.check_id}: its content was erased by retention")
+    if not decision.profile_digest:
+        raise ReplayError(f"decision {decision.check_id}: it was recorded before its profile and its packs were")
+    profile = _profile(decision, source)
+    dictionary = _dictionary(decision, source)
+    try:
+        document = _read(decision, profile)
+    except (EntranceError, ProfileError, msgspec.DecodeError) as error:
+        raise ReplayError(f"decision {decision.check_id}: its document can no longer be read: {error}") from error
+    case = enrich(document.case, dictionary).case
     if decision.history_position < 0:
-        return History(Timeline(), "", is_known=False)
-    patient_id = document.case.patient.id
-    events = store.events(patient_id, up_to=decision.history_position) if patient_id else []
-    past = folded(events)
-    timeline = EnrichedHistories(dictionary).of(patient_id, past.timeline)
-    return History(timeline, past.changed_at)
+        return Judged(document, case, History(Timeline(), "", is_known=False))
+    timeline = EnrichedHistories(dictionary).of(decision.patient_id, seen(decision, source))
+    return Judged(document, case, History(timeline, decision.history_changed_at))
 
 
-def _profile(decision: Decision, store: Store) -> Profile:
+def _read(decision: Decision, profile: Profile) -> Read:
+    if decision.asked_format == FACTS:
+        return Read(msgspec.json.decode(decision.document, type=Case), profile, None, "utf-8")
+    request = Request(
+        decision.document,
+        decision.asked_format,  # type: ignore[arg-type]
+        decision.encoding,  # type: ignore[arg-type]
+        decision.profile,
+        decision.station_id,
+        decision.request_id,
+    )
+    return deciding.read(request, _Only(profile))
+
+
+def seen(decision: Decision, source: Source) -> Timeline:
+    """Return the stored lines and visits that a decision saw, as they were committed. Raises StoreError."""
+    if not decision.patient_id or decision.history_position <= 0:
+        return EMPTY
+    return folded(source.events(decision.patient_id, up_to=decision.history_position)).timeline
+
+
+def _profile(decision: Decision, source: Source) -> Profile:
     def make(content: bytes) -> Profile:
         try:
             return profile_of(decision.profile, content)
         except ProfileError as error:
             raise ReplayError(f"decision {decision.check_id}: {error}") from error
 
-    return _made(f"profile `{decision.profile}`", decision.profile, decision.profile_digest, store, make)
+    return _made(f"profile `{decision.profile}`", decision.profile, decision.profile_digest, source, make)
 
 
-def _dictionary(decision: Decision, store: Store) -> Dictionary:
+def _dictionary(decision: Decision, source: Source) -> Dictionary:
     if not decision.dictionary_digest:
         return NO_DICTIONARY
 
@@ -131,16 +163,16 @@ def _dictionary(decision: Decision, store: Store) -> Dictionary:
         except DictionaryError as error:
             raise ReplayError(f"decision {decision.check_id}: its dictionary can no longer be read: {error}") from error
 
-    return _made("dictionary", "", decision.dictionary_digest, store, make)
+    return _made("dictionary", "", decision.dictionary_digest, source, make)
 
 
-def _made(what: str, name: str, digest: str, store: Store, make: Callable[[bytes], Made]) -> Made:
+def _made(what: str, name: str, digest: str, source: Source, make: Callable[[bytes], Made]) -> Made:
     """Return what a kept content makes; a content is the same wherever it is kept."""
     with _contents_lock:
         known: Made | None = _contents.get((name, digest))
     if known is not None:
         return known
-    content = store.content(digest)
+    content = source.content(digest)
     if content is None:
         raise ReplayError(f"the store does not have the {what} with digest {digest}")
     made = make(content)

@@ -68,6 +68,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     durability: str = "process"
     """process: a decision survives the end of the process (SQLite synchronous=NORMAL). power: it survives a power
     cut too (synchronous=FULL), at the price of a disk flush per decision. PostgreSQL has settings of its own for it."""
+    store_behind: str = "wait"
+    """What a check does that the store cannot take. wait: it waits until its deadline, and is refused if that was in vain.
+    shed: it is answered at once, the answer says that it is not recorded, and the records say how many they are. What
+    commits lines is never answered without its record."""
     reflection: bool = False
     """Whether gRPC server reflection is offered."""
     tls_certificate: str = ""
@@ -106,6 +110,7 @@ def load_settings(
         raise SettingsError(f"settings: {error}") from error
     _require(settings.durability in ("process", "power"), "durability", settings.durability, "`process` or `power`")
     _require(1 <= settings.workers <= WORKERS_MAX, "workers", settings.workers, f"1 to {WORKERS_MAX}")
+    _require(settings.store_behind in ("wait", "shed"), "store_behind", settings.store_behind, "`wait` or `shed`")
     _require(1 <= settings.threads <= 64, "threads", settings.threads, "1 to 64")
     _require(settings.calls_in_flight_max >= 1, "calls_in_flight_max", settings.calls_in_flight_max, "at least 1")
     for key in ("grpc", "http"):

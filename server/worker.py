@@ -94,7 +94,7 @@ class Worker:
         self._dictionaries = _dictionaries(settings, metrics, store)
         cache_bytes_max = settings.history_cache_bytes_max // place.workers
         history = History(store, cache_bytes_max, settings.history_cache_age_max_s)
-        _add_gauges(metrics, history)
+        _add_gauges(metrics, history, store)
         stall = StallWatch(metrics)
         stack.callback(stall.stop)
         self.calls = Calls(metrics)
@@ -111,7 +111,9 @@ class Worker:
         others = [targets_of(private, number).watch for number in range(place.workers) if number != place.number]
         of_all = OperationsOfAll(own, others)
         stack.callback(of_all.close)
-        service = CheckService(self.packs, profiles, history, store, metrics, self._dictionaries)
+        service = CheckService(
+            self.packs, profiles, history, store, metrics, self._dictionaries, sheds=settings.store_behind == "shed"
+        )
         self._server.add(Precheck(service, self.calls, log_checks=settings.log_checks), of_all)
         self.port = self._server.listen(
             place.grpc, credentials_of(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
@@ -177,9 +179,14 @@ def _dictionaries(settings: Settings, metrics: Metrics, store: Store) -> Diction
     return dictionaries
 
 
-def _add_gauges(metrics: Metrics, history: History) -> None:
+def _add_gauges(metrics: Metrics, history: History, store: Store) -> None:
     metrics.gauge("precheck_history_cache_hits", "Histories found in memory.", lambda: history.hits)
     metrics.gauge("precheck_history_cache_misses", "Histories read from the store.", lambda: history.misses)
+    metrics.gauge(
+        "precheck_unrecorded_seconds",
+        "How long answers have been going out without a record; 0: the store answers.",
+        lambda: store.gaps.seconds,
+    )
     metrics.gauge("precheck_history_cache_bytes", "What the histories in memory take, reckoned.", history.weight_bytes)
 
 

@@ -31,8 +31,9 @@
  * In UTF-16 the terminating zero has two bytes, and sizes count bytes all the same.
  *
  * Structures.  Zero the structure, set struct_size to its sizeof, then set fields.  A field that
- * is 0 or NULL has its default.  Later headers may append fields: a longer structure is accepted
- * if what this library does not know of it is zero.
+ * is 0 or NULL has its default.  Later headers may append fields: a shorter structure of an earlier
+ * header is accepted, and what it lacks is zero; a longer one is accepted if what this library does
+ * not know of it is zero.
  *
  * Strings are zero-terminated UTF-8 and are copied; the library keeps no pointer of the caller's
  * after a function returned.  Documents and the answers to them are in the encoding that the caller

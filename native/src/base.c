@@ -55,6 +55,19 @@ void pck_error_set(struct pck_error *error, const char *format, ...)
 	}
 }
 
+char *pck_put_number(char *to, uint64_t value, unsigned base)
+{
+	char digits[PCK_DIGITS_MAX];
+	size_t n = 0;
+
+	do
+		digits[n++] = "0123456789abcdef"[value % base];
+	while ((value /= base) > 0);
+	while (n > 0)
+		*to++ = digits[--n];
+	return to;
+}
+
 int32_t pck_bytes_reserve(struct pck_bytes *bytes, size_t more)
 {
 	size_t wanted = bytes->len + more;

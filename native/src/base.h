@@ -49,6 +49,13 @@ size_t pck_utf8_step(const char *text);
 /* Formats one line of UTF-8, cut to the space; control characters and broken UTF-8 are replaced. */
 void pck_error_set(struct pck_error *error, const char *format, ...) PCK_PRINTF(2, 3);
 
+/*
+ * Writes a number in base 10 or 16, and returns the place behind its last digit, where no zero stands.
+ * For what every call does: printf would be a noticeable part of it.
+ */
+#define PCK_DIGITS_MAX 20
+char *pck_put_number(char *to, uint64_t value, unsigned base);
+
 /* Bytes owned by the structure.  All zero is the empty buffer. */
 struct pck_bytes {
 	uint8_t *data;

@@ -17,7 +17,6 @@
  */
 #include "http2.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* A large reply is not held up by flow control: what it may fill is bounded by message_max. */
@@ -409,12 +408,15 @@ static int32_t submit(struct pck_conn *conn, struct pck_exchange *exchange)
 {
 	nghttp2_data_provider2 provider = {.source = {.ptr = exchange}, .read_callback = read_body};
 	int64_t left_us = exchange->limit_us - pck_clock_us();
-	char timeout[24];
+	char timeout[PCK_DIGITS_MAX + 2];
+	char *end;
 	nghttp2_nv headers[8];
 	size_t n = 0;
 
 	/* gRPC allows eight digits: in milliseconds that is a day.  Zero is no time. */
-	(void)snprintf(timeout, sizeof timeout, "%ldm", left_us > 0 ? (long)((left_us + 999) / 1000) : 1L);
+	end = pck_put_number(timeout, left_us > 0 ? (uint64_t)(left_us + 999) / 1000 : 1, 10);
+	*end++ = 'm';
+	*end = '\0';
 	headers[n++] = header(":method", "POST");
 	headers[n++] = header(":scheme", conn->tls != NULL ? "https" : "http");
 	headers[n++] = header(":path", exchange->path);

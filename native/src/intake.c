@@ -12,8 +12,16 @@
 /* "255.255.255.255:65535", "[...]:65535" */
 #define SERVER_BYTES_MAX 60
 
-/* A structure as the caller knows it, into one as we know it. */
-static int32_t take_struct(void *to, const void *from, size_t size, struct pck_error *error)
+/* How long a structure was in the first header: up to its last field then.  Never to be changed. */
+#define UP_TO(structure, field) (offsetof(structure, field) + sizeof(((structure *)0)->field))
+#define OPTIONS_BYTES_MIN UP_TO(pck_options, tls_key_file)
+#define REQUEST_BYTES_MIN UP_TO(pck_request, request_id)
+#define VOID_BYTES_MIN UP_TO(pck_void_request, reason)
+#define HISTORY_BYTES_MIN UP_TO(pck_history_request, since)
+#define REVIEW_BYTES_MIN UP_TO(pck_review_request, check_id)
+
+/* A structure as the caller knows it, into one of `size` bytes as we know it; what it lacks is zero. */
+static int32_t take_struct(void *to, const void *from, size_t size, size_t min, struct pck_error *error)
 {
 	uint32_t given;
 	size_t i;
@@ -23,7 +31,7 @@ static int32_t take_struct(void *to, const void *from, size_t size, struct pck_e
 		return PCK_E_ARGUMENT;
 	}
 	memcpy(&given, from, sizeof given);
-	if (given < size || given > STRUCT_BYTES_MAX) {
+	if (given < min || given > STRUCT_BYTES_MAX) {
 		pck_error_set(error, "struct_size is %lu, not %lu", (unsigned long)given, (unsigned long)size);
 		return PCK_E_STRUCT;
 	}
@@ -33,7 +41,8 @@ static int32_t take_struct(void *to, const void *from, size_t size, struct pck_e
 			return PCK_E_STRUCT;
 		}
 	}
-	memcpy(to, from, size);
+	memset(to, 0, size);
+	memcpy(to, from, given < size ? given : size);
 	return PCK_OK;
 }
 
@@ -178,7 +187,7 @@ static void set_default(uint32_t *value, uint32_t instead)
 
 int32_t pck_take_options(pck_options *options, const pck_options *given, struct pck_error *error)
 {
-	int32_t result = take_struct(options, given, sizeof *options, error);
+	int32_t result = take_struct(options, given, sizeof *options, OPTIONS_BYTES_MIN, error);
 
 	if (result == PCK_OK)
 		result = check_reserved(options->reserved, 4, error);
@@ -213,7 +222,7 @@ int32_t pck_take_options(pck_options *options, const pck_options *given, struct 
 int32_t pck_take_request(pck_request *own, const pck_request *given, int with_id, uint32_t deadline_ms,
                          struct pck_error *error)
 {
-	int32_t result = take_struct(own, given, sizeof *own, error);
+	int32_t result = take_struct(own, given, sizeof *own, REQUEST_BYTES_MIN, error);
 
 	if (result == PCK_OK)
 		result = check_reserved(own->reserved, 3, error);
@@ -248,7 +257,7 @@ int32_t pck_take_request(pck_request *own, const pck_request *given, int with_id
 int32_t pck_take_history(pck_history_request *own, const pck_history_request *given, uint32_t deadline_ms,
                          struct pck_error *error)
 {
-	int32_t result = take_struct(own, given, sizeof *own, error);
+	int32_t result = take_struct(own, given, sizeof *own, HISTORY_BYTES_MIN, error);
 
 	if (result == PCK_OK)
 		result = check_reserved(own->reserved, 4, error);
@@ -268,7 +277,7 @@ int32_t pck_take_history(pck_history_request *own, const pck_history_request *gi
 int32_t pck_take_review(pck_review_request *own, const pck_review_request *given, uint32_t deadline_ms,
                         struct pck_error *error)
 {
-	int32_t result = take_struct(own, given, sizeof *own, error);
+	int32_t result = take_struct(own, given, sizeof *own, REVIEW_BYTES_MIN, error);
 
 	if (result == PCK_OK)
 		result = check_reserved(own->reserved, 5, error);
@@ -286,7 +295,7 @@ int32_t pck_take_review(pck_review_request *own, const pck_review_request *given
 int32_t pck_take_void(pck_void_request *own, const pck_void_request *given, uint32_t deadline_ms,
                       struct pck_error *error)
 {
-	int32_t result = take_struct(own, given, sizeof *own, error);
+	int32_t result = take_struct(own, given, sizeof *own, VOID_BYTES_MIN, error);
 	uint32_t i;
 
 	if (result == PCK_OK)

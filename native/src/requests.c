@@ -6,7 +6,6 @@
 #include "intake.h"
 #include "text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define SERVICE "/precheck.v1.Precheck/"
@@ -56,22 +55,24 @@ static int32_t put_document(struct pck_client *client, struct pck_body *body, pc
 	return result == PCK_OK ? pck_wire_number(body, 3, encoding) : result;
 }
 
-/* 16 random bytes of the client, and the number of the call.  By a table: printf would be a tenth of a call. */
-static void make_request_id(struct pck_client *client, char id[2 * PCK_SEED_BYTES + 24])
+#define REQUEST_ID_BYTES (2 * PCK_SEED_BYTES + 1 + PCK_DIGITS_MAX + 1)
+
+/* 16 random bytes of the client, and the number of the call. */
+static void make_request_id(struct pck_client *client, char *id)
 {
-	static const char digits[] = "0123456789abcdef";
 	size_t i;
 
 	for (i = 0; i < PCK_SEED_BYTES; i++) {
-		id[2 * i] = digits[client->seed[i] >> 4];
-		id[2 * i + 1] = digits[client->seed[i] & 15];
+		id = pck_put_number(id, client->seed[i] >> 4, 16);
+		id = pck_put_number(id, client->seed[i] & 15, 16);
 	}
-	(void)snprintf(id + 2 * i, 24, "-%llx", (unsigned long long)++client->calls);
+	*id++ = '-';
+	*pck_put_number(id, ++client->calls, 16) = '\0';
 }
 
 static int32_t send_check(struct pck_client *client, pck_request *request)
 {
-	char made_id[2 * PCK_SEED_BYTES + 24];
+	char made_id[REQUEST_ID_BYTES];
 	const char *id = request->request_id;
 	struct pck_body body = {0};
 	int32_t result = put_document(client, &body, request);

@@ -40,6 +40,7 @@ ROW_LENGTH = struct.Struct("<I")
 KEY_MAX_BYTES = 65_535
 TABLE_SLOTS_MIN = 8
 LIST_RULE = -1
+VERIFIED_AT_ONCE_BYTES = 4 * 1024 * 1024
 
 
 class PackFileError(Exception):
@@ -199,8 +200,13 @@ class PackFile:
     def verify(self) -> None:
         """Read the whole file and compare its digest. Raises PackDamagedError where it was damaged."""
         hashed = hashlib.sha256(self._map[len(MAGIC) : DIGEST_OFFSET])
-        with memoryview(self._map) as whole, whole[BODY_OFFSET:] as body:
-            hashed.update(body)
+        with memoryview(self._map) as whole:
+            for begin in range(0, len(whole), VERIFIED_AT_ONCE_BYTES):
+                end = min(begin + VERIFIED_AT_ONCE_BYTES, len(whole))
+                with whole[max(begin, BODY_OFFSET) : end] as part:
+                    hashed.update(part)  # without the interpreter's lock
+                # Mapped pages cost when the pack is let go, all at once and with the lock: so they are not kept.
+                self._map.madvise(mmap.MADV_DONTNEED, begin, end - begin)
         if hashed.hexdigest() != self.digest:
             raise PackDamagedError(
                 f"{self.path}: damaged (digest {hashed.hexdigest()[:16]}…, expected {self.digest[:16]}…)"

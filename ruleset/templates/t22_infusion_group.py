@@ -28,7 +28,9 @@ class Params(Subject, frozen=True, kw_only=True):
     may be empty, both ends are allowed), in `concentration_unit`, a UCUM unit per mL.
     药品数: at most `max_drugs` different drugs, solvents aside, stand in a group that the subject stands in.
 
-    `solvent_class` is the class or list by which a line is known as a solvent. `only_substance` 是: not of lines that are known to be of several substances (复方氯化钠注射液 is not 氯化钾): it is judged by no such row, and counts in a group as any other drug.
+    `solvent_class` is the class or list by which a line is known as a solvent. `only_substance` 是: not of lines that are
+    known to be of several substances (复方氯化钠注射液 is not 氯化钾): such a line is judged by no such row, adds nothing to
+    the dose of the subject, and otherwise counts in a group as any other drug.
     """
 
     check: Literal["配伍", "溶媒", "浓度", "药品数"]
@@ -57,10 +59,11 @@ class InfusionGroup(Template):
 
     UNKNOWN (`group_id`) for a line without a group whose route is an infusion, or is not stated while form or name
     says 注射 (then `route` too): for 配伍 where the other drug stands in the same prescription and either line has no
-    group, for 药品数 where so many lines without a group might share a bag, for 溶媒 and 浓度 always; and where the
-    group of an infusion has no solvent. UNKNOWN (`ingredients`) where a solvent's substances, or those of a line that
-    may be the solvent, are not known; (`volume`) where a solvent states none; (`dose`, `strength`)
-    where a dose cannot be converted (`ruleset.units.dose_of`).
+    group, for 药品数 where so many lines without a group might share a bag, for 溶媒 and 浓度 always; and for such a line
+    whose group shows no solvent, `ingredients` in place of `group_id` where another drug of the group may be it. UNKNOWN
+    (`ingredients`) where a solvent's substances are not known; (`item_kind`) where 药品数 rests on lines of which nobody
+    says whether they are drugs; (`volume`) where a solvent states none; (`dose`, `strength`) where a dose cannot be
+    converted (`ruleset.units.dose_of`).
     """
 
     id = "T22"
@@ -68,7 +71,7 @@ class InfusionGroup(Template):
     columns = Params
     row_name = (*SUBJECT_COLUMNS, "check", "other_item", "other_ingredient", "other_class")
     pair = (("item_code", "ingredient", "drug_class"), ("other_item", "other_ingredient", "other_class"))
-    needs = ("group_id", "route", "ingredients", "volume", "dose", "dose_unit", "strength", "pack_size")
+    needs = ("group_id", "route", "item_kind", "ingredients", "volume", "dose", "dose_unit", "strength", "pack_size")
     evidence = ("check", "drug", "problem", "reason")
 
     def keys(self, params: Params) -> Sequence[str]:
@@ -95,7 +98,7 @@ class InfusionGroup(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """Judge the group that the line stands in."""
-        if params.only_substance == "是" and chart.is_compound(line):
+        if not _is_of_subject(params, line, chart):
             return FALSE
         if params.check == "配伍":
             return _incompatible(params, line, chart)
@@ -127,11 +130,15 @@ def _same_day(line: Line, chart: Chart) -> list[Line]:
 
 def _no_group(line: Line) -> tuple[Missing, ...]:
     """Say what is missing to know the bag of a line without a group; nothing where it needs no bag."""
-    group = Missing("group_id", f"“{line.name}”没有组号，无法确定与什么同瓶")
+    return _no_bag(line, (Missing("group_id", f"“{line.name}”没有组号，无法确定与什么同瓶"),))
+
+
+def _no_bag(line: Line, missing: tuple[Missing, ...]) -> tuple[Missing, ...]:
+    """Return what is missing to know of a line's bag, and its route where none is stated; nothing where it needs no bag."""
     if line.route:
-        return (group,) if line.route in INFUSION_ROUTES else ()
+        return missing if line.route in INFUSION_ROUTES else ()
     may_be_infused = INJECTION_WORD in line.form or INJECTION_WORD in line.name
-    return (group, Missing("route", f"“{line.name}”没有给药途径")) if may_be_infused else ()
+    return (*missing, Missing("route", f"“{line.name}”没有给药途径")) if may_be_infused else ()
 
 
 def _evidence(params: Params, line: Line, problem: str) -> dict[str, str]:
@@ -200,21 +207,22 @@ def _solvents(params: Params, line: Line, group: Sequence[Line], chart: Chart) -
 
 def _no_solvent(params: Params, line: Line, group: Sequence[Line], chart: Chart) -> Sequence[Judgement]:
     """Answer for a group in which nothing is known as a solvent."""
-    unknown = [
-        other for other in group if other is not line and kind_of(other) == "drug" and not chart.drug(other).ingredients
-    ]
-    if unknown:
-        missing = [Missing("ingredients", f"不知道“{other.name}”的成分") for other in unknown]
-        return (_answer(params, line, "", (), chart, missing),)
-    if line.route in INFUSION_ROUTES:
-        missing = [Missing("group_id", f"“{line.name}”同组没有溶媒")]
-        return (_answer(params, line, "", (), chart, missing),)
-    return FALSE
+    unknown = tuple(
+        Missing("ingredients", f"不知道“{other.name}”的成分")
+        for other in group
+        if other is not line and kind_of(other) == "drug" and not chart.drug(other).ingredients
+    )
+    missing = _no_bag(line, unknown or (Missing("group_id", f"“{line.name}”同组没有溶媒"),))
+    return (_answer(params, line, "", (), chart, missing),) if missing else FALSE
+
+
+def _is_of_subject(params: Params, line: Line, chart: Chart) -> bool:
+    return chart.is_about(line, params) and not (params.only_substance == "是" and chart.is_compound(line))
 
 
 def _concentration(params: Params, line: Line, group: Sequence[Line], chart: Chart) -> Sequence[Judgement]:
     unit = params.concentration_unit.removesuffix(PER_MILLILITRE)
-    drugs = [other for other in group if chart.is_about(other, params)]
+    drugs = [other for other in group if _is_of_subject(params, other, chart)]
     amount = volume = Decimal(0)
     missing: list[Missing] = []
     for drug in drugs:
@@ -234,8 +242,12 @@ def _concentration(params: Params, line: Line, group: Sequence[Line], chart: Cha
             volume += other.volume_ml
         elif is_solvent:
             missing.append(Missing("volume", f"溶媒“{other.name}”没有液体量"))
-    if not has_solvent and not volume:
-        return _no_solvent(params, line, group, chart)
+    if not has_solvent:
+        doubt = _no_solvent(params, line, group, chart)
+        if doubt or not volume:
+            return doubt
+    if not volume and not missing:
+        missing.append(Missing("volume", "同组液体量合计为0"))
     rest = [other for other in group if other not in drugs]
     if missing:
         return (_answer(params, line, "", drugs, chart, missing),)
@@ -264,13 +276,18 @@ def _plain(number: Decimal | None) -> str:
 
 
 def _drugs_of(params: Params, lines: Sequence[Line], chart: Chart) -> dict[str, list[Line]]:
-    """Return the lines of drugs that are no solvents, by substance (item code where it is not known)."""
+    """Return the lines that may be of drugs that are no solvents, by substance (item code where it is not known)."""
     drugs: dict[str, list[Line]] = {}
     for line in lines:
-        if line.item_kind in DRUG_KINDS and not _is_solvent(params, line, chart):
+        if kind_of(line) in DRUG_KINDS and not _is_solvent(params, line, chart):
             name = "+".join(sorted(chart.drug(line).ingredients)) or line.item_code or line.name
             drugs.setdefault(name, []).append(line)
     return drugs
+
+
+def _may_be_no_drug(params: Params, line: Line, chart: Chart) -> bool:
+    """Say whether nobody tells that a line is a drug: neither its catalogue, nor its substances, nor the row."""
+    return kind_of(line) is None and not chart.drug(line).ingredients and not chart.is_about(line, params)
 
 
 def _number_of_drugs(params: Params, line: Line, group: Sequence[Line], chart: Chart) -> Sequence[Judgement]:
@@ -278,9 +295,16 @@ def _number_of_drugs(params: Params, line: Line, group: Sequence[Line], chart: C
     drugs = _drugs_of(params, group, chart)
     if len(drugs) <= params.max_drugs:
         return FALSE
+    unknown = [one for same in drugs.values() for one in same if _may_be_no_drug(params, one, chart)]
+    known = _drugs_of(params, [one for one in group if one not in unknown], chart)
+    missing = [Missing("item_kind", f"“{one.name}”没有可识别的目录类别") for one in unknown]
+    if len(known) > params.max_drugs:
+        drugs, missing = known, []
     lines = [one for same in drugs.values() for one in same]
     problem = f"同瓶{len(drugs)}种药品，最多{params.max_drugs}种"
-    answer = _answer(params, line, problem, lines, chart)
+    answer = _answer(params, line, problem, lines, chart, missing)
+    if missing:
+        return (answer,)
     return (Judgement(answer.related, answer.also_violating, {**answer.evidence, "drug": _names(lines)}),)
 
 

@@ -8,7 +8,8 @@ import msgspec
 from ruleset.ages import NEWBORN_MAX_DAYS
 from ruleset.case import HERBS, Line
 from ruleset.chart import Chart
-from ruleset.concurrent_use import returned_items
+from ruleset.concurrent_use import standing_of_prescription
+from ruleset.drug import kind_of
 from ruleset.outcome import Judgement, Missing
 from ruleset.template import EVERY_PRESCRIPTION, FALSE, Template
 
@@ -43,11 +44,12 @@ class PrescriptionForm(Template):
     """Judges each prescription once; all of its current lines violate together, committed ones are related.
 
     A prescription is the lines of one encounter and prescription number, committed ones among them, without refunds
-    and without what refunds of the prescription take back wholly. One without any drug or herb is not judged. Self-pay
-    lines count.
+    and without what refunds of the prescription take back wholly; its day is that of its earliest current line. One
+    without any drug or herb is not judged. A line of `separate_class` is a drug whatever is known of its catalogue.
+    Self-pay lines count.
 
     UNKNOWN: `prescription_id` where 种类数, 饮片单列 or 单列 would be violated by lines without a prescription number, which
-    may be of several prescriptions; `item_kind` where they would be only with lines of an unknown catalogue;
+    may be of several prescriptions; `item_kind` where it would be violated only with a line of an unknown catalogue;
     `diagnoses` and `weight_kg` where they are absent and the site does not vouch that its feed of diagnoses
     (observations, for the weight) is complete: with a complete feed their absence is the violation; `birth_date` for
     新生儿体重 without a date of birth.
@@ -75,10 +77,12 @@ class PrescriptionForm(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """Judge the prescription whose first line this is."""
-        if params.check in _FACT_CHECKS:
-            judgements = _FACT_CHECKS[params.check](params, line, chart)
-            return judgements if judgements and any(_contents(params, line, chart)) else FALSE
         contents = _contents(params, line, chart)
+        if params.check in _FACT_CHECKS:
+            if not any(contents):
+                return FALSE
+            unsure = () if contents.drugs or contents.herbs else _no_kind(contents.perhaps)
+            return _FACT_CHECKS[params.check](params, line, chart, unsure)
         counted, count, missing = _CONTENT_CHECKS[params.check](params, contents, chart)
         if not counted:
             return FALSE
@@ -89,27 +93,21 @@ class PrescriptionForm(Template):
 
 def _contents(params: Params, line: Line, chart: Chart) -> Contents:
     """Return what the prescription holds; worked out once for all rows that count the same."""
-    key = ("T25", params.not_counted, line.encounter_id, line.prescription_id)
+    not_counted = () if params.check in _FACT_CHECKS else params.not_counted
+    key = ("T25", not_counted, line.encounter_id, line.prescription_id)
     contents: Contents | None = chart.memo.get(key)
     if contents is None:
-        contents = chart.memo[key] = _sorted_out(params, line, chart)
+        contents = chart.memo[key] = _sorted_out(not_counted, line, chart)
     return contents
 
 
-def _sorted_out(params: Params, line: Line, chart: Chart) -> Contents:
-    lines = chart.prescription(line)
-    returned = returned_items(lines)
-    kept = [
-        other
-        for other in lines
-        if not other.is_refund
-        and (other.item_code or other.name) not in returned
-        and not any(chart.is_in(other, name) for name in params.not_counted)
-    ]
+def _sorted_out(not_counted: tuple[str, ...], line: Line, chart: Chart) -> Contents:
+    lines = standing_of_prescription(line, chart)
+    kept = [other for other in lines if not any(chart.is_in(other, name) for name in not_counted)]
     return Contents(
-        tuple(other for other in kept if other.item_kind == "drug"),
-        tuple(other for other in kept if other.item_kind in HERBS),
-        tuple(other for other in kept if other.item_kind is None),
+        tuple(other for other in kept if kind_of(other) == "drug"),
+        tuple(other for other in kept if kind_of(other) in HERBS),
+        tuple(other for other in kept if kind_of(other) is None),
     )
 
 
@@ -130,12 +128,11 @@ def _kinds(params: Params, contents: Contents, chart: Chart) -> Counted:  # noqa
 
 
 def _herbs_apart(params: Params, contents: Contents, chart: Chart) -> Counted:  # noqa: ARG001 - as the other checks
-    if not contents.herbs:
-        return KEPT  # a line of an unknown catalogue beside drugs alone is taken for one of them
-    if contents.drugs:
-        return (*contents.herbs, *contents.drugs), len(contents.drugs), ()
-    if contents.perhaps:
-        return (*contents.herbs, *contents.perhaps), len(contents.perhaps), _no_kind(contents.perhaps)
+    drugs, herbs, perhaps = contents
+    if drugs and herbs:
+        return (*herbs, *drugs), len(drugs), ()
+    if perhaps and (drugs or herbs):
+        return (*herbs, *drugs, *perhaps), len(drugs or perhaps), _no_kind(perhaps)
     return KEPT
 
 
@@ -167,28 +164,28 @@ def _problem(params: Params, counted: Sequence[Line], count: int) -> str:
     return f"{what}应单独开具处方，同一处方中有{names}"
 
 
-def _diagnosis(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
+def _diagnosis(params: Params, line: Line, chart: Chart, unsure: tuple[Missing, ...]) -> Sequence[Judgement]:
     if any(diagnosis.code or diagnosis.name for diagnosis in chart.case.encounter.diagnoses):
         return FALSE
     missing = () if chart.is_complete("diagnoses") else (Missing("diagnoses", "处方没有临床诊断"),)
-    return (_answer(line, chart, params.check, "没有临床诊断", missing),)
+    return (_answer(line, chart, params.check, "没有临床诊断", (*missing, *unsure)),)
 
 
-def _weight(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
+def _weight(params: Params, line: Line, chart: Chart, unsure: tuple[Missing, ...]) -> Sequence[Judgement]:
     patient = chart.case.patient
     if patient.weight_kg is not None:
         return FALSE
     assert line.begin is not None  # a line without a time is never judged
     if patient.birth_date is None:
-        return (_answer(line, chart, params.check, "", (Missing("birth_date"),)),)
+        return (_answer(line, chart, params.check, "", (Missing("birth_date"), *unsure)),)
     days = line.begin.toordinal() - patient.birth_date.toordinal()
     if days < 0:
         missing = Missing("birth_date", f"出生日期 {patient.birth_date} 晚于医嘱日期")
-        return (_answer(line, chart, params.check, "", (missing,)),)
+        return (_answer(line, chart, params.check, "", (missing, *unsure)),)
     if days > params.max_age_days:
         return FALSE
     known = () if chart.is_complete("observations") else (Missing("weight_kg", f"患者日龄{days}天，没有体重"),)
-    return (_answer(line, chart, params.check, f"患者日龄{days}天，没有注明体重", known),)
+    return (_answer(line, chart, params.check, f"患者日龄{days}天，没有注明体重", (*known, *unsure)),)
 
 
 _FACT_CHECKS = {"诊断缺失": _diagnosis, "新生儿体重": _weight}
@@ -203,7 +200,7 @@ def _answer(
     count: int = 0,
     max_kinds: int | None = None,
 ) -> Judgement:
-    others = [other for other in chart.prescription(line) if other is not line and not other.is_refund]
+    others = [other for other in standing_of_prescription(line, chart) if other is not line]
     current = tuple(other for other in others if chart.is_current(other))
     past = tuple(other for other in others if not chart.is_current(other))
     evidence = {"check": check, "problem": problem, "count": str(count), "max_kinds": str(max_kinds or "")}

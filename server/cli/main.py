@@ -41,7 +41,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"precheck {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_serve(commands)
-    from server.cli import check, conformance, demo, dictionary, explain, history, pack  # noqa: PLC0415 - each command pays for its own imports
+    from server.cli import (  # noqa: PLC0415 - each command pays for its own imports
+        check,
+        conformance,
+        demo,
+        dictionary,
+        explain,
+        history,
+        pack,
+        records,
+        replay,
+    )
 
     check.add_to(commands)
     conformance.add_to(commands)
@@ -50,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_to(commands)
     history.add_to(commands)
     pack.add_to(commands)
+    records.add_to(commands)
+    replay.add_to(commands)
     return parser
 
 

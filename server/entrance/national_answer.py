@@ -34,6 +34,8 @@ class AnswerHead(NamedTuple):
     history_position: int
     stale: Sequence[LoadedPack] = ()
     """The packs that judged past their expiry."""
+    not_recorded: bool = False
+    """The store did not answer, and the server is told to answer all the same."""
 
 
 def national_answer(
@@ -54,6 +56,7 @@ def national_answer(
             "revision": head.revision,
             "stale": bool(head.stale),
             "stale_packs": stale_packs(head.stale),
+            "not_recorded": head.not_recorded,
             "profile": message.profile.name,
             "transaction": message.transaction,
             "transaction_from": message.transaction_from,

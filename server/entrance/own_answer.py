@@ -22,6 +22,7 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
         "answered_at": head.answered_at.isoformat(),
         "stale": bool(head.stale),
         "stale_packs": stale_packs(head.stale),
+        "not_recorded": head.not_recorded,
         "history_position": head.history_position,
         "findings": [
             {

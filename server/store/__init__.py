@@ -14,6 +14,7 @@ from server.store.records import (
     StoreError,
     Void,
 )
+from server.store.search import Query
 from server.store.sqlite import DATABASE, SqliteDatabase
 from server.store.store import Draft, Store, content_of
 
@@ -26,6 +27,7 @@ __all__ = [
     "Event",
     "Feedback",
     "Found",
+    "Query",
     "StaleHistoryError",
     "Store",
     "StoreError",

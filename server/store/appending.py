@@ -59,9 +59,13 @@ class Chain:
 
     def head(self, until: int) -> Head:
         """Return the head, beginning the chain where there is none. The caller has the turn. Raises StoreError."""
-        if self._head is None:
-            self._head = self._begun(until)
-        elif not self._is_sure:
+        while self._head is None:
+            try:
+                self._head = self._begun(until)
+            except LostError:  # whether it became a writer or not: it becomes another
+                if clock.ticks_us() >= until:
+                    raise
+        if not self._is_sure:
             self._head = self._found(lambda sql, *values: self._database.rows(sql, values, until), self.writer)
             self._is_sure = True
         return self._head

@@ -25,7 +25,7 @@ from server.store.records import StoreError
 from server.store.schema import SCHEMA_VERSION, definitions
 
 SCHEMES = ("postgresql://", "postgres://")
-TYPES = {"INTEGER": "BIGINT", "BLOB": "BYTEA"}
+TYPES = {"INTEGER": "BIGINT", "BLOB": "BYTEA", "KEY": 'TEXT COLLATE "C"'}
 CONNECT_MAX_S = 10
 """How long one attempt to connect may take."""
 RECONNECT_INTERVAL_S = 0.2

@@ -47,7 +47,7 @@ OTHER_DEFINITIONS = (
     "CREATE TABLE writer (id {INTEGER} PRIMARY KEY, name TEXT NOT NULL UNIQUE, named {INTEGER} NOT NULL, keyed {INTEGER} NOT NULL)",
     "CREATE TABLE request (request_id TEXT PRIMARY KEY, decision {INTEGER} NOT NULL, recorded_ms {INTEGER} NOT NULL)",
     # Found by the kind and text of a key: check, finding, patient, doctor, row, day.
-    "CREATE TABLE decision_key (key TEXT NOT NULL, decision {INTEGER} NOT NULL, PRIMARY KEY (key, decision))",
+    "CREATE TABLE decision_key (key {KEY} NOT NULL, decision {INTEGER} NOT NULL, PRIMARY KEY (key, decision))",
     # Profiles and dictionaries by their digest, in parts of bounded size.
     "CREATE TABLE content (digest TEXT NOT NULL, part {INTEGER} NOT NULL, kind TEXT NOT NULL, bytes {BLOB} NOT NULL, PRIMARY KEY (digest, part))",
 )
@@ -56,7 +56,7 @@ OTHER_DEFINITIONS = (
 def definitions(types: Mapping[str, str], *, without_rowid: str = "") -> list[str]:
     """Return the statements that make an empty database of the current version.
 
-    `types` names INTEGER (64 bits) and BLOB; `without_rowid` is appended to tables that are nothing but their key.
+    `types` names INTEGER (64 bits), BLOB, and KEY (text in the order of its bytes); `without_rowid` is appended to tables that are nothing but their key.
     """
     made = [statement.format(**types) for statement in (*TABLE_DEFINITIONS, *OTHER_DEFINITIONS)]
     keyed = ("CREATE TABLE meta", "CREATE TABLE request", "CREATE TABLE decision_key")

@@ -23,7 +23,7 @@ from server.store.schema import SCHEMA_VERSION, definitions
 
 DATABASE = "precheck.db"
 """The store's file in the data directory."""
-TYPES = {"INTEGER": "INTEGER", "BLOB": "BLOB"}
+TYPES = {"INTEGER": "INTEGER", "BLOB": "BLOB", "KEY": "TEXT"}
 OPENING_MAX_S = 5.0
 """How long opening waits for a process that holds the file."""
 PAUSE_S = 0.0002

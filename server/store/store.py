@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+import structlog
 
 from server import clock, limits
 from server.store.appending import Chain, marker_links
 from server.store.chain import Head, Link, entry_id
 from server.store.content import Contents
+from server.store.copying import COPIED, copy
 from server.store.database import ConflictError, Database, LostError, Statement
-from server.store.keys import Keys, check_key, finding_key
+from server.store.gaps import Gaps
+from server.store.keys import Keys, check_key, finding_key, findings_of
 from server.store.records import (
     Commit,
     Decision,
@@ -28,9 +31,13 @@ from server.store.records import (
     StaleHistoryError,
     StoreError,
     Void,
+    content_fields,
     content_values,
 )
-from server.store.schema import SCHEMA_VERSION, insert, select
+from server.store.retention import Erased, Retention
+from server.store.schema import SCHEMA_VERSION, TABLES, insert, select
+from server.store.search import Query, find
+from server.store.verification import Verification, Verified
 from server.version import VERSION
 
 UPKEEP_INTERVAL_S = 0.5
@@ -39,9 +46,13 @@ UPKEEP_WAIT_S = 1.0
 """How long such work waits for the store, before the next round tries again."""
 REQUEST_REMEMBERED_S = 24 * 3600
 """How long a request id is recognised when it comes again, by every process on the store. A retry comes within seconds."""
+KEYS_WAIT_S = 600.0
+"""How long a command waits while the keys of all decisions are completed."""
 FORGET_INTERVAL_S = 600.0
 FORGOTTEN_AT_ONCE_MAX = 200
 """Request ids that are forgotten in one transaction: short, because a check may be waiting for it."""
+
+log = structlog.get_logger("precheck.store")
 
 _INSERT_DECISION = insert("decision")
 _UNLESS_CHANGED = "NOT EXISTS (SELECT 1 FROM event WHERE patient_id = ? AND position > ?)"
@@ -78,10 +89,12 @@ class Store:
 
     def __init__(self, database: Database, *, upkeep: bool = True) -> None:
         """`upkeep` begins a thread that writes keys and folds logs: for servers, not for commands."""
-        self._database = database
+        self.database = database
         self._chain = Chain(database, _about)
         self._keys = Keys(database)
         self._contents = Contents(database)
+        self.gaps = Gaps()
+        """Answers that were not recorded; the upkeep writes the marker as soon as the store answers."""
         self._closed = threading.Event()
         self._forget_after = 0
         self._upkeep: threading.Thread | None = None
@@ -93,6 +106,12 @@ class Store:
     def writer(self) -> int:
         """The number of this process among the writers; 0 before its first entry."""
         return self._chain.writer
+
+    def begin(self, until: int | None = None) -> None:
+        """Become a writer, as the first entry would do. Raises StoreError."""
+        until = until or clock.moment(limits.STORE_WAIT_MAX_S)
+        with self._chain.turn(until):
+            self._chain.head(until)
 
     # Decisions
 
@@ -143,7 +162,7 @@ class Store:
         return self._one_decision(f"{_SELECT_DECISION} WHERE id = ({query})", request_id, until)
 
     def _one_decision(self, query: str, value: str, until: int) -> Decision | None:
-        rows = self._database.rows(query, (value,), until)
+        rows = self.database.rows(query, (value,), until)
         return Decision(*rows[0]) if rows else None
 
     def decisions_after(self, seen: Mapping[int, int], limit: int, until: int | None = None) -> list[Decision]:
@@ -157,12 +176,43 @@ class Store:
         for writer in self._writers(until):
             after, end = seen.get(writer, entry_id(writer, 0)), entry_id(writer + 1, 0)
             query = f"{_SELECT_DECISION} WHERE id > ? AND id < ? AND erased_by = 0 ORDER BY id LIMIT ?"
-            found.extend(Decision(*row) for row in self._database.rows(query, (after, end, limit), until))
+            found.extend(Decision(*row) for row in self.database.rows(query, (after, end, limit), until))
         return found
+
+    def find(self, query: Query) -> Iterator[Decision]:
+        """Yield the decisions that are asked for. Raises StoreError, also while they are being taken."""
+        self._keys.complete(clock.moment(KEYS_WAIT_S))
+        return find(self.database, query)
+
+    def verify(
+        self,
+        progress: Callable[[int], None] = lambda _: None,
+        expected_heads: dict[int, tuple[int, str]] | None = None,
+    ) -> Verified:
+        """Check every chain; `expected_heads` are number and chain hash by writer, kept elsewhere. Raises StoreError."""
+        return Verification(self.database, expected_heads).run(progress)
+
+    def retain(self, before: str, *, events: bool = False, progress: Callable[[int], None] = lambda _: None) -> Erased:
+        """Erase decisions of before a day (YYYY-MM-DD), and the feedback to them; with `events`, histories too.
+
+        Raises StoreError; what was erased until then stays erased, and is covered by markers.
+        """
+        self._keys.complete(clock.moment(KEYS_WAIT_S))
+        retention = Retention(self.database, self._chain, before)
+        erased = retention.decisions(progress)
+        return erased._replace(events=retention.events(progress) if events else 0)
+
+    def copy_to(self, other: "Store", progress: Callable[[int], None] = lambda _: None) -> int:
+        """Copy everything into an empty store of either kind; return the number of rows. Raises StoreError."""
+        entries = {
+            table: ("id", "content_hash", "chain_hash", "erased_by", *content_fields(kind))
+            for table, kind in TABLES.items()
+        }
+        return copy(self.database, other.database, {**COPIED, **entries}, progress)
 
     def _writers(self, until: int) -> list[int]:
         """Return all writers; 0 stands for what was recorded before there were chains."""
-        return [0, *(writer for (writer,) in self._database.rows("SELECT id FROM writer ORDER BY id", (), until))]
+        return [0, *(writer for (writer,) in self.database.rows("SELECT id FROM writer ORDER BY id", (), until))]
 
     # Histories
 
@@ -172,7 +222,7 @@ class Store:
         """Return the events of a patient's history between two positions, in their order. Raises StoreError."""
         until = until or clock.moment(limits.STORE_WAIT_MAX_S)
         span = (after, _ALL if up_to is None else up_to)
-        return [Event(*row) for row in self._database.rows(_EVENTS_OF, (patient_id, *span), until)]
+        return [Event(*row) for row in self.database.rows(_EVENTS_OF, (patient_id, *span), until)]
 
     def change(
         self,
@@ -195,7 +245,7 @@ class Store:
                 last: Link | None = None
                 draft = Draft(None)
                 try:
-                    with self._database.exclusively(until) as transaction:
+                    with self.database.exclusively(until) as transaction:
                         rows = transaction.rows(_EVENTS_OF, patient_id, after, _ALL)
                         draft = work([Event(*row) for row in rows])
                         if draft.event is not None:
@@ -234,7 +284,7 @@ class Store:
         kept: list[tuple[Any, ...]] = []
         unmatched: list[str] = []
         for entry in entries:
-            rows = self._database.rows(query, (finding_key(entry.finding_id),), until)
+            rows = self.database.rows(query, (finding_key(entry.finding_id),), until)
             if not rows:
                 unmatched.append(entry.finding_id)
             check_id = rows[0][0] if rows else ""
@@ -253,6 +303,17 @@ class Store:
             self._chain.append(links, until)
         return unmatched
 
+    def feedback_to(self, decision: Decision, until: int | None = None) -> list[FeedbackEntry]:
+        """Return the feedback that was joined to a decision, in its order. Raises StoreError."""
+        until = until or clock.moment(limits.STORE_WAIT_MAX_S)
+        query = f"{select('feedback')} WHERE finding_id = ? AND check_id = ? ORDER BY id"
+        found = [
+            FeedbackEntry(*row)
+            for finding_id in dict.fromkeys(one.finding_id for one in findings_of(decision.findings))
+            for row in self.database.rows(query, (finding_id, decision.check_id), until)
+        ]
+        return sorted(found, key=lambda entry: entry.id)
+
     # What decisions were made with
 
     def keep(self, kind: str, content: bytes, until: int | None = None) -> str:
@@ -269,13 +330,22 @@ class Store:
         first = True
         while not self._closed.wait(UPKEEP_INTERVAL_S):
             try:
+                self._tell_gap(clock.moment(UPKEEP_WAIT_S))
                 # The first round completes what earlier processes left; then each process does its own.
                 self._keys.complete(clock.moment(UPKEEP_WAIT_S), None if first else self.writer)
                 first = False
                 self._forget_requests()
-                self._database.keep_up()
+                self.database.keep_up()
             except StoreError:
                 continue  # busy, full or away: the next round tries again, and calls report their own errors
+
+    def _tell_gap(self, until: int) -> None:
+        """Append a marker that says how many answers were not recorded. Raises StoreError."""
+        gap = self.gaps.current()
+        if gap is not None:
+            with self._chain.turn(until):
+                self._chain.append(marker_links("gap", gap.content()), until)
+            self.gaps.told(gap)
 
     def _forget_requests(self) -> None:
         """Forget request ids that are too old to come again, now and then."""
@@ -286,28 +356,33 @@ class Store:
         until = clock.moment(UPKEEP_WAIT_S)
         oldest = clock.now_ms() - REQUEST_REMEMBERED_S * 1000
         # Found by a reader, so that no check waits for the search.
-        rows = self._database.rows("SELECT request_id FROM request WHERE recorded_ms < ?", (oldest,), until)
+        rows = self.database.rows("SELECT request_id FROM request WHERE recorded_ms < ?", (oldest,), until)
         for begin in range(0, len(rows), FORGOTTEN_AT_ONCE_MAX):
             some = rows[begin : begin + FORGOTTEN_AT_ONCE_MAX]
-            self._database.run(
+            self.database.run(
                 [Statement("DELETE FROM request WHERE request_id = ?", row) for row in some], until, aside=True
             )
 
     def close(self) -> None:
         """Write what is left to write, say that this process ends, and close. Calls after it raise StoreError."""
+        if self._closed.is_set():
+            return
         self._closed.set()
         if self._upkeep is not None:
             self._upkeep.join()
         until = clock.moment(UPKEEP_WAIT_S)
         try:
+            self._tell_gap(until)
             if self.writer:
                 self._keys.complete(until, self.writer)
                 with self._chain.turn(until):
                     self._chain.append(marker_links("stop", {}), until)
-        except StoreError:
-            pass  # the chain then ends without saying so, as after a kill
+        except StoreError as error:
+            # The chain then ends without saying so, as after a kill. What is in no marker is at least in the log.
+            gap = self.gaps.current()
+            log.warning("store not closed in order", error=str(error), unrecorded=gap.content() if gap else None)
         finally:
-            self._database.close()
+            self.database.close()
 
 
 def _about() -> dict[str, Any]:

@@ -1,33 +1,23 @@
-"""The DLL at work, under Wine: a station for Windows asks a real server, and gets what the Linux library gets.
-
-The Linux library asks first, under a request id for each document. The server answers a repeat of it with the recorded
-decision, so every answer that a Windows station gets must be the same to the byte, in whichever encoding.
-"""
+"""The DLL at work, under Wine: a station for Windows asks a real server, and gets what the Linux library gets."""
 
 import json
 import platform
-import struct
 import time
-import tomllib
 from pathlib import Path
 
 import grpc
 import pytest
 
-from client_shim.client import Client, Encoding, Format
-from client_shim.steps import ROOT
+from client_shim.client import Encoding
 from client_shim.targets import HERE, WINDOWS_X64, WINDOWS_X86
+from tests.abi.cases import check_all, secured
 from tests.abi.certificates import NAME
+from tests.abi.linux_station import LinuxStation
 from tests.abi.servers import grpc_server
-from tests.abi.wine import ThisMachine, wine_for
-from tests.web.product import PATIENCE_S, Server
+from tests.abi.wine import wine_for
 
-SAMPLES = ROOT / "docs" / "samples"
-LAYOUTS = {"3101": Format.NHSA_3101, "3102": Format.NHSA_3102, "precheck": Format.PRECHECK_JSON}
-CODECS = {Encoding.UTF_8: "utf-8", Encoding.GBK: "gb18030", Encoding.UTF_16: "utf-16-le"}
 SHORT_CALLS = 320
 LONG_CALLS = 10_000
-THREADS = 4
 STATION_SECONDS_MAX = 55
 LONG_SECONDS_MAX = 1500
 ONE_WINDOWS = [pytest.param(WINDOWS_X64, id="x64")]
@@ -46,75 +36,13 @@ def wine32():
 
 @pytest.fixture(scope="session")
 def this_machine(tmp_path_factory):
-    return ThisMachine(tmp_path_factory.mktemp("station"))
+    return LinuxStation(HERE, tmp_path_factory.mktemp("station"))
 
 
 @pytest.fixture
 def wine(request, target):
     """Whoever runs stations of the target."""
     return request.getfixturevalue({WINDOWS_X64: "wine64", WINDOWS_X86: "wine32", HERE: "this_machine"}[target])
-
-
-@pytest.fixture(scope="module")
-def secure_product(tmp_path_factory, certificates):
-    """The product, for stations that have a certificate."""
-    environment = {
-        "PRECHECK_TLS_CERTIFICATE": f"{certificates.server}.pem",
-        "PRECHECK_TLS_KEY": f"{certificates.server}.key",
-        "PRECHECK_TLS_CLIENT_CA": certificates.ca,
-    }
-    with Server(tmp_path_factory.mktemp("secure") / "data", env=environment) as server:
-        yield server
-
-
-def documents():
-    """Every sample that is to be checked, one with characters that GBK has not, and one that is no JSON."""
-    for sample in tomllib.loads((SAMPLES / "samples.toml").read_text(encoding="utf-8"))["sample"]:
-        if sample["format"] in LAYOUTS:
-            content = (SAMPLES / sample["file"]).read_bytes()
-            yield LAYOUTS[sample["format"]], content.decode(sample.get("encoding", "utf-8"))
-    warned = json.loads((SAMPLES / "warn.json").read_text(encoding="utf-8"))
-    yield Format.NHSA_3101, json.dumps(warned, ensure_ascii=False).replace("心电", "𠮷㐂")
-    yield Format.NHSA_3101, "{"
-
-
-class Cases:
-    """What the Linux library was answered, as the file that a station reads."""
-
-    def __init__(self, server, encodings, **options):
-        self.results = set()
-        records = []
-        with Client(server.grpc, deadline_ms=int(PATIENCE_S * 1000), station_id="station", **options) as client:
-            for number, (layout, text) in enumerate(documents()):
-                for encoding in encodings:
-                    identity = f"windows-{number}-{encoding.name}-{time.monotonic_ns()}"
-                    document = text.encode(CODECS[encoding])
-                    answer = client.check(document, format=layout, encoding=encoding, request_id=identity)
-                    state = answer.completeness | (0x100 if answer.stale else 0)
-                    self.results.add(answer.name)
-                    parts = (identity.encode(), document, answer.answer)
-                    records.append(struct.pack("<IIii", layout, encoding, answer.result, state))
-                    records += [struct.pack("<I", len(part)) + part for part in parts]
-        self.count = len(records) // 4
-        self.content = struct.pack("<I", self.count) + b"".join(records)
-
-    def write(self, folder):
-        (folder / "cases").write_bytes(self.content)
-
-
-def check_all(wine, server, encodings, calls, *, seconds, options=None, arguments=()):
-    cases = Cases(server, encodings, **(options or {}))
-    assert {"PCK_PASS", "PCK_WARN", "PCK_BLOCK", "PCK_E_REJECTED"} <= cases.results
-    cases.write(wine.folder)
-    printed = wine.station("calls", server.grpc, "cases", THREADS, calls, *arguments, seconds=seconds)
-    assert printed == f"{calls} calls, 0 wrong\nok\n"
-
-
-def secured(wine, certificates):
-    """Bring the certificates to the station; return its arguments, and the Linux library's options."""
-    ca, cert, key = certificates.ca, f"{certificates.client}.pem", f"{certificates.client}.key"
-    options = {"tls_ca_file": ca, "tls_server_name": NAME, "tls_cert_file": cert, "tls_key_file": key}
-    return (wine.bring(ca), NAME, wine.bring(cert), wine.bring(key)), options
 
 
 @pytest.mark.timeout(900)

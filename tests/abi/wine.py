@@ -14,7 +14,7 @@ import pytest
 
 from client_shim import build
 from client_shim.steps import NATIVE, ROOT, locked, run
-from client_shim.targets import HERE, WINDOWS_X86, Target
+from client_shim.targets import WINDOWS_X86, Target
 
 PREFIX = ROOT / "build" / "wine"
 CHROOT = ROOT / "build" / "wine32"
@@ -120,30 +120,6 @@ class Wine:
         # A shell, because the folder of a chroot cannot be asked for otherwise.
         command = 'cd "$0" && exec wine ./station.exe "$@"'
         return self.run("sh", "-c", command, place, *arguments, seconds=seconds)
-
-
-class ThisMachine:
-    """Runs the same station without Wine, with the library of this machine."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        linked = (
-            "-Wno-unused-result",
-            f"-L{HERE.folder}",
-            "-lprecheck",
-            "-lm",
-            "-lpthread",
-            f"-Wl,-rpath,{HERE.folder}",
-        )
-        run([*HERE.compiler, *STATION_FLAGS, STATION, *linked, "-o", folder / "station"])
-
-    def station(self, *arguments, seconds):
-        """Run the station in its folder; return what it printed."""
-        command = [self.folder / "station", *map(str, arguments)]
-        with tempfile.TemporaryFile() as printed:
-            subprocess.run(command, cwd=self.folder, stdout=printed, timeout=seconds, check=False)
-            printed.seek(0)
-            return printed.read().decode()
 
 
 def make_station(target: Target, folder: Path) -> None:

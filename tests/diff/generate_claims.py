@@ -53,7 +53,10 @@ class ClaimMaker:
         current = [self.line(current=True) for _ in range(self.one(0, 1, 1, 2, 2, 3, 4))]
         history = [self.line(current=False) for _ in range(self.one(0, 0, 1, 2, 3))]
         if current and self.chance(0.3):  # the same item again: a refund, a twin, an earlier one
-            twin = {**self.one(*current), **self.one({}, {"quantity": Decimal(-1)}, {"begin": self.moment()})}
+            twin = {
+                **self.one(*current),
+                **self.one({}, {"quantity": Decimal(-1)}, {"begin": self.moment(), "begin_is_date": False}),
+            }
             self.one(current, history, history).append(twin)
         for number, line in enumerate((*current, *history), 1):
             line["position"] = number
@@ -370,6 +373,9 @@ class ClaimMaker:
             "encounter_id": encounter,
             "facility_id": FACILITIES[encounter],
         }
+        if begin is not None and self.chance(0.12):  # a date alone
+            line |= {"begin": datetime.combine(begin.date(), time(0)), "begin_is_date": True}
+            begin = line["begin"]
         if begin is not None and self.chance(0.4):
             line["end"] = begin + timedelta(hours=self.one(0, 3, 24, 25, 48, 72, 168, -1, -24))
         return line | (self.herb(current=current) if herbs else self.drug())

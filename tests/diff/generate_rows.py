@@ -302,7 +302,7 @@ class RowMaker:
             {"check": "浓度", "max_concentration": self.one("5", "10"), "min_concentration": self.one("", "1")},
             {"check": "药品数", "max_drugs": self.one("1", "2")},
         )
-        return {**self.subject(), **self.one(*checks)}
+        return {**self.subject(), **self.one(*checks), "only_substance": self.rarely("是", "")}
 
     def t23(self) -> Cells:
         if self.random.random() < 0.3:

@@ -8,6 +8,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+from msgspec import structs
+
 from ruleset.case import Case, Line, Site
 from ruleset.document import read_document
 from ruleset.evaluator import evaluate
@@ -35,7 +37,7 @@ from tests.diff.oracle import (
 )
 from tests.diff.oracle_world import SUBSTANCES_FILE
 
-OUTSIDE_A_LINE_DOCUMENT = ("tag", "position", "encounter_id", "facility_id")
+OUTSIDE_A_LINE_DOCUMENT = ("tag", "position", "encounter_id", "facility_id", "begin_is_date")
 LISTLESS: dict[str, list[tuple[str, str]]] = {}
 SYSTEMIC_CLASSES = (("甲素", "J01DD"), ("丙素", "N02BE01"))
 """What generated packs say in substances.csv."""
@@ -65,6 +67,12 @@ def case_of(claim: Claim) -> Case:
             complete_feeds=frozenset(site.get("complete_feeds", ())),
         ),
     )
+    of_dates = {line["tag"] for line in (*claim["lines"], *claim["history"]) if line.get("begin_is_date")}
+    lines, history = (
+        tuple(structs.replace(line, begin_is_date=line.specification in of_dates) for line in some)
+        for some in (case.lines, case.history)
+    )
+    case = structs.replace(case, lines=lines, history=history)
     assert [line.position for line in (*case.lines, *case.history)] == [
         line["position"] for line in (*claim["lines"], *claim["history"])
     ]

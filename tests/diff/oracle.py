@@ -172,7 +172,7 @@ class Judged:
         if not missing:
             missing = undecided | ({"payer"} if payer is None and exempt else set())
         of_set = [*opinion.related, *opinion.also_violating] if row.template in OF_PAIRS else []
-        if missing and row.template in OF_PRESCRIPTIONS:
+        if missing and row.template in OF_WHOLE_PRESCRIPTIONS:
             hint = Hint(rule.get("official_code", ""), row.id, (), tuple(sorted(missing)))
             self.hints.extend([hint] if hint not in self.hints else [])  # of which lines is not compared
             return
@@ -243,7 +243,7 @@ def judged(
     something_judged = False
     for line in timed:  # N1: only current lines are judged
         something_judged |= judge_line(line, result, gaps)
-    for line in first_lines(timed):
+    for line in first_lines(timed, world):
         something_judged |= ask(OF_PRESCRIPTIONS, line, result)
     if any(
         row.template in OF_ENCOUNTERS and is_of_encounter(row) and is_about_encounter(row, world) for row in world.rows
@@ -278,7 +278,7 @@ def judge_line(line: LineDict, result: Judged, gaps: list[Gap]) -> bool:
     if line.get("item_code"):
         return True
     gaps.append(Gap("no_item_code", line["tag"], ("item_code",)))  # N14
-    is_herb = line.get("item_kind") in (*HERBS, None)
+    is_herb = kind_of(line) in (*HERBS, None)
     return was_judged or (is_herb and world.herb_name(line) in world.herb_names)
 
 
@@ -339,9 +339,7 @@ def ask(judges: dict[str, Judge], line: LineDict, result: Judged) -> bool:
 
 def is_about(row: Row, line: LineDict, world: World) -> bool:
     """Whether a row is about a line, whatever it says of it."""
-    kind = line.get("item_kind")
-    if row.template in ("T38", "T43"):
-        kind = kind_of(line)
+    kind = kind_of(line)
     if row.template == "T21":
         return any(oracle_together.is_side(line, side, world) for side in oracle_together.sides(row))
     if row.template == "T23":
@@ -357,16 +355,18 @@ def is_about(row: Row, line: LineDict, world: World) -> bool:
     if row.template == "T25":
         return True
     if row.template == "T26":
-        return kind in HERBS
+        names = [row.text("herb"), *row.texts("aliases")]
+        return world.herb_name(line) in names if row.text("herb") and kind in (*HERBS, None) else kind in HERBS
     return world.speaks_of(row, line) or (bool(line.get("item_code")) and line["item_code"] in row.codes())
 
 
-def first_lines(lines: list[LineDict]) -> list[LineDict]:
-    """Of each prescription one line: which one does not show, as all of its current lines violate together."""
+def first_lines(lines: list[LineDict], world: World) -> list[LineDict]:
+    """Of each prescription the earliest of its current lines, which tells its day."""
     leads: dict[tuple[str, str], LineDict] = {}
-    timed = [line for line in lines if line.get("begin") is not None and not is_refund(line)]
+    timed = [line for line in lines if line.get("begin") is not None]
     for line in sorted(timed, key=place):
-        leads.setdefault((line.get("encounter_id") or "", line.get("prescription_id") or ""), line)
+        if any(line is one for one in oracle_prescription.prescription(line, world)):
+            leads.setdefault((line.get("encounter_id") or "", line.get("prescription_id") or ""), line)
     return list(leads.values())
 
 

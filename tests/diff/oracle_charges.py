@@ -17,6 +17,7 @@ from tests.diff.oracle_world import (
     is_suspected,
     item_of,
     kind_of,
+    moments_of,
     money_of_excess,
     place,
     same,
@@ -63,13 +64,15 @@ def beside(row: Row, line: LineDict, other: LineDict, world: World) -> list[Opin
         return related if len(operations) == 1 else [Opinion({"operations"}, [other])]
     if not same("facility_id", line, other):
         return FALSE
-    apart = abs(line["begin"] - other["begin"])
-    near = {
-        "单日": line["begin"].date() == other["begin"].date(),
-        "6小时": apart < timedelta(hours=6),
-        "同一小时": apart < timedelta(hours=1),
-    }
-    return related if near[window] else FALSE
+    if window == "单日":
+        return related if line["begin"].date() == other["begin"].date() else FALSE
+    limit = timedelta(hours=6 if window == "6小时" else 1)
+    near = {abs(one - another) < limit for one in moments_of(line) for another in moments_of(other)}
+    if line.get("begin_is_date") or other.get("begin_is_date"):
+        one, another = sorted((line, other), key=lambda each: each["begin"])
+        if one["begin"].date() == another["begin"].date() or True in near:
+            return [Opinion({"begin"}, [other])]
+    return related if True in near else FALSE
 
 
 def day_of(operation: Facts) -> date | None:
@@ -260,12 +263,11 @@ def stay_times(row: Row, line: LineDict, world: World) -> list[Opinion]:
     if not line["is_stated"]:
         return unknown("begin")
     slack = timedelta(hours=row.whole("tolerance_hours", 0) or 0)
-    at = line["begin"]
-    if end is not None and at > last_moment(end) + slack:
+    if end is not None and line["begin"] > last_moment(end) + slack:
         return [TRUE()]
     if begin is None:
         return unknown("encounter_begin")
-    return [TRUE()] if at < begin - slack else FALSE
+    return [TRUE()] if max(moments_of(line)) < begin - slack else FALSE
 
 
 def last_moment(moment):

@@ -1,6 +1,6 @@
 """T01 to T11: for whom, where and at what price the fund pays. See `oracle_world.py`."""
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from tests.diff.oracle_scope import applies
@@ -26,6 +26,7 @@ from tests.diff.oracle_world import (
     is_refund,
     may_be_drug,
     moment_of,
+    moments_of,
     place,
     same_prescription,
     states_days,
@@ -181,20 +182,13 @@ def privilege(row: Row, line: LineDict, world: World) -> list[Opinion]:
     answers = set()
     for since in moments_of(first):
         for begin in moments_of(line) if first is not line else [since]:
-            if begin >= since:
-                answers.add(is_beyond(line, begin, since + hours, world))
+            answers.add(is_beyond(line, begin, min(since, begin) + hours, world))
     if len(answers) > 1:
         return unknown("days" if None in answers else "begin")
     late = answers.pop()
     if late is None:
         return unknown("days")
     return [TRUE(related=related)] if late == (state == "紧急越级超时") else FALSE
-
-
-def moments_of(line: LineDict) -> list[datetime]:
-    """When a line may begin: the first and the last moment of its day where it states a date alone."""
-    begin = line["begin"]
-    return [begin, datetime.combine(begin, time.max)] if line.get("begin_is_date") else [begin]
 
 
 def is_beyond(line: LineDict, begin: datetime, limit: datetime, world: World) -> bool | None:

@@ -17,11 +17,13 @@ from tests.diff.oracle_world import (
     Row,
     World,
     converted,
+    dose_in,
     forms_per_dose,
     frequency_of,
     has_prefix,
     is_refund,
     item_of,
+    kind_of,
     place,
     same_prescription,
     states_days,
@@ -48,29 +50,27 @@ def order(line: LineDict) -> tuple[bool, Any]:
 def form(row: Row, line: LineDict, world: World) -> list[Opinion]:
     """T25, asked of one line for its prescription."""
     lines = prescription(line, world)
-    drugs, herbs, perhaps = [], [], []
-    for one in lines:
-        kind = one.get("item_kind")
-        if kind in HERBS:
-            herbs.append(one)
-        elif kind in ("drug", None):
-            (drugs if kind else perhaps).append(one)
-    if not (drugs or herbs or perhaps):
-        return FALSE
     check = row.text("check")
-    if check in ("诊断缺失", "新生儿体重"):
-        if not (drugs or herbs):
-            return FALSE
-        return about_patient(row, line, lines, world)
-    drugs, perhaps = ([one for one in some if not is_uncounted(row, one, world)] for some in (drugs, perhaps))
+    is_of_facts = check in ("诊断缺失", "新生儿体重")
+    counted = [one for one in lines if is_of_facts or not is_uncounted(row, one, world)]
+    herbs = [one for one in counted if kind_of(one) in HERBS]
+    drugs = [one for one in counted if kind_of(one) == "drug"]
+    perhaps = [one for one in counted if kind_of(one) is None]
+    if is_of_facts:
+        unsure = set() if drugs or herbs else {"item_kind"}
+        return about_patient(row, line, lines, unsure, world) if drugs or herbs or perhaps else FALSE
     answers = {False: breaks(row, drugs, herbs, world), True: breaks(row, [*drugs, *perhaps], herbs, world)}
     answers[True] = answers[True] or breaks(row, drugs, [*herbs, *perhaps], world)
+    if check == "单列":
+        apart = [one for one in (*drugs, *perhaps) if world.is_drug_of(one, row.text("separate_class"))]
+        answers[False] = any(one not in apart for one in drugs) and bool(apart)
+        answers[True] = any(one not in apart for one in (*drugs, *perhaps)) and bool(apart)
     if not answers[True]:
         return FALSE
     missing = set() if answers[False] else {"item_kind"}
     if not line.get("prescription_id"):
         missing |= {"prescription_id"}
-    return all_of(row, line, lines, missing, world)
+    return all_of(lines, missing, world)
 
 
 def is_uncounted(row: Row, line: LineDict, world: World) -> bool:
@@ -82,32 +82,30 @@ def breaks(row: Row, drugs: list[LineDict], herbs: list[LineDict], world: World)
         return len({item_of(one) for one in drugs}) > (row.whole("max_kinds") or 0)
     if row.text("check") == "饮片单列":
         return bool(drugs and herbs)
-    apart = [world.is_drug_of(one, row.text("separate_class")) for one in drugs]
-    return True in apart and False in apart
+    return False
 
 
-def all_of(row: Row, line: LineDict, lines: list[LineDict], missing: set[str], world: World) -> list[Opinion]:
-    _ = row
+def all_of(lines: list[LineDict], missing: set[str], world: World) -> list[Opinion]:
     now = sorted((one for one in lines if world.is_current(one)), key=order)
     past = [one for one in lines if not world.is_current(one)]
     return [Opinion(missing, [] if missing else past, violating=now[:1] if missing else now)]
 
 
-def about_patient(row: Row, line: LineDict, lines: list[LineDict], world: World) -> list[Opinion]:
+def about_patient(row: Row, line: LineDict, lines: list[LineDict], unsure: set[str], world: World) -> list[Opinion]:
     if row.text("check") == "诊断缺失":
-        if any(one.get("code") for one in world.encounter.get("diagnoses") or ()):
+        if any(one.get("code") or one.get("name") for one in world.encounter.get("diagnoses") or ()):
             return FALSE
         missing = set() if world.is_complete("diagnoses") else {"diagnoses"}
-        return all_of(row, line, lines, missing, world)
+        return all_of(lines, missing | unsure, world)
     birth = world.patient.get("birth_date")
     if world.patient.get("weight_kg"):
         return FALSE
     if birth is None or birth > line["begin"].date():
-        return unknown("birth_date")
+        return all_of(lines, {"birth_date"} | unsure, world)
     if (line["begin"].date() - birth).days > (row.whole("max_age_days", 28) or 0):
         return FALSE
     missing = set() if world.is_complete("observations") else {"weight_kg"}
-    return all_of(row, line, lines, missing, world)
+    return all_of(lines, missing | unsure, world)
 
 
 # T26.
@@ -116,31 +114,65 @@ KINDS = {"饮片": "herb_piece", "颗粒": "herb_granule"}
 
 
 def herb_amount(row: Row, line: LineDict, world: World) -> list[Opinion]:
-    """T26, asked of one line for its prescription."""
+    """T26: of each herb line the same answer for its prescription, or the herb's part of it."""
     kinds = [KINDS[name] for name in row.texts("kinds")] or list(HERBS)
-    lines, missing_route = [], False
+    lines = []
     for one in prescription(line, world):
-        if one.get("item_kind") not in (*kinds, None):
+        if kind_of(one) not in (*kinds, None):
             continue
-        if row.texts("routes"):
-            if one.get("route") and one["route"] not in row.texts("routes"):
-                continue
-            missing_route |= not one.get("route")
+        if row.texts("routes") and one.get("route") and one["route"] not in row.texts("routes"):
+            continue
+        is_of_day = one.get("begin") is not None and one["begin"].date() == line["begin"].date()
+        if not line.get("prescription_id") and not is_of_day:
+            continue
         lines.append(one)
     names = [row.text("herb"), *row.texts("aliases")] if row.text("herb") else []
-    found = []
-    if row.text("check") in ("单味剂量", "上传量"):
-        groups = {herb_id(one, world): [] for one in lines}
-        for one in lines:
-            groups[herb_id(one, world)].append(one)
-        if names:
-            groups = {"": [one for one in lines if herb_id(one, world) in names]}
-        sets = list(groups.values())
+    if all(one is not line for one in lines) or not is_found_by(row, line, names, world):
+        return FALSE
+    check = row.text("check")
+    if check == "上传量" and not names:
+        names = [herb_id(line, world)]
+    if names:
+        lines = [one for one in lines if herb_id(one, world) in names]
+    # A line that only perhaps is a herb of the row counts or does not: the limit may be broken with it or without.
+    sure = [one for one in lines if kind_of(one) and (one.get("route") or not row.texts("routes"))]
+    perhaps = [one for one in lines if one not in sure]
+    counted = [[*sure, *some] for some in subsets(perhaps) if sure or some]
+    broken = [is_broken(row, some, world) for some in counted]
+    if check == "剂数" and any(one.get("herb_doses") for one in lines):
+        broken = [answer is True for answer in broken]
+    if not sure:
+        broken.append(False)
+    # Too little of a herb without the line, and too much with it, is neither of the two.
+    is_one_limit = check in ("味数", "剂数") or len({is_above(row, some, world) for some in counted}) == 1
+    if is_one_limit and all(answer is True for answer in broken):
+        missing: set[str] = set()
+    elif all(answer is False for answer in broken):
+        return FALSE
     else:
-        sets = [lines]
-    for some in sets:
-        if some:
-            found.extend(judged_herbs(row, some, world))
+        missing = {fact for answer in broken if isinstance(answer, set) for fact in answer}
+        missing |= {"item_kind" for one in perhaps if not kind_of(one)} | {"route" for one in perhaps if kind_of(one)}
+    violating = [one for one in ([*sure, *perhaps] if missing else sure) if world.is_current(one)]
+    if not violating:  # what was committed exceeds by itself
+        return unknown("route" if kind_of(line) else "item_kind")
+    if not missing and all(one is not line for one in sure):
+        return FALSE  # those that surely exceed say so
+    is_sum = check in ("味数", "每剂总量", "单味剂量") and len(sure) > 1 and is_above(row, sure, world)
+    if not missing and is_sum and not line.get("prescription_id"):
+        missing = {"prescription_id"}
+    related = [one for one in sure if not world.is_current(one)]
+    return [Opinion(missing, related=[] if missing else related, violating=violating)]
+
+
+def is_found_by(row: Row, line: LineDict, names: list[str], world: World) -> bool:
+    """A row of a herb is found by its name, another one by the catalogue of herbs."""
+    return world.herb_name(line) in names if names else kind_of(line) in HERBS
+
+
+def subsets(lines: list[LineDict]) -> list[list[LineDict]]:
+    found: list[list[LineDict]] = [[]]
+    for line in lines:
+        found += [[*one, line] for one in found]
     return found
 
 
@@ -148,57 +180,41 @@ def herb_id(line: LineDict, world: World) -> str:
     return world.herb_name(line) or line.get("item_name") or line.get("local_name") or line.get("item_code") or ""
 
 
-def judged_herbs(row: Row, lines: list[LineDict], world: World) -> list[Opinion]:
-    now = [one for one in lines if world.is_current(one)]
-    if not now:
-        return FALSE
-    sure = [one for one in lines if one.get("item_kind") and (one.get("route") or not row.texts("routes"))]
-    answers = [exceeds(row, some, world) for some in (sure, lines)]
-    if answers[0] is True:
-        violating = [one for one in sure if world.is_current(one)]
-        if violating:
-            return [Opinion(related=[one for one in sure if not world.is_current(one)], violating=violating)]
-    doubt = {"item_kind" for one in lines if not one.get("item_kind")}
-    doubt |= {"route" for one in lines if row.texts("routes") and not one.get("route")}
-    lead = [min(now, key=order)]
-    if answers[1] is True:
-        return [Opinion(doubt, violating=lead)]
-    doubt = doubt - {"item_kind"}
-    lacking = answers[1] if isinstance(answers[1], set) else answers[0] if isinstance(answers[0], set) else None
-    return [Opinion(set(lacking) | doubt, violating=lead)] if lacking else FALSE
-
-
 def grams(line: LineDict) -> Fraction | set[str]:
-    if line.get("dose") is None:
-        return {"dose"}
-    found = converted(Fraction(line["dose"]), line.get("dose_unit") or "", "g")
-    return {"dose_unit"} if found is None else found
+    return dose_in(line, "g")
 
 
-def exceeds(row: Row, lines: list[LineDict], world: World) -> bool | set[str]:
-    """Whether the lines break the limit; else what is missing to know."""
+def is_broken(row: Row, lines: list[LineDict], world: World) -> bool | set[str]:
+    """Whether these lines break the limit; else what is missing to know."""
+    if is_above(row, lines, world):
+        return True
     check = row.text("check")
-    if not lines:
-        return False
     if check == "味数":
-        return len({herb_id(one, world) for one in lines}) > (row.whole("max_herbs") or 0)
+        return False
     if check == "剂数":
-        known = [one["herb_doses"] for one in lines if one.get("herb_doses")]
-        if known and max(known) > (row.whole("max_doses") or 0):
-            return True
-        return {"herb_doses"} if len(known) < len(lines) else False
-    weights = [grams(one) for one in lines]
-    known_sum = sum((one for one in weights if isinstance(one, Fraction)), Fraction(0))
-    missing = {fact for one in weights if isinstance(one, set) for fact in one}
+        return False if any(one.get("herb_doses") for one in lines) else {"herb_doses"}
     if check == "上传量":
         return charged_too_much(lines)
-    most = row.number("max_total_g") if check == "每剂总量" else row.number("max_g")
-    if most is not None and known_sum > most:
-        return True
+    weights = [grams(one) for one in lines]
+    missing = {fact for one in weights if isinstance(one, set) for fact in one}
     if missing:
         return missing
     least = row.number("min_g")
-    return least is not None and known_sum < least
+    return least is not None and sum((one for one in weights if isinstance(one, Fraction)), Fraction(0)) < least
+
+
+def is_above(row: Row, lines: list[LineDict], world: World) -> bool:
+    """Whether what is known of these lines exceeds a maximum."""
+    check = row.text("check")
+    if check == "味数":
+        return len({herb_id(one, world) for one in lines}) > (row.whole("max_herbs") or 0)
+    if check == "剂数":
+        return max((one["herb_doses"] for one in lines if one.get("herb_doses")), default=0) > (
+            row.whole("max_doses") or 0
+        )
+    most = row.number("max_total_g") if check == "每剂总量" else row.number("max_g")
+    known = [one for one in map(grams, lines) if isinstance(one, Fraction)]
+    return most is not None and sum(known, Fraction(0)) > most
 
 
 def charged_too_much(lines: list[LineDict]) -> bool | set[str]:
@@ -211,17 +227,14 @@ def charged_too_much(lines: list[LineDict]) -> bool | set[str]:
             missing.add("herb_doses")
         if one.get("quantity") is None:
             missing.add("quantity")
-        else:
-            unit = (
-                converted(Fraction(one["strength"]), one.get("strength_unit") or "", "g")
-                if one.get("strength")
-                else None
-            )
-            if unit is None:
-                missing.add("strength")
-            elif not isinstance(weight, set) and one.get("herb_doses"):
-                charged += Fraction(one["quantity"]) * unit
-                allowed += weight * one["herb_doses"]
+        unit = (
+            converted(Fraction(one["strength"]), one.get("strength_unit") or "", "g") if one.get("strength") else None
+        )
+        if unit is None:
+            missing.add("strength")
+        if not missing and unit is not None and isinstance(weight, Fraction):
+            charged += Fraction(one["quantity"]) * Fraction(one.get("pack_size") or 1) * unit
+            allowed += weight * one["herb_doses"]
     return missing or charged > allowed
 
 
@@ -452,6 +465,6 @@ def culture_before(row: Row, line: LineDict, world: World) -> list[Opinion]:
     return [TRUE()] if world.is_complete("observations") else unknown("observations")
 
 
-OF_LINES = {"T27": antibiotic, "T28": controlled}
-OF_PRESCRIPTIONS = {"T25": form, "T26": herb_amount}
+OF_LINES = {"T26": herb_amount, "T27": antibiotic, "T28": controlled}
+OF_PRESCRIPTIONS = {"T25": form}
 OF_ENCOUNTERS: dict = {}

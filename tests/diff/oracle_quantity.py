@@ -17,6 +17,7 @@ from tests.diff.oracle_world import (
     has_prefix,
     is_refund,
     item_of,
+    moments_of,
     money_of,
     money_of_excess,
     not_taken_back,
@@ -291,8 +292,9 @@ def too_soon_after(row: Row, line: LineDict, world: World) -> list[LineDict] | s
     last = charges[-1]
     if days is not None and (line["begin"].date() - last["begin"].date()).days < days:
         return [last]
-    if hours is not None and line["begin"] - last["begin"] < timedelta(hours=hours):
-        return [last]
+    if hours is not None:
+        gaps = {now - then < timedelta(hours=hours) for now in moments_of(line) for then in moments_of(last)}
+        return {"begin"} if len(gaps) > 1 else [last] if True in gaps else []
     return []
 
 

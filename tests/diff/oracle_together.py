@@ -24,13 +24,14 @@ from tests.diff.oracle_world import (
     is_drug,
     is_refund,
     item_of,
+    kind_of,
     same_prescription,
     states_days,
     states_end,
     unknown,
 )
 
-INFUSIONS = ("静脉滴注", "静脉注射")
+INFUSIONS = ("静脉滴注", "静脉泵入")
 
 
 class Use(NamedTuple):
@@ -171,7 +172,7 @@ def herb_pairs(row: Row, line: LineDict, world: World) -> list[Opinion]:
     second = [row.text("herb_b"), *row.texts("aliases_b")]
     found = []
     for other in world.others(line):
-        kinds = (line.get("item_kind"), other.get("item_kind"))
+        kinds = (kind_of(line), kind_of(other))
         mine, theirs = world.herb_name(line), world.herb_name(other)
         are_pair = (mine in first and theirs in second) or (mine in second and theirs in first)
         if not are_pair or not same_prescription(line, other) or is_refund(other):  # no herb that anybody takes
@@ -186,7 +187,7 @@ def herb_pairs(row: Row, line: LineDict, world: World) -> list[Opinion]:
 
 
 def herb_in_pregnancy(row: Row, line: LineDict, world: World) -> list[Opinion]:
-    kind = line.get("item_kind")
+    kind = kind_of(line)
     names = [row.text("herb_a"), *row.texts("aliases_a")]
     if world.herb_name(line) not in names or kind not in (*HERBS, None):
         return FALSE
@@ -316,11 +317,15 @@ def perhaps_infused(line: LineDict) -> set[str] | None:
 
 def infusion(row: Row, line: LineDict, world: World) -> list[Opinion]:
     """T22."""
-    if not world.speaks_of(row, line):
+    if not is_of_subject(row, line, world):
         return FALSE
     return {"配伍": mixing, "溶媒": solvent, "浓度": concentration, "药品数": number_of_drugs}[row.text("check")](
         row, line, world
     )
+
+
+def is_of_subject(row: Row, line: LineDict, world: World) -> bool:
+    return world.speaks_of(row, line) and not (row.text("only_substance") == "是" and len(world.substances(line)) > 1)
 
 
 def is_other(row: Row, line: LineDict, world: World) -> bool:
@@ -369,15 +374,16 @@ def solvent(row: Row, line: LineDict, world: World) -> list[Opinion]:
         if fits:
             continue
         found.append(with_other(set() if names else {"ingredients"}, one, world))
-    if not solvents and line.get("route") in INFUSIONS:
-        return unknown(*no_solvent(others, world))
-    return found
+    return found if solvents else no_solvent(line, others, world)
 
 
-def no_solvent(others: list[LineDict], world: World) -> set[str]:
-    """What is missing where the bag shows no solvent: its line's group, or the substances of a line that may be it."""
-    unclear = [one for one in others if one.get("item_kind") == "drug" and not world.substances(one)]
-    return {"ingredients"} if unclear else {"group_id"}
+def no_solvent(line: LineDict, others: list[LineDict], world: World) -> list[Opinion]:
+    """A bag that shows no solvent tells as little as none: unless one of its lines may be the solvent."""
+    lacks = perhaps_infused(line)
+    if not lacks:
+        return FALSE
+    unclear = [one for one in others if kind_of(one) == "drug" and not world.substances(one)]
+    return unknown(*(lacks - {"group_id"} | {"ingredients"} if unclear else lacks))
 
 
 def concentration(row: Row, line: LineDict, world: World) -> list[Opinion]:
@@ -385,11 +391,12 @@ def concentration(row: Row, line: LineDict, world: World) -> list[Opinion]:
         lacks = perhaps_infused(line)
         return unknown(*lacks) if lacks else FALSE
     group = group_of(line, world)
-    drugs = [one for one in group if world.speaks_of(row, one)]
+    others = [one for one in group if one is not line]
+    drugs = [one for one in group if is_of_subject(row, one, world)]
     missing: set[str] = set()
-    if line.get("route") in INFUSIONS and not any(is_solvent(row, one, world) for one in group):
-        missing |= no_solvent([one for one in group if one is not line], world)
-        return unknown(*missing)
+    has_solvent = any(is_solvent(row, one, world) for one in group)
+    if not has_solvent and perhaps_infused(line):
+        return no_solvent(line, others, world)
     unit = row.text("concentration_unit", "mg/mL").removesuffix("/mL")
     total, volume = Fraction(0), Fraction(0)
     for one in drugs:
@@ -404,10 +411,11 @@ def concentration(row: Row, line: LineDict, world: World) -> list[Opinion]:
             missing.add("volume")
         else:
             volume += size
-    if not volume:
+    if not has_solvent and not volume:
         return FALSE
-    if missing:
-        return unknown(*missing)
+    if missing or not volume:
+        same_drug = [one for one in drugs if one is not line]
+        return set_of(same_drug, missing or {"volume"}, world)
     low, high = row.number("min_concentration"), row.number("max_concentration")
     figure = total / volume
     if (low is None or figure >= low) and (high is None or figure <= high):
@@ -432,24 +440,34 @@ def volume_of(row: Row, line: LineDict, world: World) -> Fraction | None:
 def number_of_drugs(row: Row, line: LineDict, world: World) -> list[Opinion]:
     most = row.whole("max_drugs") or 0
     if line.get("group_id"):
-        group = [one for one in group_of(line, world) if not is_solvent(row, one, world)]
-        if len({drug_id(one, world) for one in group}) > most:
-            rest = [one for one in group if one is not line]
-            return set_of(rest, set(), world)
+        group = [one for one in group_of(line, world) if may_be_drug(row, one, world)]
+        known = [one for one in group if is_surely_drug(row, one, world)]
+        for lines, missing in ((known, set()), (group, {"item_kind"})):
+            if len({drug_id(one, world) for one in lines}) > most:
+                return set_of([one for one in lines if one is not line], missing, world)
         return FALSE
     lacks = perhaps_infused(line)
-    if not lacks or is_solvent(row, line, world):
+    if not lacks:
         return FALSE
     loose = [
         one
-        for one in world.others(line)
+        for one in (line, *world.others(line))
         if not one.get("group_id") and same_prescription(line, one) and not is_refund(one) and perhaps_infused(one)
         if one.get("begin") is not None and one["begin"].date() == line["begin"].date()
-        if not is_solvent(row, one, world)
+        if may_be_drug(row, one, world)
     ]
-    if len({drug_id(one, world) for one in (line, *loose)}) > most:
+    if len({drug_id(one, world) for one in loose}) > most:
         return unknown(*lacks)
     return FALSE
+
+
+def may_be_drug(row: Row, line: LineDict, world: World) -> bool:
+    return kind_of(line) in ("drug", *HERBS, None) and not is_solvent(row, line, world)
+
+
+def is_surely_drug(row: Row, line: LineDict, world: World) -> bool:
+    """By its catalogue, its substances, or because the row speaks of it."""
+    return kind_of(line) is not None or bool(world.substances(line)) or world.speaks_of(row, line)
 
 
 OF_LINES = {"T21": interaction, "T22": infusion, "T23": herb_pairs, "T24": duplicate}

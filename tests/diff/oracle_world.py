@@ -322,13 +322,15 @@ def forms_per_dose(line: LineDict) -> Fraction | set[str]:
 
 def supply_of(line: LineDict) -> Fraction | set[str]:
     """For how many days the quantity lasts, taken as prescribed; else what is missing."""
-    if not line.get("quantity"):
-        return {"quantity"}
     if line.get("item_kind") in HERBS:
         per_day = frequency_of(line).per_day
         if not line.get("herb_doses"):
             return {"herb_doses"}
-        return Fraction(line["herb_doses"]) / per_day if per_day and per_day <= 1 else {"frequency"}
+        if not per_day or per_day > 1:  # more than one a day may be the servings of a dose
+            return {"frequency"}
+        return Fraction(-line["herb_doses"] if is_refund(line) else line["herb_doses"]) / per_day
+    if not line.get("quantity"):
+        return {"quantity"}
     if not line.get("pack_size"):
         return {"pack_size"}
     per_day = frequency_of(line).per_day
@@ -382,6 +384,12 @@ AGE_UNITS = {"小时": "hours", "天": "days", "周": "weeks", "月": "months", 
 def moment_of(line: LineDict) -> date | datetime:
     """The line's beginning, or its day where no time of that day is known."""
     return line["begin"].date() if line.get("begin_is_date") else line["begin"]
+
+
+def moments_of(line: LineDict) -> list[datetime]:
+    """When a line may begin: the first and the last moment of its day where it states a date alone."""
+    begin = line["begin"]
+    return [begin, datetime.combine(begin, time.max)] if line.get("begin_is_date") else [begin]
 
 
 def completed(birth: date, day: date, unit: str) -> int:
@@ -490,7 +498,7 @@ class World:
         self.lines: list[LineDict] = claim["lines"]
         self.history: list[LineDict] = claim["history"]
         self.site: Facts = claim.get("site") or {}
-        self.herb_names = {name for row in self.rows if row.template == "T23" for name in herb_names_of(row)}
+        self.herb_names = {name for row in self.rows for name in herb_names_of(row)}
 
     def is_complete(self, feed: str) -> bool:
         return feed in self.site.get("complete_feeds", ())
@@ -723,7 +731,9 @@ def is_of(modes: Iterable[str], wanted: Iterable[str]) -> bool | None:
 
 
 def herb_names_of(row: Row) -> list[str]:
-    names = [row.text("herb_a"), row.text("herb_b"), *row.texts("aliases_a"), *row.texts("aliases_b")]
+    """The names of herbs that a row of T23 or T26 knows."""
+    names = [row.text(name) for name in ("herb_a", "herb_b", "herb")]
+    names += [name for column in ("aliases_a", "aliases_b", "aliases") for name in row.texts(column)]
     return [name for name in names if name]
 
 

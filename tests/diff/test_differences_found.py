@@ -419,3 +419,191 @@ def test_days_to_come_before_a_planned_discharge_are_not_idle(answers):
     engine, oracle = answers(rule, planned)
     assert engine == oracle
     assert not engine.hints
+
+
+def drug(code, name, **facts):
+    return line(item_code=code, **{"item_kind": "drug", "ingredients": [{"name": name}], **facts})
+
+
+def test_pair_of_two_drugs_of_both_sides_is_judged_either_way_round(answers):
+    """By the first way one of them is not of the row's route; by the second nobody knows."""
+    row = {"grade": "禁忌", "class_a": "J01", "item_b": "B", "routes_a": "静脉滴注"}
+    one = drug("B", "甲素", classes=["J01DD04"], route="口服")
+    other = drug("B", "甲素", classes=["J01DD04"], route="", begin=DAY + timedelta(hours=1))
+    engine, oracle = answers({"template": "T21", **SAFETY, "rows": [row]}, claim(one, other))
+    assert engine == oracle
+    assert [(hint.lines, hint.missing) for hint in engine.hints] == [(("c1", "c2"), ("route",))]
+
+
+def test_interaction_looks_back_four_hundred_days_whoever_is_asked_first(answers):
+    """The side of a substance was looked at further back than that of an item."""
+    row = {"grade": "禁忌", "ingredient_a": "甲素", "item_b": "B"}
+    old = drug("A", "甲素", long_term=True, begin=DAY - timedelta(days=401))
+    engine, oracle = answers({"template": "T21", **SAFETY, "rows": [row]}, claim(drug("B", "乙素"), history=[old]))
+    assert engine == oracle
+    assert not engine.findings
+
+
+CLASS = {"template": "T24", **SAFETY, "rows": [{"drug_class": "J01", "same": "类"}]}
+SUBSTANCE = {"template": "T24", **SAFETY, "rows": [{"item_kind": "drug", "same": "成分"}]}
+
+
+def test_end_at_the_moment_of_the_begin_is_no_stop(answers):
+    """Sites that state one time put it into both fields."""
+    one, other = drug("A", "甲素", days=3, end=DAY), drug("B", "甲素", begin=DAY + timedelta(hours=1))
+    engine, oracle = answers(SUBSTANCE, claim(one, other))
+    assert engine == oracle
+    assert [finding.violating for finding in engine.findings] == [("c1", "c2")]
+
+
+def test_supply_that_may_last_to_the_first_day_of_the_next_is_no_duplicate(answers):
+    """With the longest use that may be the two share the one day that they may share."""
+    one, other = drug("A", "甲素"), drug("B", "甲素", begin=DAY + timedelta(days=6), days=3)
+    engine, oracle = answers(SUBSTANCE, claim(one, other))
+    assert engine == oracle
+    assert not engine.hints
+
+
+def test_set_of_three_drugs_is_one_hint_from_whichever_it_is_judged(tmp_path):
+    source = write_pack_source(tmp_path / "source", [{"action": "WARN", **CLASS}])
+    lines = [
+        drug(code, name, classes=["J01"], begin=DAY + timedelta(days=days))
+        for code, name, days in (("A", "甲素", 0), ("B", "乙素", 2), ("C", "丙素", 4))
+    ]
+    result = evaluate(case_of(claim(*lines)), Timeline(()), snapshot_of(source, tmp_path / "pack"))
+    assert len(result.hints) == 1
+
+
+OVERLAP = {"template": "T28", **SAFETY, "rows": [{"ingredient": "甲素", "check": "重叠", "slack_days": "0"}]}
+
+
+def test_days_without_a_prescription_number_are_prescriptions_of_their_own(answers):
+    """At a site without numbers nothing was ever too early."""
+    first = drug("A", "甲素", prescription_id="", days=7, begin=DAY - timedelta(days=3))
+    engine, oracle = answers(OVERLAP, claim(drug("A", "甲素", prescription_id=""), history=[first]))
+    assert engine == oracle
+    assert [finding.related for finding in engine.findings] == [("h2",)]
+
+
+def test_earlier_line_of_the_item_overlaps_though_it_does_not_say_of_what_it_is(answers):
+    first = line(item_code="A", item_kind=None, prescription_id="P0", days=7, begin=DAY - timedelta(days=3))
+    engine, oracle = answers(OVERLAP, claim(drug("A", "甲素"), history=[first]))
+    assert engine == oracle
+    assert [finding.related for finding in engine.findings] == [("h2",)]
+
+
+def test_form_that_nobody_states_is_not_asked_for_where_the_limit_is_kept(answers):
+    row = {"item_code": "A", "check": "天数", "max_days": "7", "form_words": "注射"}
+    engine, oracle = answers({"template": "T28", **SAFETY, "rows": [row]}, claim(drug("A", "甲素", days=3)))
+    assert engine == oracle
+    assert not engine.hints
+
+
+REFILL = {"template": "T30", "rows": [{"item_code": "A", "slack_days": "2", "max_on_hand_days": "10"}]}
+
+
+def test_order_of_no_quantity_is_no_stock(answers):
+    """Neither known nor unknown: nothing was dispensed."""
+    past = drug("A", "甲素", prescription_id="P0", quantity=Decimal(0), begin=DAY - timedelta(days=1))
+    engine, oracle = answers(REFILL, claim(drug("A", "甲素", days=3), history=[past]))
+    assert engine == oracle
+    assert not engine.hints
+
+
+def test_what_is_used_up_is_not_named_as_stock(answers):
+    used = drug("A", "甲素", prescription_id="P0", days=3, begin=DAY - timedelta(days=90))
+    left = drug("A", "甲素", prescription_id="P1", days=9, begin=DAY - timedelta(days=1))
+    engine, oracle = answers(REFILL, claim(drug("A", "甲素", prescription_id="P2", days=1), history=[used, left]))
+    assert engine == oracle
+    assert [finding.related for finding in engine.findings] == [("h3",)]
+
+
+def test_stock_above_the_limit_needs_no_supply_of_the_new_line(answers):
+    left = drug("A", "甲素", prescription_id="P0", days=20, begin=DAY - timedelta(days=1))
+    rule = {"template": "T30", "rows": [{"item_code": "A", "max_on_hand_days": "10"}]}
+    engine, oracle = answers(rule, claim(drug("A", "甲素", quantity=None), history=[left]))
+    assert engine == oracle
+    assert [finding.related for finding in engine.findings] == [("h2",)]
+
+
+COMPANION = {"template": "T36", **SAFETY, "rows": [{"item_code": "A", "companions": "甲素"}]}
+
+
+def complete(*current, **encounter):
+    return {**claim(*current, **encounter), "site": {"complete_feeds": ["history"]}}
+
+
+def test_companion_without_a_time_is_of_the_encounter(answers):
+    """One that is named by its substance was taken for absent."""
+    engine, oracle = answers(COMPANION, complete(line(item_code="A"), drug("B", "甲素", begin=None)))
+    assert engine == oracle
+    assert not engine.findings
+
+
+def test_companion_without_a_quantity_excuses_nothing_that_is_kept(answers):
+    rule = {**COMPANION, "rows": [{"item_code": "A", "companions": "B", "max_ratio": "2"}]}
+    lines = [line(item_code="A"), line(item_code="B"), line(item_code="B", quantity=None)]
+    engine, oracle = answers(rule, complete(*lines))
+    assert engine == oracle
+    assert not engine.hints
+
+
+def test_refund_of_a_companion_is_among_what_was_added_up(answers):
+    rule = {**COMPANION, "rows": [{"item_code": "A", "companions": "甲素", "max_ratio": "1"}]}
+    lines = [line(item_code="A", quantity=Decimal(3)), drug("B", "甲素", quantity=Decimal(2))]
+    back = line(item_code="B", item_kind=None, quantity=Decimal(-1), order_id="later")
+    engine, oracle = answers(rule, complete(*lines, back))
+    assert engine == oracle
+    assert [(finding.related, finding.amount) for finding in engine.findings] == [(("c2", "c3"), Decimal(2))]
+
+
+def test_services_in_a_group_are_no_drugs_of_the_bag(answers):
+    row = {"item_code": "A", "check": "药品数", "max_drugs": "1"}
+    bag = {"group_id": "g", "route": "静脉滴注"}
+    lines = [drug("A", "甲素", **bag), line(item_code="F", item_kind="service", **bag)]
+    engine, oracle = answers({"template": "T22", **SAFETY, "rows": [row]}, claim(*lines))
+    assert engine == oracle
+    assert not engine.findings
+
+
+def test_concentration_without_a_known_solvent_is_unknown(answers):
+    """It was reckoned with the ampoule's own volume."""
+    row = {"item_code": "A", "check": "浓度", "max_concentration": "10"}
+    strong = {"dose": Decimal(500), "dose_unit": "mg", "strength": Decimal(500), "strength_unit": "mg"}
+    ampoule = drug("A", "甲素", group_id="g", route="静脉滴注", volume_ml=Decimal(2), **strong)
+    engine, oracle = answers({"template": "T22", **SAFETY, "rows": [row]}, claim(ampoule))
+    assert engine == oracle
+    assert [hint.missing for hint in engine.hints] == [("group_id",)]
+
+
+def test_line_of_unknown_catalogue_beside_drugs_may_be_a_herb(answers):
+    rule = {"template": "T25", **SAFETY, "rows": [{"check": "饮片单列"}]}
+    engine, oracle = answers(rule, claim(drug("A", "甲素"), line(item_code="B", item_kind=None)))
+    assert engine == oracle
+    assert [hint.missing for hint in engine.hints] == [("item_kind",)]
+
+
+def test_what_was_taken_back_is_no_line_of_the_prescription(answers):
+    rule = {"template": "T25", **SAFETY, "rows": [{"check": "种类数", "max_kinds": "1"}]}
+    lines = [drug("A", "甲素"), drug("B", "乙素"), drug("C", "丙素"), drug("C", "丙素", quantity=Decimal(-1))]
+    engine, oracle = answers(rule, claim(*lines))
+    assert engine == oracle
+    assert [finding.violating for finding in engine.findings] == [("c1", "c2")]
+
+
+def test_herb_that_is_too_little_without_a_doubtful_line_is_not_silent(answers):
+    row = {"check": "单味剂量", "herb": "甲", "min_g": "3", "max_g": "10"}
+    lines = [line(item_code="A", item_name="甲", dose=Decimal(2), dose_unit="g")]
+    lines.append({**lines[0], "item_kind": None, "item_code": "B"})
+    engine, oracle = answers({"template": "T26", **SAFETY, "rows": [row]}, claim(*lines))
+    assert engine == oracle
+    assert {hint.missing for hint in engine.hints} == {("item_kind",)}
+
+
+def test_two_herbs_without_a_name_are_two(answers):
+    row = {"check": "味数", "max_herbs": "1"}
+    engine, oracle = answers(
+        {"template": "T26", **SAFETY, "rows": [row]}, claim(line(item_code="A"), line(item_code="B"))
+    )
+    assert engine == oracle
+    assert len(engine.findings) == 1

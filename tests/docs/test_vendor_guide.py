@@ -8,6 +8,8 @@ import pytest
 from ruleset.outcome import Action
 from server.cli import main as command_line
 from server.conformance import text as report_text
+from server.conformance.examine import Examination
+from server.conformance.findings import NotUnderstood, Understood, UnreadField
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = (ROOT / "docs/howto/vendor-guide.zh-CN.md").read_text(encoding="utf-8")
@@ -73,8 +75,7 @@ def test_every_block_of_code_is_one_of_them():
 def test_every_language_is_listed_and_what_was_not_compiled_says_so():
     table = PAGE.partition("## 各语言的例子")[2].partition("\n## ")[0]
     for folder in (ROOT / "native/examples").iterdir():
-        if folder.name != "browser":  # HTTP, and no caller of the library
-            assert f"native/examples/{folder.name}/" in table
+        assert f"native/examples/{folder.name}/" in table
     for folder in ("vb6", "powerbuilder"):
         (row,) = [line for line in table.splitlines() if f"examples/{folder}/" in line and line.startswith("|")]
         assert "未在此编译" in row
@@ -129,3 +130,14 @@ def test_diagrams_name_only_their_participants(diagram):
     assert len(re.findall(r"^\s*(?:alt|loop|opt) ", diagram, re.MULTILINE)) == len(
         re.findall(r"^\s*end$", diagram, re.MULTILINE)
     )
+
+
+def test_the_fields_of_the_report_are_those_of_the_code():
+    table = PAGE.partition("| `message` 的字段 |")[2].partition("\n\n")[0]
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| `")]
+    first = {name for names, _ in rows for name in re.findall(r"`(\w+)", names)}
+    assert first <= set(Examination.__struct_fields__)
+    assert {"understood", "unread", "not_understood", "missing", "advice", "answer"} <= first
+    inner = {name for _, text in rows for name in re.findall(r"`(\w+)`", text)}
+    known = {*Understood.__struct_fields__, *UnreadField.__struct_fields__, *NotUnderstood.__struct_fields__}
+    assert inner <= known

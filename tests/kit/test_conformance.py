@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from client_shim import Encoding, Format
+from client_shim.build import EXAMPLE
 from ruleset.facts import FACTS
 from server.check import Request
 from server.cli import main as command_line
@@ -22,7 +23,7 @@ from server.conformance.samples import DEFAULT_FOLDER, Samples, difference
 from server.conformance.text import message_lines, report_lines
 from server.entrance import fields
 from tests.web.messages import CHILD_DRUG, WOMEN_DRUG, camel_case, encoded, encounter, message, order
-from tests.web.product import PATIENCE_S, ROOT, Server, environment
+from tests.web.product import PATIENCE_S, ROOT, Server, command, environment
 
 SAMPLES = Samples(DEFAULT_FOLDER).every
 
@@ -415,6 +416,18 @@ class TestFiles:
         assert command_line.main(["conformance", "no-such-file.json"]) == 1
         assert "no-such-file.json" in capsys.readouterr().err
 
+    def test_it_leaves_nothing_behind(self, tmp_path):
+        """No store, no pack, nothing: not where it is run, and not where temporary files go."""
+        done = command(
+            "conformance",
+            "--brief",
+            DEFAULT_FOLDER / "settlement-3102.json",
+            cwd=tmp_path,
+            env={"TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        )
+        assert done.returncode == 0, done.stderr
+        assert list(tmp_path.iterdir()) == []
+
     def test_the_samples_themselves(self, capsys):
         code, out = run(capsys, "--samples", "--brief")
         assert code == 0
@@ -530,6 +543,22 @@ class TestTheEndpoint:
             code, lines = endpoint.ended()
         assert [line["sample"] for line in lines[:-1] if not is_right(line["sample"])] == []
         assert (code, lines[-1]["samples_not_arrived"]) == (0, [])
+
+    def test_the_example_in_c_sends_them_as_they_are(self):
+        """Its own feedback comes in between, and is no sample: that is no fault."""
+        with Endpoint("--samples") as endpoint:
+            files = [DEFAULT_FOLDER / sample.name for sample in SAMPLES]
+            command = [EXAMPLE, endpoint.grpc, *map(str, files)]
+            subprocess.run(
+                command,
+                check=False,
+                stdout=subprocess.DEVNULL,
+                timeout=PATIENCE_S,
+                env={"STATION_DEADLINE_MS": "20000", "LC_ALL": "C"},
+            )
+            code, lines = endpoint.stopped()
+        assert (code, lines[-1]["samples_not_arrived"]) == (0, [])
+        assert [line["sample"]["sample"] for line in lines[:-1]].count("") > 5
 
     def test_a_client_that_changes_them(self):
         by_name = {sample.name: sample for sample in SAMPLES}

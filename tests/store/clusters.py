@@ -100,7 +100,7 @@ class Cluster:
 
 
 class PostgresPlace:
-    """A database of a cluster."""
+    """A schema of its own in a cluster's database: made faster than a database."""
 
     kind = "postgres"
     _numbers = iter(range(10**9))
@@ -108,8 +108,8 @@ class PostgresPlace:
     def __init__(self, cluster):
         self.cluster = cluster
         self.name = f"test_{os.getpid()}_{next(self._numbers)}"
-        cluster.execute(f"CREATE DATABASE {self.name}")
-        self.address = cluster.address(self.name)
+        cluster.execute(f"CREATE SCHEMA {self.name}")
+        self.address = f"{cluster.address('postgres')}&options=-csearch_path%3D{self.name}"
         self._stores = []
 
     def open(self, **options) -> Store:
@@ -130,4 +130,4 @@ class PostgresPlace:
         for store in self._stores:
             store.close()
         with contextlib.suppress(psycopg.Error):
-            self.cluster.execute(f"DROP DATABASE {self.name} WITH (FORCE)")
+            self.cluster.execute(f"DROP SCHEMA {self.name} CASCADE")

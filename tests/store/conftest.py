@@ -3,8 +3,10 @@ import contextlib
 import pytest
 
 from server.history import History
+from server.packs import PackHolder
 from tests.store.clusters import Cluster, PostgresPlace
 from tests.store.places import SqlitePlace
+from tests.web.packs import write_pack
 
 MEMORY = 50_000_000
 
@@ -32,3 +34,13 @@ def store(place):
 @pytest.fixture
 def history(store):
     return History(store, MEMORY)
+
+
+@pytest.fixture(scope="session")
+def tiny_packs(tmp_path_factory):
+    """The small pack of the tests of the wire, in force."""
+    folder = tmp_path_factory.mktemp("tiny")
+    packs = PackHolder(folder / "packs")
+    packs.start((str(write_pack(folder / "source")),), ())
+    yield packs
+    packs.cancel()

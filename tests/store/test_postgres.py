@@ -32,10 +32,7 @@ def own_cluster():
 
 
 def end_sessions(place):
-    place.rows(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ? AND pid <> pg_backend_pid()",
-        place.name,
-    )
+    place.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'precheck'")
 
 
 def test_a_password_is_never_shown():
@@ -152,7 +149,9 @@ def test_stopped_and_started_under_load(own_cluster, how):
 def test_a_server_that_falls_silent_costs_a_call_its_deadline_and_no_more(place):
     """The network swallows everything: no error, no end of the connection."""
     with contextlib.closing(_Swallower(place.cluster)) as between:
-        address = f"postgresql://precheck@127.0.0.1:{between.port}/{place.name}"
+        address = place.address.replace("@/", f"@127.0.0.1:{between.port}/").replace(
+            f"host={place.cluster.folder}&", ""
+        )
         with contextlib.closing(open_store(address, None, upkeep=False)) as store:
             store.record(decision("C1"))
             between.swallow.set()

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -111,3 +112,25 @@ def test_a_primary_that_is_killed_is_stood_in_for(tmp_path, cluster):
             for patient in patients:
                 assert PER_DAY in rules_of(station.check(visit_of(patient, [1]), format=Format.NHSA_3101))
                 assert station.commit(visit_of(patient, [0]), format=Format.NHSA_3101).lines == 0
+
+
+def test_a_stall_that_sends_a_check_to_both_servers_makes_one_decision(tmp_path, cluster):
+    """The primary stands still with the check in its hands; the backup is asked beside it. Then the primary wakes."""
+    with contextlib.closing(PostgresPlace(cluster)) as place, contextlib.ExitStack() as stack:
+        settings = tmp_path / "settings.toml"
+        settings.write_text(f'store = "{place.address}"\n', encoding="utf-8")
+        options = ("--settings", settings, "--pack", write_pack(tmp_path / "pack"))
+        primary, backup = (stack.enter_context(Server(tmp_path / name, *options)) for name in ("primary", "backup"))
+        with Client(f"{primary.grpc},{backup.grpc}", deadline_ms=int(PATIENCE_S * 1000)) as station:
+            document = visit_of("S0", [1])
+            assert rules_of(station.check(document, format=Format.NHSA_3101)) == []
+            primary.signal(signal.SIGSTOP)
+            answer = station.check(document, format=Format.NHSA_3101, request_id="stalled", deadline_ms=4000)
+            primary.signal(signal.SIGCONT)
+            assert answer.result >= 0, answer.error
+            # Asked again, whoever is asked: the decision that the station had.
+            for server in (primary, backup):
+                with server.client() as client:
+                    again = client.check(document, format=Format.NHSA_3101, request_id="stalled")
+                    assert (again.result, again.answer) == (answer.result, answer.answer)
+        assert place.rows("SELECT count(*) FROM decision WHERE request_id = ?", "stalled") == [(1,)]

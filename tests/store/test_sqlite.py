@@ -18,7 +18,7 @@ def path(tmp_path):
 @pytest.mark.parametrize(("durability", "level"), [("process", 1), ("power", 2)])
 def test_durability(tmp_path, durability, level):
     with contextlib.closing(open_store("", tmp_path, durability=durability)) as store:
-        writer = store._database._writer
+        writer = store.database._writer
         assert writer.execute("PRAGMA synchronous").fetchone() == (level,)
         assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
@@ -41,13 +41,13 @@ def test_a_file_that_is_no_database_is_refused(tmp_path, path):
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_a_database_that_cannot_be_written(store, history):
     store.record(decision("C1"))
-    store._database._writer.execute("PRAGMA query_only=ON")
+    store.database._writer.execute("PRAGMA query_only=ON")
     with pytest.raises(StoreError, match="readonly"):
         commit(history, [line()], decide=lambda _: decision("C2"))
     with pytest.raises(StoreError, match="readonly"):
         commit(history, [line()])
     assert len(history.of("P1").timeline) == 0
-    store._database._writer.execute("PRAGMA query_only=OFF")
+    store.database._writer.execute("PRAGMA query_only=OFF")
     commit(history, [line()], decide=lambda _: decision("C2"))
     assert store.decision("C2") is not None
     assert len(stored(store)) == 1

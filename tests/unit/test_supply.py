@@ -55,6 +55,7 @@ def tablets(quantity="1", *, pack="14", dose="1", frequency="bid", begin=MONDAY,
         ),
         (Line(item_kind="herb_piece", herb_doses=7, frequency="qd", quantity=Decimal(70)), 7),
         (Line(item_kind="herb_granule", herb_doses=7, frequency="每日1剂"), 7),
+        (Line(item_kind="herb_piece", herb_doses=7, frequency="qd", quantity=Decimal(-70)), -7),
     ],
 )  # fmt: skip
 def test_supply(line, days):

@@ -85,20 +85,22 @@ class CheckDocumentRequest(_message.Message):
     def __init__(self, document: _Optional[bytes] = ..., format: _Optional[_Union[DocumentFormat, str]] = ..., encoding: _Optional[_Union[DocumentEncoding, str]] = ..., profile: _Optional[str] = ..., station_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CheckDocumentResponse(_message.Message):
-    __slots__ = ("answer", "verdict", "completeness", "check_id", "revision", "stale")
+    __slots__ = ("answer", "verdict", "completeness", "check_id", "revision", "stale", "not_recorded")
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     COMPLETENESS_FIELD_NUMBER: _ClassVar[int]
     CHECK_ID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     STALE_FIELD_NUMBER: _ClassVar[int]
+    NOT_RECORDED_FIELD_NUMBER: _ClassVar[int]
     answer: bytes
     verdict: Verdict
     completeness: Completeness
     check_id: str
     revision: str
     stale: bool
-    def __init__(self, answer: _Optional[bytes] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., check_id: _Optional[str] = ..., revision: _Optional[str] = ..., stale: _Optional[bool] = ...) -> None: ...
+    not_recorded: bool
+    def __init__(self, answer: _Optional[bytes] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., check_id: _Optional[str] = ..., revision: _Optional[str] = ..., stale: _Optional[bool] = ..., not_recorded: _Optional[bool] = ...) -> None: ...
 
 class CheckRequest(_message.Message):
     __slots__ = ("facts", "profile", "station_id", "request_id")
@@ -113,7 +115,7 @@ class CheckRequest(_message.Message):
     def __init__(self, facts: _Optional[_Union[_facts_pb2.Facts, _Mapping]] = ..., profile: _Optional[str] = ..., station_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CheckResponse(_message.Message):
-    __slots__ = ("check_id", "message_id", "verdict", "completeness", "revision", "answered_at", "history_position", "findings", "hints", "not_evaluated", "display", "stale", "stale_packs")
+    __slots__ = ("check_id", "message_id", "verdict", "completeness", "revision", "answered_at", "history_position", "findings", "hints", "not_evaluated", "display", "stale", "stale_packs", "not_recorded")
     CHECK_ID_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
@@ -127,6 +129,7 @@ class CheckResponse(_message.Message):
     DISPLAY_FIELD_NUMBER: _ClassVar[int]
     STALE_FIELD_NUMBER: _ClassVar[int]
     STALE_PACKS_FIELD_NUMBER: _ClassVar[int]
+    NOT_RECORDED_FIELD_NUMBER: _ClassVar[int]
     check_id: str
     message_id: str
     verdict: Verdict
@@ -140,7 +143,8 @@ class CheckResponse(_message.Message):
     display: _answer_pb2.Display
     stale: bool
     stale_packs: _containers.RepeatedCompositeFieldContainer[_answer_pb2.StalePack]
-    def __init__(self, check_id: _Optional[str] = ..., message_id: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., revision: _Optional[str] = ..., answered_at: _Optional[str] = ..., history_position: _Optional[int] = ..., findings: _Optional[_Iterable[_Union[_answer_pb2.Finding, _Mapping]]] = ..., hints: _Optional[_Iterable[_Union[_answer_pb2.Hint, _Mapping]]] = ..., not_evaluated: _Optional[_Iterable[_Union[_answer_pb2.NotEvaluated, _Mapping]]] = ..., display: _Optional[_Union[_answer_pb2.Display, _Mapping]] = ..., stale: _Optional[bool] = ..., stale_packs: _Optional[_Iterable[_Union[_answer_pb2.StalePack, _Mapping]]] = ...) -> None: ...
+    not_recorded: bool
+    def __init__(self, check_id: _Optional[str] = ..., message_id: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., revision: _Optional[str] = ..., answered_at: _Optional[str] = ..., history_position: _Optional[int] = ..., findings: _Optional[_Iterable[_Union[_answer_pb2.Finding, _Mapping]]] = ..., hints: _Optional[_Iterable[_Union[_answer_pb2.Hint, _Mapping]]] = ..., not_evaluated: _Optional[_Iterable[_Union[_answer_pb2.NotEvaluated, _Mapping]]] = ..., display: _Optional[_Union[_answer_pb2.Display, _Mapping]] = ..., stale: _Optional[bool] = ..., stale_packs: _Optional[_Iterable[_Union[_answer_pb2.StalePack, _Mapping]]] = ..., not_recorded: _Optional[bool] = ...) -> None: ...
 
 class CommitRequest(_message.Message):
     __slots__ = ("document", "format", "encoding", "profile", "station_id", "facts")

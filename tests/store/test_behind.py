@@ -1,0 +1,289 @@
+"""A store that cannot take what it should: held by another, full, stopped. Wait, or shed: as the setting says, and openly."""
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+from server import check as check_module
+from server import clock
+from server.store import StoreError
+from tests.store.clusters import Cluster, PostgresPlace
+from tests.store.places import SqlitePlace
+from tests.store.services import Service
+from tests.web.messages import (
+    BED,
+    CHILD_DRUG,
+    CHILD_ONLY,
+    PER_DAY,
+    ext_of,
+    message,
+    order,
+    patient_of,
+    rules,
+    settlement,
+)
+from tests.web.packs import write_pack
+from tests.web.product import Server, until
+
+PATIENCE_S = 40.0
+
+
+class Held:
+    """A SQLite file that another process holds, now and then."""
+
+    def __init__(self, folder):
+        self.place = SqlitePlace(folder)
+        self._other = sqlite3.connect(self.place.path, isolation_level=None, check_same_thread=False)
+        self.readable = True
+
+    def hold(self):
+        self._other.execute("BEGIN IMMEDIATE")
+
+    def release(self):
+        self._other.execute("ROLLBACK")
+
+    def close(self):
+        self._other.close()
+        self.place.close()
+
+
+class Stopped:
+    """A PostgreSQL server that is stopped, now and then."""
+
+    def __init__(self):
+        self._cluster = Cluster()
+        self.place = PostgresPlace(self._cluster)
+        self.readable = False
+
+    def hold(self):
+        self._cluster.stop(signal.SIGINT)
+
+    def release(self):
+        self._cluster.start()
+
+    def close(self):
+        self.place.close()
+        self._cluster.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def away(request, tmp_path):
+    """A store that can be made not to answer."""
+    with contextlib.closing(Held(tmp_path) if request.param == "sqlite" else Stopped()) as made:
+        yield made
+
+
+def markers(place, kind="gap"):
+    return [
+        json.loads(content) for (content,) in place.rows("SELECT content FROM marker WHERE kind = ? ORDER BY id", kind)
+    ]
+
+
+def recorded(place):
+    return {check_id for (check_id,) in place.rows("SELECT check_id FROM decision")}
+
+
+def test_wait_refuses_within_the_deadline_and_answers_nothing(away, tiny_packs):
+    document = message([order(CHILD_DRUG)])
+    with contextlib.closing(away.place.open()) as store:
+        service = Service(store, tiny_packs)
+        assert rules(service.check(document)) == [CHILD_ONLY]
+        away.hold()
+        began = clock.ticks_us()
+        with pytest.raises(StoreError):
+            service.check(document, within_s=0.2)
+        with pytest.raises(StoreError):
+            service.check(settlement(message([order(BED)])), within_s=0.2)
+        # How late it is, is the machine's business; that it waits as long as it may, and not for ever, is ours.
+        assert 400_000 <= clock.ticks_us() - began < 5_000_000
+        away.release()
+        assert rules(service.check(document, within_s=PATIENCE_S)) == [CHILD_ONLY]
+        assert len(recorded(away.place)) == 2
+    assert markers(away.place) == []
+
+
+def test_wait_waits_for_a_store_that_comes_back_in_time(away, tiny_packs):
+    with contextlib.closing(away.place.open()) as store:
+        service = Service(store, tiny_packs)
+        away.hold()
+        from threading import Timer
+
+        timer = Timer(0.3, away.release)
+        timer.start()
+        assert rules(service.check(message([order(CHILD_DRUG)]), within_s=PATIENCE_S)) == [CHILD_ONLY]
+        timer.join()
+
+
+SHED_AFTER_S = 2.0
+"""What a check waits here before it is shed: on a busy machine, a healthy store may take its time."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    monkeypatch.setattr(check_module, "SHED_AFTER_S", SHED_AFTER_S)
+
+
+def test_shed_answers_says_so_and_marks_the_gap(away, tiny_packs):
+    with contextlib.closing(away.place.open()) as store:
+        service = Service(store, tiny_packs, sheds=True)
+        before = service.check(message([order(CHILD_DRUG)]))
+        assert ext_of(before)["not_recorded"] is False
+        away.hold()
+        answers = [service.check(message([order(CHILD_DRUG)])) for _ in range(5)]
+        assert [(rules(answer), ext_of(answer)["not_recorded"]) for answer in answers] == [([CHILD_ONLY], True)] * 5
+        assert service.metric("precheck_unrecorded_total") == 5
+        began = clock.ticks_us()
+        service.check(message([order(CHILD_DRUG)]))
+        assert clock.ticks_us() - began < SHED_AFTER_S * 1e6, "once it is known, nobody waits"
+        away.release()
+        (gap,) = until(lambda: markers(away.place), "the marker", PATIENCE_S)
+        assert (gap["answers"], bool(gap["reason"])) == (6, True)
+        assert gap["since"] <= gap["until"]
+        until(lambda: not store.gaps.is_open, "it is told")
+        after = service.check(message([order(CHILD_DRUG)]))
+        assert ext_of(after)["not_recorded"] is False
+        assert recorded(away.place) == {ext_of(answer)["check_id"] for answer in (before, after)}
+        assert service.metric("precheck_unrecorded_total") == 6
+    assert len(markers(away.place)) == 1
+
+
+def test_what_commits_is_never_shed(away, tiny_packs):
+    document = message([order(BED, rx_id="A")])
+    with contextlib.closing(away.place.open()) as store:
+        service = Service(store, tiny_packs, sheds=True)
+        service.check(message([order(CHILD_DRUG)]))
+        away.hold()
+        with pytest.raises(StoreError):
+            service.check(settlement(document), within_s=0.2)
+        assert ext_of(service.check(message([order(CHILD_DRUG)])))["not_recorded"]
+        with pytest.raises(StoreError):
+            service.check(settlement(document), within_s=0.2)
+        away.release()
+        assert ext_of(service.check(settlement(document), within_s=PATIENCE_S))["committed_lines"] == 1
+        until(lambda: markers(away.place), "the marker", PATIENCE_S)
+
+
+def test_a_history_that_cannot_be_read_is_said_and_one_in_memory_is_used(tiny_packs):
+    with contextlib.closing(Stopped()) as away, contextlib.closing(away.place.open()) as store:
+        service = Service(store, tiny_packs, sheds=True)
+        known = message([order(BED, rx_id="A")])
+        service.check(settlement(known))
+        away.hold()
+        strange = service.check(message([order(BED), order(CHILD_DRUG)]))
+        assert rules(strange) == [CHILD_ONLY]
+        assert ext_of(strange)["completeness"] == "PARTIAL"
+        assert [gap["reason"] for gap in ext_of(strange)["not_evaluated"]] == ["history_unavailable"]
+        again = service.check(message([order(BED, rx_id="B")], patient={"patn_id": patient_of(known)["patn_id"]}))
+        assert rules(again) == [PER_DAY]
+        assert ext_of(again)["not_evaluated"] == []
+        nobody = service.check(message([order(CHILD_DRUG)], patient={"patn_id": ""}))
+        assert [gap["reason"] for gap in ext_of(nobody)["not_evaluated"]] == ["no_patient_id"]
+        away.release()
+        until(lambda: markers(away.place), "the marker", PATIENCE_S)
+
+
+def test_answers_that_are_not_recorded_are_marked_at_the_latest_at_the_end(tmp_path, tiny_packs):
+    with contextlib.closing(Held(tmp_path)) as away:
+        with contextlib.closing(away.place.open(upkeep=False)) as store:
+            service = Service(store, tiny_packs, sheds=True)
+            away.hold()
+            service.check(message([order(CHILD_DRUG)]))
+            away.release()
+        assert [gap["answers"] for gap in markers(away.place)] == [1]
+
+
+class SmallDisk:
+    """A file system of its own that can be filled; without the right to mount one, a limit on every file of a process."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir()
+        command = ("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder))
+        self._is_mounted = (
+            os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0
+        )
+        self._filler = folder / "filler"
+        self._pids = []
+
+    def fill(self, pids):
+        if not self._is_mounted:
+            self._pids = pids
+            self._limit(1)
+            return
+        with contextlib.suppress(OSError), self._filler.open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(4096))
+
+    def free(self):
+        self._filler.unlink(missing_ok=True)
+        self._limit(resource.RLIM_INFINITY)
+
+    def _limit(self, most):
+        for pid in self._pids:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+    def close(self):
+        if self._is_mounted:
+            subprocess.run(("umount", "-l", str(self.folder)), check=True)
+
+
+@pytest.mark.parametrize("behind", ["wait", "shed"])
+def test_a_full_disk(tmp_path, behind):
+    """Nothing can be written any more. Then it can again, and nobody had to do anything."""
+    pack = write_pack(tmp_path / "pack")
+    with (
+        contextlib.closing(SmallDisk(tmp_path / "disk")) as disk,
+        Server(disk.folder / "data", "--pack", pack, env={"PRECHECK_STORE_BEHIND": behind}) as server,
+    ):
+        answered = [server.check(message([order(CHILD_DRUG)]))]
+        disk.fill([server.pid, *server.children()])
+
+        def is_full():
+            """The log that is there already takes some more."""
+            status, answer = server.post("/nhsa/3101", message([order(CHILD_DRUG)]))
+            if status == 503:
+                return behind == "wait"
+            assert rules(answer) == [CHILD_ONLY]
+            if ext_of(answer)["not_recorded"]:
+                return behind == "shed"
+            return answered.append(answer)
+
+        until(is_full, "the disk is full")
+        settled = settlement(message([order(BED, rx_id="A")]))
+        assert server.post("/nhsa/3102", settled)[0] == 503, "what commits is refused"
+        disk.free()
+        until(lambda: server.post("/nhsa/3102", settled)[0] == 200, "it goes on by itself")
+        if behind == "shed":
+            until(lambda: server.rows("SELECT 1 FROM marker WHERE kind = 'gap'"), "the marker")
+        answered.append(server.check(message([order(CHILD_DRUG)])))
+        kept = {check_id for (check_id,) in server.rows("SELECT check_id FROM decision")}
+        assert {ext_of(answer)["check_id"] for answer in answered} <= kept
+        assert len(kept) == len(answered) + 1
+        assert server.rows("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_over_the_c_library_a_refusal_comes_within_the_deadline(tmp_path):
+    """The station's deadline holds, and what it gets is "not checked"."""
+    pack = write_pack(tmp_path / "pack")
+    with Server(tmp_path / "data", "--pack", pack) as server, contextlib.closing(Held(server.data)) as away:
+        from client_shim import Format
+        from tests.web.messages import encoded
+
+        with contextlib.closing(server.client(deadline_ms=400)) as client:
+            body = encoded(message([order(CHILD_DRUG)]))
+            assert client.check(body, format=Format.NHSA_3101).checked
+            away.hold()
+            began = time.monotonic()
+            answer = client.check(body, format=Format.NHSA_3101)
+            took = time.monotonic() - began
+            away.release()
+            assert not answer.checked
+            assert took < 5.0
+            assert client.check(body, format=Format.NHSA_3101, deadline_ms=int(PATIENCE_S * 1000)).checked
