@@ -4,7 +4,7 @@ Days are proleptic Gregorian ordinals; a line is used from the day it begins. Qu
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from math import ceil
 
@@ -63,11 +63,14 @@ def states_duration(line: Line) -> bool:
 
     An end before the begin, or ten years later (2999-12-31 for "until cancelled"), says nothing.
     """
-    if days_stated(line) is not None:
-        return True
+    return days_stated(line) is not None or end_stated(line) is not None
+
+
+def end_stated(line: Line) -> datetime | None:
+    """Return the end that the line states, where it can be one."""
     if line.end is None or line.begin is None:
-        return False
-    return 0 <= line.end.toordinal() - line.begin.toordinal() < DAYS_OF_USE_MAX_DAYS
+        return None
+    return line.end if 0 <= line.end.toordinal() - line.begin.toordinal() < DAYS_OF_USE_MAX_DAYS else None
 
 
 def runs_until_stopped(line: Line) -> bool:

@@ -8,10 +8,11 @@ from typing import Literal
 from ruleset import diagnoses
 from ruleset.case import Line, Operation
 from ruleset.chart import Chart
-from ruleset.drug import INGREDIENTS_UNKNOWN, kind_of
+from ruleset.codes import class_prefixes
+from ruleset.drug import CLASSES_UNKNOWN, INGREDIENTS_UNKNOWN
 from ruleset.frequency import parse
 from ruleset.outcome import Judgement, Missing
-from ruleset.supply import days_stated
+from ruleset.supply import days_stated, end_stated
 from ruleset.template import FALSE, SUBJECT_COLUMNS, Subject, Template, subject_keys, subject_problems
 
 BEFORE_OPERATION_MAX_HOURS = 48
@@ -53,21 +54,24 @@ class Antibiotic(Template):
     """Judges one antibacterial line by the encounter's nearest operation, or by the cultures before it.
 
     The moment of a dose is `given`, else `begin` where it states a time of day. The operation is the matching one whose
-    incision is nearest to that moment, of those at most 48 hours after and 14 days before it. Doses for treatment are
+    incision (else its day, else its end) is nearest to that moment, of those at most 48 hours after and 14 days before
+    it; equally near, the first by code, incision and end; one without any time only where no other is near. Doses for treatment are
     FALSE for the first three checks, doses for prophylaxis for 送检. How many antibacterials are used at once is a row of
     T24 (`drug_class` J01 with an `allowed_count`), who may prescribe which a row of T05. Self-pay lines count; refunds are never judged.
 
     给药时机: TRUE outside the window, unless another prophylactic line of the subject in the encounter lies in it; a dose
-    after the incision is FALSE where another one was given in the 48 hours before it, else TRUE with a complete history
-    and UNKNOWN (`history`) without. 预防疗程: the last moment is `end`, else the days stated after the dose, else the dose
+    at the incision or after it is FALSE where another one was given in the 48 hours before it, else TRUE with a complete
+    history and UNKNOWN (`history`) without. 预防疗程: the last moment is `end`, else the days stated after the dose, else the dose
     itself where it is a single one (st, once); else UNKNOWN (`end`), unless the dose itself is too late. Past lines are
     related where they decide.
 
-    UNKNOWN also: `purpose` where an operation matches and the line does not say whether it prevents (for 送检: always);
-    `operations` for a prophylactic line of an encounter without any operation; `operation_time` where the operation
-    states no incision (for 术毕: no end); `incision_class` where the row names classes and the operation has none;
-    `given` where the moment decides and only a date is known; `ingredients` for 预防品种 where the drug is not known;
-    `observations` where no culture is found and the feed is not complete.
+    UNKNOWN also: `purpose` where an operation matches and the line does not say whether it prevents (for 送检: where no
+    culture is found); `operations` for a prophylactic line of an encounter without any operation; `operation_time` where the
+    operation states no incision (for 术毕: no end; for 预防品种: no time at all); `incision_class` where the row names
+    classes and the operation has none; `given` where the moment decides, of the line or of
+    another one that might be the dose in time, and only a date is known; for 预防品种 `ingredients` where the drug is not
+    known, and `classes` where an ATC class is recommended and none of the drug is known; `observations` where no culture
+    is found and the feed is not complete, or a culture has no time.
     """
 
     id = "T27"
@@ -83,6 +87,7 @@ class Antibiotic(Template):
         "end",
         "history",
         "ingredients",
+        "classes",
         "observations",
     )
     evidence = ("check", "problem", "operation", "limit")
@@ -122,18 +127,45 @@ class Antibiotic(Template):
             if line.purpose is None:
                 return FALSE
             return _unknown(params, Missing("operations", f"“{line.name}”为预防用药，没有手术信息"))
-        operation, missing = _operation_of(params, line, operations)
+        operation = _operation_of(params, line, operations)
         if operation is None:
             return FALSE
-        if line.purpose is None:
-            missing.append(Missing("purpose", f"“{line.name}”没有用药目的"))
-        if missing:
-            return _unknown(params, *missing, operation=operation)
+        doubts = list(_doubts(params, line, operation))
+        untimed = _without_time(params, operation)
+        if untimed is not None:
+            doubts.append(untimed)
+        if doubts:
+            return _unknown(params, *doubts, operation=operation)
         if params.check == "给药时机":
             return _timing(params, line, operation, chart)
         if params.check == "预防疗程":
             return _duration(params, line, operation)
         return _choice(params, line, operation, chart)
+
+
+def _doubts(params: Params, line: Line, operation: Operation) -> Iterator[Missing]:
+    """Yield why the row may not speak of the line and its operation."""
+    if line.purpose is None:
+        yield Missing("purpose", f"“{line.name}”没有用药目的")
+    if params.incision_classes and operation.incision_class is None:
+        yield Missing("incision_class", f"“{operation.name or operation.code}”没有切口类别")
+
+
+def _without_time(params: Params, operation: Operation) -> Missing | None:
+    """Say which time of the operation the check would need."""
+    if params.check == "预防疗程" and params.counted_from == "术毕":
+        time, which = operation.end, "结束"
+    elif params.check == "预防品种":
+        time, which = _time_of(operation), "手术"
+    else:
+        time, which = operation.begin, "开始"
+    return (
+        None if time is not None else Missing("operation_time", f"“{operation.name or operation.code}”没有{which}时间")
+    )
+
+
+def _time_of(operation: Operation) -> datetime | None:
+    return operation.begin or operation.performed or operation.end
 
 
 def _moment(line: Line) -> datetime | None:
@@ -143,13 +175,11 @@ def _moment(line: Line) -> datetime | None:
     return line.begin if line.begin_stated and not line.begin_is_date else None
 
 
-def _operation_of(
-    params: Params, line: Line, operations: Sequence[Operation]
-) -> tuple[Operation | None, list[Missing]]:
-    """Return the nearest matching operation, with what is missing to be sure of it."""
+def _operation_of(params: Params, line: Line, operations: Sequence[Operation]) -> Operation | None:
+    """Return the nearest matching operation."""
     at = _moment(line) or line.begin
     assert at is not None  # a line without a time is never judged
-    near: list[tuple[timedelta, str, Operation]] = []
+    near: list[tuple[timedelta, Operation]] = []
     for operation in operations:
         if params.operations and not diagnoses.matches(operation.code, params.operations):
             continue
@@ -159,23 +189,18 @@ def _operation_of(
             and operation.incision_class not in params.incision_classes
         ):
             continue
-        incision = operation.begin or operation.performed
-        if incision is not None and -_BEFORE <= at - incision <= _AFTER:
-            near.append((abs(at - incision), operation.code, operation))
-        elif incision is None:
-            near.append((_AFTER, operation.code, operation))
-    if not near:
-        return None, []
-    operation = min(near, key=lambda one: one[:2])[2]
-    name = operation.name or operation.code
-    missing: list[Missing] = []
-    if params.incision_classes and operation.incision_class is None:
-        missing.append(Missing("incision_class", f"“{name}”没有切口类别"))
-    needs_end = params.check == "预防疗程" and params.counted_from == "术毕"
-    needs_begin = params.check == "给药时机" or (params.check == "预防疗程" and not needs_end)
-    if (needs_end and operation.end is None) or (needs_begin and operation.begin is None):
-        missing.append(Missing("operation_time", f"“{name}”没有{'结束' if needs_end else '开始'}时间"))
-    return operation, missing
+        time = _time_of(operation)
+        if time is None:
+            near.append((timedelta.max, operation))
+        elif -_BEFORE <= at - time <= _AFTER:
+            near.append((abs(at - time), operation))
+    return min(near, key=lambda one: (one[0], *_order(one[1])))[1] if near else None
+
+
+def _order(operation: Operation) -> tuple[str, datetime, datetime, str]:
+    """Return the key that orders operations whatever their order in the message."""
+    latest = datetime.max
+    return (operation.code, operation.begin or latest, operation.end or latest, operation.incision_class or "")
 
 
 def _unknown(params: Params, *missing: Missing, operation: Operation | None = None) -> Sequence[Judgement]:
@@ -198,25 +223,40 @@ def _timing(params: Params, line: Line, operation: Operation, chart: Chart) -> S
     latest = operation.begin - timedelta(minutes=params.min_minutes)
     if earliest <= at <= latest:
         return FALSE
-    doses = [
-        (moment, other)
-        for other in _prophylactic(params, line, chart)
-        if (moment := _moment(other)) is not None and operation.begin - _BEFORE <= moment
-    ]
-    if any(earliest <= moment <= latest for moment, _ in doses):
+    others = _prophylactic(params, line, chart)
+    if any(_is_given(other, earliest, latest) for other in others):
         return FALSE
+    before = operation.begin - _BEFORE
+    if at >= operation.begin and any(_is_given(other, before, operation.begin) for other in others):
+        return FALSE
+    if at >= operation.begin:
+        earliest, latest = before, operation.begin
+    doubt = [
+        Missing("given", f"“{other.name}”没有给药时刻")
+        for other in others
+        if _is_given(other, earliest, latest) is None
+    ]
     limit = f"切皮前{params.min_minutes}至{params.max_minutes}分钟"
     if at < operation.begin:
         minutes = int((operation.begin - at).total_seconds() // 60)
         problem = f"在切皮前{minutes}分钟给药，{'过早' if at < earliest else '过晚'}"
-        return (Judgement(evidence=_evidence(params, problem, operation, limit)),)
-    if any(moment <= operation.begin for moment, _ in doses):
-        return FALSE
-    if not chart.is_complete("history"):
-        detail = f"“{line.name}”在切皮后给药，不知道切皮前是否用过"
-        return _unknown(params, Missing("history", detail), operation=operation)
-    minutes = int((at - operation.begin).total_seconds() // 60)
-    return (Judgement(evidence=_evidence(params, f"在切皮后{minutes}分钟才给药", operation, limit)),)
+    else:
+        if not chart.is_complete("history"):
+            doubt.append(Missing("history", f"“{line.name}”在切皮后给药，不知道切皮前是否用过"))
+        minutes = int((at - operation.begin).total_seconds() // 60)
+        problem = f"在切皮后{minutes}分钟才给药"
+    missing = tuple(sorted(set(doubt), key=lambda one: (one.fact, one.detail)))
+    return (Judgement(evidence=_evidence(params, problem, operation, limit), missing=missing),)
+
+
+def _is_given(line: Line, earliest: datetime, latest: datetime) -> bool | None:
+    """Say whether a dose is given in a window, its ends included; None where only its day is known, or not even that."""
+    at = _moment(line)
+    if at is not None:
+        return earliest <= at <= latest
+    assert line.begin is not None  # lines without a time are left out
+    may_be = not line.begin_stated or earliest.date() <= line.begin.date() <= latest.date()
+    return None if may_be else False
 
 
 def _prophylactic(params: Params, line: Line, chart: Chart) -> Sequence[Line]:
@@ -229,6 +269,7 @@ def _prophylactic(params: Params, line: Line, chart: Chart) -> Sequence[Line]:
         other
         for other in lines
         if other is not line
+        and other.begin is not None
         and other.encounter_id == line.encounter_id
         and other.purpose == "prophylaxis"
         and not other.is_refund
@@ -242,7 +283,7 @@ def _duration(params: Params, line: Line, operation: Operation) -> Sequence[Judg
     at = _moment(line)
     days = days_stated(line)
     frequency = parse(line.frequency) if line.frequency else None
-    last = line.end
+    last = end_stated(line)
     if last is None and at is not None and days is not None:
         last = at + ONE_DAY * days
     is_open = last is None and not (frequency is not None and frequency.once)
@@ -263,11 +304,16 @@ def _duration(params: Params, line: Line, operation: Operation) -> Sequence[Judg
 def _choice(params: Params, line: Line, operation: Operation, chart: Chart) -> Sequence[Judgement]:
     if line.item_code in params.recommended or any(chart.is_in(line, name) for name in params.recommended):
         return FALSE
-    if params.recommended and not chart.drug(line).ingredients and kind_of(line) == "drug":
-        return _unknown(params, INGREDIENTS_UNKNOWN, operation=operation)
+    drug = chart.drug(line)
+    missing: list[Missing] = []
+    if params.recommended and not drug.ingredients:
+        missing.append(INGREDIENTS_UNKNOWN)
+    # A single letter would be an ATC class too, but nobody recommends a whole anatomical group.
+    if any(len(class_prefixes(name)) > 1 for name in params.recommended) and not any(map(class_prefixes, drug.classes)):
+        missing.append(CLASSES_UNKNOWN)
     recommended = "、".join(params.recommended)
     problem = f"不在推荐品种（{recommended}）之内" if recommended else "该手术一般不需预防使用抗菌药物"
-    return (Judgement(evidence=_evidence(params, problem, operation, recommended)),)
+    return (Judgement(evidence=_evidence(params, problem, operation, recommended), missing=tuple(missing)),)
 
 
 def _culture(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:

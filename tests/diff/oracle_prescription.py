@@ -1,6 +1,6 @@
 """T25 to T28: what one prescription holds. See `oracle_world.py`."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -339,130 +339,130 @@ def antibiotic(row: Row, line: LineDict, world: World) -> list[Opinion]:
     """T27."""
     if not world.speaks_of(row, line):
         return FALSE
-    purpose = line.get("purpose")
-    if row.text("check") == "送检":
-        if purpose == "prophylaxis":
-            return FALSE
-        answer = culture_before(row, line, world)
-        if purpose or not answer:
-            return answer
-        return unknown("purpose", *answer[0].missing)
+    purpose, check = line.get("purpose"), row.text("check")
+    if check == "送检":
+        found = FALSE if purpose == "prophylaxis" else culture_before(row, line, world)
+        return [Opinion(one.missing | (set() if purpose else {"purpose"})) for one in found]
     if purpose == "treatment":
         return FALSE
-    operations = world.encounter.get("operations") or ()
-    if not operations:
+    if not world.encounter.get("operations"):
         return unknown("operations") if purpose else FALSE
-    near = matching(row, line, world)
-    if near is None:
+    operation = nearest(row, line, world)
+    if operation is None:
         return FALSE
-    missing, operation = near
-    if row.text("check") == "预防品种":
-        missing = missing - {"operation_time"}
-    if not purpose:
-        return unknown("purpose", *missing)
-    if missing:
-        return unknown(*missing)
-    return {"给药时机": timing, "预防疗程": duration, "预防品种": choice}[row.text("check")](
-        row, line, operation, world
-    )
+    doubts = set() if purpose else {"purpose"}
+    if row.texts("incision_classes") and operation.get("incision_class") is None:
+        doubts.add("incision_class")
+    if check == "预防疗程" and row.text("counted_from", "术毕") == "术毕":
+        start = operation.get("end")
+    elif check == "预防品种":
+        start = time_of(operation)
+    else:
+        start = operation.get("begin")
+    if start is None or doubts:
+        return unknown(*doubts, *([] if start is not None else ["operation_time"]))
+    return {"给药时机": timing, "预防疗程": duration, "预防品种": choice}[check](row, line, start, world)
 
 
-def moment_of(line: LineDict) -> datetime:
-    return line.get("given") or line["begin"]
+def moment_of(line: LineDict) -> datetime | None:
+    """When a dose is given; None where its line states a date alone, or borrows the message's time."""
+    if line.get("given") or line.get("begin_is_date") or not line.get("is_stated", True):
+        return line.get("given")
+    return line["begin"]
 
 
-def matching(row: Row, line: LineDict, world: World) -> tuple[set[str], Facts] | None:
-    """The nearest matching operation, with what is missing to know it."""
-    at = moment_of(line)
-    found, unsure = [], []
+def time_of(operation: Facts) -> datetime | None:
+    return operation.get("begin") or operation.get("performed") or operation.get("end")
+
+
+def nearest(row: Row, line: LineDict, world: World) -> Facts | None:
+    """The matching operation whose time is nearest to the dose; one without a time where no other is near."""
+    at = moment_of(line) or line["begin"]
+    never = datetime.max
+    near = []
     for one in world.encounter.get("operations") or ():
         if row.texts("operations") and not has_prefix(one.get("code") or "", row.texts("operations")):
             continue
-        missing = set()
-        if row.texts("incision_classes"):
-            if one.get("incision_class") is None:
-                missing.add("incision_class")
-            elif one["incision_class"] not in row.texts("incision_classes"):
-                continue
-        begin = one.get("begin")
-        if begin is None:
-            unsure.append((missing | {"operation_time"}, one))
-        elif begin - timedelta(hours=48) <= at <= begin + timedelta(days=14):
-            found.append((abs(begin - at), begin, missing, one))
-    if found:
-        nearest = min(found, key=lambda one: one[:2])
-        return nearest[2], nearest[3]
-    return unsure[0] if unsure else None
+        if one.get("incision_class") not in (None, *(row.texts("incision_classes") or [one.get("incision_class")])):
+            continue
+        when = time_of(one)
+        if when is not None and not when - timedelta(hours=48) <= at <= when + timedelta(days=14):
+            continue
+        distance = timedelta.max if when is None else abs(at - when)
+        ends = (one.get("begin") or never, one.get("end") or never, one.get("incision_class") or "")
+        near.append(((distance, one.get("code") or "", *ends), one))
+    return min(near, key=lambda one: one[0])[1] if near else None
 
 
-def timing(row: Row, line: LineDict, operation: Facts, world: World) -> list[Opinion]:
-    at, incision = moment_of(line), operation["begin"]
-    earliest = incision - timedelta(minutes=row.whole("max_minutes") or 0)
-    latest = incision - timedelta(minutes=row.whole("min_minutes") or 0)
-    if earliest <= at <= latest:
-        return FALSE
+def timing(row: Row, line: LineDict, incision: datetime, world: World) -> list[Opinion]:
+    at = moment_of(line)
+    if at is None:
+        return unknown("given")
+    window = (
+        incision - timedelta(minutes=row.whole("max_minutes") or 0),
+        incision - timedelta(minutes=row.whole("min_minutes") or 0),
+    )
+    before = (incision - timedelta(hours=48), incision)
     others = [
         one
         for one in world.others(line)
         if one.get("purpose") == "prophylaxis" and one.get("encounter_id") == line.get("encounter_id")
         if world.speaks_of(row, one) and not is_refund(one) and one.get("begin") is not None
     ]
-    if any(earliest <= moment_of(one) <= latest for one in others):
+    moments = [moment_of(one) for one in others]
+    known = [one for one in moments if one is not None]
+    is_late = at >= incision
+    if window[0] <= at <= window[1] or any(window[0] <= one <= window[1] for one in known):
         return FALSE
-    if at > incision:
-        if any(incision - timedelta(hours=48) <= moment_of(one) <= incision for one in others):
-            return FALSE
-        return [TRUE()] if world.is_complete("history") else unknown("history")
-    return [TRUE()]
+    if is_late and any(before[0] <= one <= before[1] for one in known):
+        return FALSE
+    first, last = before if is_late else window
+    missing = set()
+    for one in others:
+        may_be = not one.get("is_stated", True) or first.date() <= one["begin"].date() <= last.date()
+        if moment_of(one) is None and may_be:
+            missing.add("given")
+    if is_late and not world.is_complete("history"):
+        missing.add("history")
+    return [Opinion(missing)]
 
 
-def duration(row: Row, line: LineDict, operation: Facts, world: World) -> list[Opinion]:
+def duration(row: Row, line: LineDict, start: datetime, world: World) -> list[Opinion]:
     _ = world
-    start = operation.get("end") if row.text("counted_from", "术毕") == "术毕" else operation.get("begin")
-    if start is None:
-        return unknown("operation_time")
     at, limit = moment_of(line), start + timedelta(hours=row.whole("max_hours") or 0)
-    if line.get("end") is not None and states_end(line):
-        last = line["end"]
-    elif states_days(line):
-        last = at + timedelta(days=line["days"])
-    elif frequency_of(line).is_once or at > limit:
-        last = at
-    else:
-        return unknown("end")
-    return [TRUE()] if last > limit else FALSE
+    if states_end(line):
+        return [TRUE()] if line["end"] > limit else FALSE
+    if at is None:
+        return unknown("given")
+    last = at + timedelta(days=line["days"]) if states_days(line) else at
+    if last > limit:
+        return [TRUE()]
+    return FALSE if states_days(line) or frequency_of(line).is_once else unknown("end")
 
 
-def choice(row: Row, line: LineDict, operation: Facts, world: World) -> list[Opinion]:
-    _ = operation
-    if any(world.is_named(line, name) for name in row.texts("recommended")):
+def choice(row: Row, line: LineDict, start: datetime, world: World) -> list[Opinion]:
+    _ = start
+    recommended = row.texts("recommended")
+    if any(line.get("item_code") == name or world.is_drug_of(line, name) for name in recommended):
         return FALSE
-    if row.texts("recommended") and not world.substances(line) and not line.get("classes"):
-        return unknown("ingredients")
-    return [TRUE()]
+    missing = {"ingredients"} if recommended and not world.substances(line) else set()
+    if "J01DD" in recommended and not any(one[:3].isalnum() and one[1:3].isdigit() for one in world.classes(line)):
+        missing.add("classes")
+    return [Opinion(missing)]
 
 
 def culture_before(row: Row, line: LineDict, world: World) -> list[Opinion]:
-    days = row.whole("within_days") or 0
-    day = line["begin"].date()
-
-    def is_near(moment: datetime | date | None) -> bool:
-        on = moment.date() if isinstance(moment, datetime) else moment
-        return on is not None and 0 <= (day - on).days <= days
-
-    for one in world.patient.get("observations") or ():
-        if one.get("kind") == "culture" and is_near(one.get("time")):
-            return FALSE
-    for one in world.others(line):
-        same_stay = one.get("encounter_id") == line.get("encounter_id")
-        if (
-            same_stay
-            and one.get("item_code") in row.texts("culture_items")
-            and not is_refund(one)
-            and is_near(one.get("begin"))
-        ):
-            return FALSE
-    return [TRUE()] if world.is_complete("observations") else unknown("observations")
+    day, days = line["begin"].date(), row.whole("within_days") or 0
+    times = [one.get("time") for one in world.patient.get("observations") or () if one.get("kind") == "culture"]
+    times += [
+        one.get("begin")
+        for one in world.others(line)
+        if one.get("encounter_id") == line.get("encounter_id")
+        if one.get("item_code") in row.texts("culture_items") and not is_refund(one)
+    ]
+    if any(one is not None and one <= world.as_of(line) and 0 <= (day - one.date()).days <= days for one in times):
+        return FALSE
+    return [TRUE()] if None not in times and world.is_complete("observations") else unknown("observations")
 
 
 OF_LINES = {"T26": herb_amount, "T27": antibiotic, "T28": controlled}

@@ -607,3 +607,23 @@ def test_two_herbs_without_a_name_are_two(answers):
     )
     assert engine == oracle
     assert len(engine.findings) == 1
+
+
+AROUND = {"operations": [{"code": "81.51", "begin": DAY, "end": DAY + timedelta(hours=2)}]}
+
+
+def test_drug_of_which_no_class_is_known_is_not_outside_a_recommended_class(answers):
+    row = {"item_code": "A", "check": "预防品种", "recommended": "J01DD"}
+    engine, oracle = answers(
+        {"template": "T27", **SAFETY, "rows": [row]}, claim(drug("A", "丁素", purpose="prophylaxis"), **AROUND)
+    )
+    assert engine == oracle
+    assert [hint.missing for hint in engine.hints] == [("classes",)]
+
+
+def test_end_before_the_begin_ends_no_prophylaxis(answers):
+    row = {"item_code": "A", "check": "预防疗程", "max_hours": "24"}
+    dose = drug("A", "甲素", purpose="prophylaxis", end=DAY - timedelta(days=2))
+    engine, oracle = answers({"template": "T27", **SAFETY, "rows": [row]}, claim(dose, **AROUND))
+    assert engine == oracle
+    assert [hint.missing for hint in engine.hints] == [("end",)]
