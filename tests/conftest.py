@@ -1,9 +1,14 @@
 """Fixtures for all tests: one running server, and the reference data that may stand beside the checkout."""
 
 import pytest
+from hypothesis import settings
 
 from tests.web.product import SHARED, Server
 from tests.web.profiles import write_profiles
+
+# How long one example takes says something of the machine, not of the code; what takes too long, the limit of the test ends.
+settings.register_profile("precheck", deadline=None)
+settings.load_profile("precheck")
 
 
 def pytest_collection_modifyitems(items):
