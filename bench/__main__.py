@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import both_packs, breakdown, evaluator, opening, whole_call
+from bench import both_packs, breakdown, evaluator, long_history, opening, whole_call
 from bench.measure import heading, machine
 from bench.whole_call import WrongAnswerError
 from bench.workload import Ward
@@ -45,6 +45,8 @@ def _run(folder: Path, facts: dict[str, Any], *, quick: bool) -> None:
     facts["whole_call"], text = whole_call.run(file, ward, folder, quick=quick)
     print(text)
     facts["breakdown"], text = breakdown.run(file, ward, folder, facts["whole_call"], quick=quick)
+    print(text)
+    facts["long_history"], text = long_history.run(ward, folder, quick=quick)
     print(text)
     facts["opening"], text = opening.run(file, compile_s, quick=quick)
     print(text)

@@ -46,7 +46,7 @@ def run(
     packs.activate([str(pack)], aside=False)
     store = open_store("", folder)
     try:
-        service = CheckService(packs, Profiles("", "default"), History(store, 2_000_000), store, Metrics())
+        service = CheckService(packs, Profiles("", "default"), History(store, 500_000_000), store, Metrics())
         _commit_history(ward, service)
         samples = _measured(prescriptions(ward), service, rounds=3 if quick else 60)
     finally:

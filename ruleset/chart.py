@@ -379,7 +379,7 @@ class Chart:
         if found is None:
             stored = self.stored.skin_tested
             if stored is None:
-                stored = self.stored.skin_tested = tuple(filter(_is_skin_tested, self.stored.by_identity.values()))
+                stored = self.stored.skin_tested = _skin_tested(self.stored)
             message = filter(_is_skin_tested, self._message_lines())
             found = (*(self._unstated(stored, self._message_lines()) if stored else ()), *message)
             self.memo["positive_skin_tests"] = found
@@ -484,6 +484,20 @@ def is_of_no_fertile_age(patient: Patient, at: date) -> bool:
     if birth is None or birth > (at.date() if isinstance(at, datetime) else at):
         return False
     return not FERTILE_YEARS[0] <= completed(birth, at, "岁") <= FERTILE_YEARS[1]
+
+
+def _skin_tested(stored: Timeline) -> tuple[Line, ...]:
+    """Return the stored lines with a positive skin test; from what an earlier timeline had, where that is known."""
+    earlier = stored.earlier
+    steps = stored.steps_since(earlier.token) if earlier is not None else None
+    if earlier is None or earlier.skin_tested is None or steps is None:
+        return tuple(filter(_is_skin_tested, stored.by_identity.values()))
+    tested = list(earlier.skin_tested)
+    for step in steps:
+        gone = set(map(id, step.removed))
+        tested = [line for line in tested if id(line) not in gone]
+        tested.extend(filter(_is_skin_tested, step.added))
+    return tuple(tested)
 
 
 def _is_skin_tested(line: Line) -> bool:

@@ -3,6 +3,7 @@
 Worked out once for all lines of the same drug, for as long as the rows are in force (`RowSource.drugs`).
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -12,7 +13,7 @@ from ruleset.outcome import Missing
 from ruleset.routes import is_systemic
 from ruleset.supply import last_possible_day
 from ruleset.template import EVERY_LINE, class_key, ingredient_key, item_key, kind_key, systemic_key
-from ruleset.timeline import ItemLines, Timeline, item_lines
+from ruleset.timeline import REBUILT_FROM, ItemLines, Step, Timeline, item_lines
 
 if TYPE_CHECKING:
     from ruleset.rule import Row
@@ -188,19 +189,64 @@ class NamedLines(NamedTuple):
     by_last_day: tuple[Line, ...]
     item_codes: frozenset[str]
 
+    def with_step(self, removed: Sequence[Line], added: Sequence[Line]) -> "NamedLines | None":
+        """Return the lines without some and with others; None where none is left."""
+        item = self.item.with_step(removed, added)
+        if item is None:
+            return None
+        if len(removed) + len(added) > REBUILT_FROM:
+            return _named(item)
+        last_days, lines = list(self.last_days), list(self.by_last_day)
+        for line in removed:
+            place = bisect_left(last_days, last_possible_day(line))
+            while lines[place] is not line:
+                place += 1
+            del last_days[place], lines[place]
+        for line in added:
+            day = last_possible_day(line)
+            place = bisect_right(last_days, day)
+            last_days.insert(place, day)
+            lines.insert(place, line)
+        codes = self.item_codes.union(line.item_code for line in added)
+        gone = {line.item_code for line in removed}
+        lost = {code for code in gone if all(line.item_code != code for line in item.lines)}
+        return NamedLines(item, tuple(last_days), tuple(lines), codes - lost)
+
+
+def _named(item: ItemLines) -> NamedLines:
+    keyed = sorted(((last_possible_day(line), place) for place, line in enumerate(item.lines)))
+    last_days = tuple(day for day, _ in keyed)
+    ordered = tuple(item.lines[place] for _, place in keyed)
+    return NamedLines(item, last_days, ordered, frozenset(line.item_code for line in item.lines))
+
 
 def by_name(stored: Timeline, rows: RowSource) -> Mapping[str, NamedLines]:
-    """Index stored lines by substance, class and list."""
+    """Index stored lines by substance, class and list; from what an earlier timeline's index had, where that is known."""
+    earlier = stored.earlier
+    if earlier is not None and earlier.by_name is not None and earlier.by_name[0]() is rows:
+        steps = stored.steps_since(earlier.token)
+        if steps is not None:
+            return _with_steps(earlier.by_name[1], steps, rows)
     groups: dict[str, list[Line]] = {}
     for line in stored.by_identity.values():
         if line.begin is not None:
             for name in index_names(drug_of(line, rows), line):
                 groups.setdefault(name, []).append(line)
-    last_day = {id(line): last_possible_day(line) for line in stored.by_identity.values() if line.begin is not None}
-    named: dict[str, NamedLines] = {}
-    for name, lines in groups.items():
-        item = item_lines(lines)
-        ordered = sorted(item.lines, key=lambda line: last_day[id(line)])
-        last_days = tuple(last_day[id(line)] for line in ordered)
-        named[name] = NamedLines(item, last_days, tuple(ordered), frozenset(line.item_code for line in lines))
+    return {name: _named(item_lines(lines)) for name, lines in groups.items()}
+
+
+def _with_steps(before: Mapping[str, NamedLines], steps: Sequence[Step], rows: RowSource) -> Mapping[str, NamedLines]:
+    named = dict(before)
+    for step in steps:
+        groups: dict[str, tuple[list[Line], list[Line]]] = {}
+        for place, lines in enumerate((step.removed, step.added)):
+            for line in lines:
+                if line.begin is not None:
+                    for name in index_names(drug_of(line, rows), line):
+                        groups.setdefault(name, ([], []))[place].append(line)
+        for name, (removed, added) in groups.items():
+            old = named.pop(name, None)
+            new = old.with_step(removed, added) if old is not None else _named(item_lines(added))
+            if new is not None:
+                named[name] = new
     return named

@@ -5,13 +5,13 @@ in which only the groups that it touches are built anew. A rule asks for the lin
 one prescription, so the cost of a check follows what it asks for and not the length of the history.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from weakref import ref
 
-from ruleset.case import Line, LineContent, LineIdentity, Visit, content_of, identity
+from ruleset.case import Line, LineIdentity, Visit, identity
 
 NO_LINES: tuple[Line, ...] = ()
 
@@ -47,43 +47,117 @@ class ItemLines(NamedTuple):
         """Return at least every line that reaches `day` or later."""
         return self.lines[bisect_left(self.days, day - self.longest_days) :]
 
+    def with_step(self, removed: Sequence[Line], added: Sequence[Line]) -> "ItemLines | None":
+        """Return the lines without some and with others; None where none is left."""
+        if len(removed) + len(added) > REBUILT_FROM + len(self.lines) // 8:
+            gone = set(map(id, removed))
+            kept = [line for line in self.lines if id(line) not in gone]
+            return item_lines([*kept, *added]) if kept or added else None
+        lines = changed_lines(self.lines, removed, added)
+        if not lines:
+            return None
+        longest = self.longest_days
+        if longest and any(_days_after_first(line) == longest for line in removed):
+            longest = max(map(_days_after_first, lines))
+        by_encounter = dict(self.by_encounter)
+        for encounter_id in {line.encounter_id for line in (*removed, *added)}:
+            of_removed = [line for line in removed if line.encounter_id == encounter_id]
+            of_added = [line for line in added if line.encounter_id == encounter_id]
+            group = changed_lines(by_encounter.pop(encounter_id, NO_LINES), of_removed, of_added)
+            if group:
+                by_encounter[encounter_id] = group
+        days = tuple(map(_day_of, lines)) if removed else _with_days(self.days, added)
+        return ItemLines(lines, days, max([longest, *map(_days_after_first, added)]), by_encounter, days[-1])
+
+
+REBUILT_FROM = 16
+"""So many changes, and more for more lines, are put in one by one; beyond them sorting anew is faster."""
+STEPS_KEPT = 16
+STEP_LINES_KEPT = 200
+"""Steps, and lines of them, that a timeline remembers: what was worked out of an earlier one is carried over by them."""
+
+
+def _day_of(line: Line) -> int:
+    return line.begin.toordinal() if line.begin else 0
+
+
+def _days_after_first(line: Line) -> int:
+    if line.begin is None or line.end is None:
+        return 0
+    return max(0, line.end.toordinal() - line.begin.toordinal())
+
+
+def _with_days(days: tuple[int, ...], added: Sequence[Line]) -> tuple[int, ...]:
+    changed = list(days)
+    for line in added:
+        insort(changed, _day_of(line))
+    return tuple(changed)
+
+
+def changed_lines(lines: Sequence[Line], removed: Sequence[Line], added: Sequence[Line]) -> tuple[Line, ...]:
+    """Return lines in the order of time without some of them and with others."""
+    changed = list(lines)
+    for line in removed:
+        place = bisect_left(changed, order_of(line), key=order_of)
+        while changed[place] is not line:  # others may agree with it in everything that orders them
+            place += 1
+        del changed[place]
+    for line in added:
+        insort(changed, line, key=order_of)
+    return tuple(changed)
+
 
 def item_lines(lines: Iterable[Line]) -> ItemLines:
     """Return lines, in whatever order they come, ready to be asked for by day and encounter."""
     ordered = tuple(sorted(lines, key=order_of))
-    longest = 0
-    for line in ordered:
-        if line.begin is not None and line.end is not None:
-            longest = max(longest, line.end.toordinal() - line.begin.toordinal())
     by_encounter: dict[str, list[Line]] = {}
     for line in ordered:
         by_encounter.setdefault(line.encounter_id, []).append(line)
+    days = tuple(map(_day_of, ordered))
     return ItemLines(
         ordered,
-        tuple(line.begin.toordinal() if line.begin else 0 for line in ordered),
-        longest,
+        days,
+        max(map(_days_after_first, ordered), default=0),
         {encounter_id: tuple(group) for encounter_id, group in by_encounter.items()},
-        max((line.begin.toordinal() for line in ordered if line.begin), default=0),
+        max(days, default=0),
     )
+
+
+class Step(NamedTuple):
+    """What made one timeline of another."""
+
+    before: object
+    """The token of the timeline before it."""
+    removed: Sequence[Line]
+    added: Sequence[Line]
+
+
+class WorkedOut(NamedTuple):
+    """What `ruleset.chart` had worked out of an earlier timeline: its `by_name` and `skin_tested`, and its token."""
+
+    token: object
+    by_name: "tuple[ref[Any], Mapping[str, Any]] | None"
+    skin_tested: Sequence[Line] | None
 
 
 class Timeline:
     """Committed lines of one patient. `position` is the history position they reflect (grows with every change)."""
 
     __slots__ = (
-        "by_content",
         "by_identity",
         "by_item",
         "by_name",
         "by_prescription",
+        "earlier",
         "position",
         "skin_tested",
+        "steps",
+        "token",
         "untimed",
         "visits",
     )
 
     by_identity: Mapping[LineIdentity, Line]
-    by_content: Mapping[LineContent, tuple[LineIdentity, ...]]
     by_item: Mapping[str, ItemLines]
     by_prescription: Mapping[PrescriptionKey, Sequence[Line]]
     by_name: "tuple[ref[Any], Mapping[str, Any]] | None"
@@ -91,6 +165,13 @@ class Timeline:
     first need, and again for another source. A line without an item code is found by these alone."""
     skin_tested: Sequence[Line] | None
     """Lines that state a positive skin test, found by `ruleset.chart` at the first need: few among many."""
+    earlier: WorkedOut | None
+    """The same of an earlier timeline, from which these follow by `steps`: a commit to a long history then costs what
+    it changes."""
+    steps: tuple[Step, ...]
+    """The latest steps that led here, oldest first."""
+    token: object
+    """What tells this timeline from every other."""
     untimed: frozenset[LineIdentity]
     """Lines without a time, which are in no window."""
     visits: Mapping[str, Visit]
@@ -99,8 +180,9 @@ class Timeline:
 
     def __init__(self, lines: Iterable[Line] = (), position: int = 0, visits: Iterable[Visit] = ()) -> None:
         empty: Timeline = object.__new__(Timeline)
-        empty.by_identity, empty.by_content, empty.by_item, empty.by_prescription = {}, {}, {}, {}
+        empty.by_identity, empty.by_item, empty.by_prescription = {}, {}, {}
         empty.untimed, empty.visits, empty.by_name, empty.skin_tested = frozenset(), {}, None, None
+        empty.earlier, empty.steps, empty.token = None, (), object()
         full = empty.with_changes(lines, (), position, visits)
         for name in Timeline.__slots__:
             setattr(self, name, getattr(full, name))
@@ -121,86 +203,103 @@ class Timeline:
         encounter without a line, its visit goes too: what is taken back did not happen.
         """
         by_identity = dict(self.by_identity)
-        by_content = dict(self.by_content)
-        items: set[str] = set()
-        prescriptions: set[PrescriptionKey] = set()
-        untimed = set(self.untimed)
-
-        def forget(key: LineIdentity) -> None:
-            old = by_identity.pop(key, None)
-            if old is not None:
-                content = content_of(old)
-                by_content[content] = tuple(other for other in by_content[content] if other != key)
-                items.add(old.item_code)
-                prescriptions.add((old.encounter_id, old.prescription_id))
-                untimed.discard(key)
-
         voided = tuple(voided)
-        for key in voided:
-            forget(key)
+        removed = [line for key in voided if (line := by_identity.pop(key, None)) is not None]
         added: dict[LineIdentity, Line] = {}
         for line in committed:
             key = identity(line)
-            forget(key)
+            old = by_identity.pop(key, None)
+            if old is not None and key not in added:
+                removed.append(old)
             by_identity[key] = added[key] = line
-            by_content[content_of(line)] = (*by_content.get(content_of(line), ()), key)
-            items.add(line.item_code)
-            prescriptions.add((line.encounter_id, line.prescription_id))
-            if line.begin is None:
-                untimed.add(key)
-        changed = object.__new__(Timeline)
+        lines = tuple(added.values())
+        changed: Timeline = object.__new__(Timeline)
         changed.by_identity = by_identity
-        changed.by_content = by_content
         changed.by_name = changed.skin_tested = None
+        changed.token = object()
+        changed.steps = self._steps_with(removed, lines)
+        changed.earlier = self._worked_out()
         changed.position = position
-        changed.untimed = frozenset(untimed)
-        changed.visits = self._visits_with(visits, voided, by_identity)
-        changed.by_item = self._items_with(items, by_identity, added)
-        changed.by_prescription = self._prescriptions_with(prescriptions, by_identity, added)
+        changed.untimed = self._untimed_with(removed, added)
+        changed.by_item = self._items_with(removed, lines)
+        changed.by_prescription = self._prescriptions_with(removed, lines)
+        changed.visits = self._visits_with(visits, voided, changed.by_prescription)
         return changed
 
+    def with_visits(self, visits: Iterable[Visit], position: int) -> "Timeline":
+        """Return the timeline with these visits and no others."""
+        changed = self.with_changes((), (), position)
+        changed.visits = {visit.id: visit for visit in visits}
+        return changed
+
+    def _steps_with(self, removed: Sequence[Line], added: Sequence[Line]) -> tuple[Step, ...]:
+        steps = (*self.steps, Step(self.token, removed, added))[-STEPS_KEPT:]
+        while steps and sum(len(step.removed) + len(step.added) for step in steps) > STEP_LINES_KEPT:
+            steps = steps[1:]
+        return steps
+
+    def steps_since(self, token: object) -> Sequence[Step] | None:
+        """Return the steps from the timeline with a token to this one; None where they are no longer known."""
+        for number, step in enumerate(self.steps):
+            if step.before is token:
+                return self.steps[number:]
+        return None
+
+    def _worked_out(self) -> WorkedOut | None:
+        if self.by_name is None and self.skin_tested is None:
+            return self.earlier
+        return WorkedOut(self.token, self.by_name, self.skin_tested)
+
+    def _untimed_with(self, removed: Sequence[Line], added: Mapping[LineIdentity, Line]) -> frozenset[LineIdentity]:
+        gone = {identity(line) for line in removed if line.begin is None}
+        new = {key for key, line in added.items() if line.begin is None}
+        return (self.untimed - gone) | new if gone or new else self.untimed
+
     def _visits_with(
-        self, visits: Iterable[Visit], voided: Sequence[LineIdentity], known: Iterable[LineIdentity]
+        self, visits: Iterable[Visit], voided: Sequence[LineIdentity], known: Iterable[PrescriptionKey]
     ) -> Mapping[str, Visit]:
-        changed = {**self.visits, **{visit.id: visit for visit in visits}}
+        new = {visit.id: visit for visit in visits}
+        changed = {**self.visits, **new} if new else self.visits
         if voided:
             emptied = {key[0] for key in voided}.difference(key[0] for key in known)
             changed = {encounter_id: visit for encounter_id, visit in changed.items() if encounter_id not in emptied}
         return changed
 
-    def _items_with(
-        self, touched: set[str], known: Mapping[LineIdentity, Line], added: Mapping[LineIdentity, Line]
-    ) -> dict[str, ItemLines]:
-        groups: dict[str, list[Line]] = {code: [] for code in touched if code}
-        for line in added.values():
-            if line.item_code:
-                groups[line.item_code].append(line)
+    def _items_with(self, removed: Sequence[Line], added: Sequence[Line]) -> Mapping[str, ItemLines]:
         by_item = dict(self.by_item)
-        for code, lines in groups.items():
-            old = by_item.pop(code, None)
-            kept = [line for line in old.lines if _stays(line, known, added)] if old is not None else []
-            if kept or lines:
-                by_item[code] = item_lines([*kept, *lines])
+        for code, (out, into) in _grouped(removed, added, lambda line: line.item_code).items():
+            if code:
+                old = by_item.pop(code, None)
+                new = old.with_step(out, into) if old is not None else item_lines(into)
+                if new is not None:
+                    by_item[code] = new
         return by_item
 
     def _prescriptions_with(
-        self, touched: set[PrescriptionKey], known: Mapping[LineIdentity, Line], added: Mapping[LineIdentity, Line]
-    ) -> dict[PrescriptionKey, Sequence[Line]]:
-        groups: dict[PrescriptionKey, list[Line]] = {key: [] for key in touched}
-        for line in added.values():
-            groups[line.encounter_id, line.prescription_id].append(line)
+        self, removed: Sequence[Line], added: Sequence[Line]
+    ) -> Mapping[PrescriptionKey, Sequence[Line]]:
         by_prescription = dict(self.by_prescription)
-        for key, lines in groups.items():
-            kept = [line for line in by_prescription.pop(key, ()) if _stays(line, known, added)]
-            if kept or lines:
-                by_prescription[key] = tuple(sorted([*kept, *lines], key=order_of))
+        groups = _grouped(removed, added, lambda line: (line.encounter_id, line.prescription_id))
+        for key, (out, into) in groups.items():
+            old = by_prescription.pop(key, NO_LINES)
+            lines = changed_lines(old, out, into) if old else tuple(sorted(into, key=order_of))
+            if lines:
+                by_prescription[key] = lines
         return by_prescription
 
 
-def _stays(line: Line, known: Mapping[LineIdentity, Line], added: Mapping[LineIdentity, Line]) -> bool:
-    """Say whether a line is neither voided nor replaced by a line of the same identity."""
-    key = identity(line)
-    return key in known and key not in added
+Group = TypeVar("Group", bound=Hashable)
+
+
+def _grouped(
+    removed: Sequence[Line], added: Sequence[Line], group: Callable[[Line], Group]
+) -> dict[Group, tuple[list[Line], list[Line]]]:
+    """Return what is removed and what is added, by group."""
+    groups: dict[Group, tuple[list[Line], list[Line]]] = {}
+    for place, lines in enumerate((removed, added)):
+        for line in lines:
+            groups.setdefault(group(line), ([], []))[place].append(line)
+    return groups
 
 
 EMPTY = Timeline()

@@ -207,11 +207,20 @@ class Folded:
         numbers: list[int | None] = []
         for line in lines:
             content = content_of(line)
-            by_identity = sum(one in self._latest for one in self.timeline.by_content.get(content, ()))
+            by_identity = sum(
+                content_of(one) == content and identity(one) in self._latest for one in self._of_item(line)
+            )
             number = seen[content] - by_identity
             seen[content] += 1
             numbers.append(number if number >= 0 else None)
         return numbers
+
+    def _of_item(self, line: Line) -> Iterable[Line]:
+        """Return at least the lines in the history that may have a line's content."""
+        if not line.item_code:
+            return self.timeline.by_identity.values()
+        known = self.timeline.by_item.get(line.item_code)
+        return known.by_encounter.get(line.encounter_id, ()) if known is not None else ()
 
     def _is_new(self, visit: Visit | None, effective: str) -> bool:
         """Say whether a visit is stated otherwise than it was before."""
