@@ -14,7 +14,7 @@ from ruleset.pack.explain import explain_pack, explain_row
 from ruleset.pack.file import PackFileError
 from ruleset.pack.source import read_source
 from ruleset.snapshot import Snapshot
-from server.cli import pack_change, pack_coverage, pack_docs, pack_fmt, pack_import, pack_lint, pack_sign
+from server.cli import pack_change, pack_coverage, pack_diff, pack_docs, pack_fmt, pack_import, pack_lint, pack_sign
 from server.cli.pack_files import opened
 
 
@@ -44,6 +44,7 @@ def add_to(commands: Any) -> None:
     pack_import.add_to(verbs)
     pack_sign.add_to(verbs)
     pack_change.add_to(verbs)
+    pack_diff.add_to(verbs)
 
 
 def _complain(error: Exception) -> int:

@@ -128,6 +128,11 @@ def query_of(options: argparse.Namespace) -> Query:
     return Query(**values, verdict=int(Verdict[verdict]) if verdict else None)
 
 
+def query_of_time(since: str | None, until: str | None) -> Query:
+    """Return a query for the decisions of a time. Raises UsageError."""
+    return Query(since=_time("since", since) if since else "", until=_time("until", until) if until else "")
+
+
 def _time(name: str, text: str) -> str:
     try:
         moment = dt.datetime.fromisoformat(text)
