@@ -41,7 +41,7 @@ from server.entrance import fields  # noqa: E402
 
 PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
 LIMIT_NAME = re.compile(r"_(MAX|MIN)(_|$)")
-METRIC_TYPES = {"Counter": "counter", "Histogram": "histogram", "gauge": "gauge"}
+METRIC_TYPES = {"Counter": "counter", "Histogram": "histogram", "gauge": "gauge", "Gauge": "gauge"}
 
 
 def attribute_texts(path: Path, class_name: str = "") -> dict[str, str]:

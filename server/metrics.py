@@ -73,6 +73,7 @@ class Metrics:
             buckets=RELOAD_BUCKETS_S,
             registry=self.registry,
         )
+        self._add_shadow()
         self.dictionary_loads = Counter(
             "precheck_dictionary_loads", "Attempts to load the dictionary.", ("outcome",), registry=self.registry
         )
@@ -83,6 +84,29 @@ class Metrics:
             registry=self.registry,
         )
         self.feedback = Counter("precheck_feedback", "Feedback entries recorded.", registry=self.registry)
+
+    def _add_shadow(self) -> None:
+        """Make the gauges of what is judged in shadow; who judges sets them."""
+        self.shadow_decisions = Gauge(
+            "precheck_shadow_decisions", "Decisions that were judged again in shadow.", registry=self.registry
+        )
+        self.shadow_behind_seconds = Gauge(
+            "precheck_shadow_behind_seconds",
+            "How far the shadow is behind the checks; 0: not at all.",
+            registry=self.registry,
+        )
+        self.shadow_findings = Gauge(
+            "precheck_shadow_findings",
+            "What would change if the packs in shadow were live: findings and popups.",
+            ("change",),
+            registry=self.registry,
+        )
+        self.shadow_row_findings = Gauge(
+            "precheck_shadow_row_findings",
+            "The same by row, for the 100 rows that would interrupt most.",
+            ("pack", "row", "change"),
+            registry=self.registry,
+        )
 
     def count(self, counter: Counter, label: str, amount: int = 1) -> None:
         """Add to a counter with one label; its children are found in a dictionary of our own, which is faster."""

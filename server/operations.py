@@ -13,6 +13,8 @@ from server.entrance.typed import filled
 from server.grpc_service import Calls, require_local
 from server.metrics import Metrics
 from server.packs import Ask, PackHolder, default_paths
+from server.packs.report import json_of
+from server.packs.shadow import has_shadow, read_shadow, shadow_status
 from server.packs.signing import SigningError, read_record
 from server.version import VERSION
 
@@ -52,7 +54,10 @@ class Operations(operations_pb2_grpc.OperationsServicer):
             dictionary=self._dictionary_status(),
             workers=[self.worker_status()],
         )
-        return filled(response, msgspec.to_builtins(packs.status()))
+        in_force = packs.in_force()
+        shadow = shadow_status(packs.directory, in_force.current, in_force.packs)
+        status = msgspec.structs.replace(packs.status(), shadow=shadow)
+        return filled(response, msgspec.to_builtins(status))
 
     def worker_status(self) -> operations_pb2.WorkerStatus:
         """Return what is told of this process beside the others."""
@@ -122,6 +127,17 @@ class Operations(operations_pb2_grpc.OperationsServicer):
     ) -> operations_pb2.PackChange:
         """Judge recorded decisions with packs in shadow."""
         return self._changed(context, Ask(verb="shadow", packs=tuple(request.paths)))
+
+    def GetShadowReport(  # noqa: N802 - the name of the RPC
+        self, _request: operations_pb2.GetShadowReportRequest, context: grpc.ServicerContext
+    ) -> operations_pb2.GetShadowReportResponse:
+        """Return what the shadow has counted."""
+        require_local(context)
+        state = read_shadow(self._packs.directory)
+        in_force = self._packs.in_force()
+        if state is None or not has_shadow(in_force.current, in_force.packs):
+            context.abort(grpc.StatusCode.NOT_FOUND, "nothing is judged in shadow, or nothing has been yet")
+        return operations_pb2.GetShadowReportResponse(report=json_of(state.comparison))
 
     def CanaryPacks(  # noqa: N802 - the name of the RPC
         self, request: operations_pb2.CanaryPacksRequest, context: grpc.ServicerContext

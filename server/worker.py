@@ -29,6 +29,8 @@ from server.metrics import Metrics
 from server.operations import Operations
 from server.operations_of_all import OperationsOfAll
 from server.packs import ActivationError, Ask, PackHolder, default_paths
+from server.packs.shadow import Task as ShadowTask
+from server.packs.shadowing import ShadowKeeper
 from server.profile import ProfileError, Profiles
 from server.settings import Settings, SettingsSource
 from server.stall import StallWatch
@@ -111,6 +113,8 @@ class Worker:
         others = [targets_of(private, number).watch for number in range(place.workers) if number != place.number]
         of_all = OperationsOfAll(own, others)
         stack.callback(of_all.close)
+        if place.number == 0:
+            self._keep_shadow(settings, data, metrics, stack)
         service = CheckService(
             self.packs, profiles, history, store, metrics, self._dictionaries, sheds=settings.store_behind == "shed"
         )
@@ -129,6 +133,13 @@ class Worker:
         stack.callback(self._server.stop, limits.DRAIN_MAX_S, lambda: self.calls.in_flight)
         self._watch.start()
         stack.callback(self._watch.stop, 0.0, lambda: 0)
+
+    def _keep_shadow(self, settings: Settings, data: Path, metrics: Metrics, stack: contextlib.ExitStack) -> None:
+        """Have packs in shadow judged beside the checks: by one worker's doing, for all."""
+        task = ShadowTask(str(data / "packs"), settings.pack_trust, settings.store, str(data))
+        shadow = ShadowKeeper(self.packs, task, metrics)
+        stack.callback(shadow.stop)
+        shadow.start()
 
     @property
     def revision(self) -> str:

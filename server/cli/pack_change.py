@@ -1,4 +1,4 @@
-"""`precheck pack publish|activate|canary|rollback|withdraw|status`: what a server judges with.
+"""`precheck pack publish|activate|shadow|canary|rollback|withdraw|status`: what a server judges with.
 
 Each asks a running server, or with `--data DIR` works on a data directory, whether a server runs on it or not: a server
 follows within a second. Each prints what it did and what is live now, and done twice it is done once.
@@ -21,8 +21,11 @@ from server.packs import ActivationError, Ask, default_paths
 from server.packs.change import Verb, perform
 from server.packs.directory import PackDirectory
 from server.packs.lifecycle import read_trust_setting
+from server.packs.report import Comparison, json_of, read_json, text_of
+from server.packs.report_page import page
+from server.packs.shadow import read_shadow, shadow_status
 from server.packs.signing import RollBack, SignedRollBack, SigningError, read_record, record_text
-from server.packs.status import PackStatus, Status, status_of
+from server.packs.status import PackStatus, ShadowStatus, Status, status_of
 from server.packs.takeover import take_over
 from server.settings import load_settings
 
@@ -40,6 +43,12 @@ def add_to(verbs: Any) -> None:
         action="store_true",
         help="they take the places of the packs of their ids; all others stay live",
     )
+    shadow = _verb(verbs, "shadow", _shadow, "judge recorded decisions with packs beside the live ones")
+    shadow.add_argument("paths", metavar="PATH", nargs="*", help=PATHS_HELP)
+    shadow.add_argument("--end", action="store_true", help="end the shadow")
+    shadow.add_argument("--report", action="store_true", help="print what was counted since")
+    shadow.add_argument("--json", action="store_true", help="with --report: as JSON")
+    shadow.add_argument("--html", metavar="FILE", help="with --report: as a page too, for people to read")
     canary = _verb(verbs, "canary", _canary, "let packs judge for some departments or stations")
     canary.add_argument("paths", metavar="PATH", nargs="*", help=PATHS_HELP)
     canary.add_argument("--department", metavar="CODE", action="append", default=[], help="repeatable")
@@ -86,6 +95,50 @@ def _activate(options: argparse.Namespace) -> int:
     else:
         ask = Ask(verb="follow_setting", packs=load_settings(None).pack, shipped=default_paths())
     return _change(options, "ActivatePacks", request, ask)
+
+
+def _shadow(options: argparse.Namespace) -> int:
+    if options.report:
+        return _report(options)
+    paths = _paths(options.paths)
+    if bool(paths) == options.end:
+        return _usage("name the packs of the shadow, or --end, or --report")
+    request = operations_pb2.ShadowPacksRequest(paths=paths)
+    return _change(options, "ShadowPacks", request, Ask(verb="shadow", packs=paths))
+
+
+def _report(options: argparse.Namespace) -> int:
+    """Print what the shadow has counted."""
+    try:
+        comparison = _shadow_report(options)
+        if options.html:
+            Path(options.html).write_text(page(comparison), encoding="utf-8")
+    except _RefusedError as error:
+        return _complain(str(error))
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}")
+    if options.json:
+        sys.stdout.write(json_of(comparison).decode())
+    else:
+        for line in text_of(comparison):
+            print(line)
+    return 0
+
+
+def _shadow_report(options: argparse.Namespace) -> Comparison:
+    """Return what the shadow has counted, from a server or a directory. Raises _RefusedError."""
+    if options.data:
+        state = read_shadow(_directory(options))
+        if state is None:
+            raise _RefusedError(f"nothing has been judged in shadow in {options.data}")
+        return state.comparison
+    with station.channel_of(options) as channel:
+        stub = operations_pb2_grpc.OperationsStub(channel)
+        try:
+            reply = stub.GetShadowReport(operations_pb2.GetShadowReportRequest(), timeout=station.ANSWER_MAX_S)
+        except grpc.RpcError as error:
+            raise _RefusedError(error.details() if isinstance(error, grpc.Call) else str(error)) from error
+    return read_json(reply.report)
 
 
 def _canary(options: argparse.Namespace) -> int:
@@ -219,9 +272,21 @@ def _status(options: argparse.Namespace) -> int:
         print(f"  canary since {status.canary.since} for {', '.join(places)}: {status.canary.revision}")
     for worker in told.get("workers", ()) if len(told.get("workers", ())) > 1 else ():
         print(f"  {_worker_text(worker)}")
+    if status.shadow is not None:
+        print(f"  {_shadow_text(status.shadow)}")
     if told.get("last_error"):
         print(f"  last activation failed: {told['last_error']}")
     return 0
+
+
+def _shadow_text(shadow: ShadowStatus) -> str:
+    behind = f", {shadow.behind_seconds:.0f} s behind" if shadow.behind_seconds else ""
+    return (
+        f"shadow since {shadow.since}: {shadow.revision}: of {shadow.decisions} decisions {shadow.affected} would be other "
+        f"ones: +{shadow.added} -{shadow.removed} ~{shadow.changed} findings, "
+        f"popups +{shadow.popups_added} -{shadow.popups_removed}{behind}"
+        + (f"; {shadow.problem}" if shadow.problem else "")
+    )
 
 
 def _pack_text(pack: PackStatus, *, has_trust: bool) -> str:
@@ -249,7 +314,8 @@ def _status_of(options: argparse.Namespace) -> tuple[Status, dict[str, Any]]:
         raise _RefusedError(str(error)) from error
     read = directory.read()
     told = {"last_error": read.problem or directory.refusal()}
-    return status_of(directory, read.current, trust, trust_path, clock.now().date()), told
+    status = status_of(directory, read.current, trust, trust_path, clock.now().date())
+    return msgspec.structs.replace(status, shadow=shadow_status(directory, read.current, ())), told
 
 
 def _told_by_server(options: argparse.Namespace) -> tuple[Status, dict[str, Any]]:
@@ -262,7 +328,7 @@ def _told_by_server(options: argparse.Namespace) -> tuple[Status, dict[str, Any]
     told = MessageToDict(reply, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
     for pack in (*told["packs"], *told["other_packs"]):
         pack["use"] = pack["use"].removeprefix("PACK_USE_").lower()
-    status = msgspec.convert({"canary": None, **told}, Status, strict=False)
+    status = msgspec.convert({"canary": None, "shadow": None, **told}, Status, strict=False)
     return status, {name: told[name] for name in ("version", "activated_at", "last_error", "in_flight", "workers")}
 
 

@@ -84,6 +84,14 @@ def json_of(comparison: Comparison) -> bytes:
     return msgspec.json.format(msgspec.json.encode({**worked_out, **values}), indent=2) + b"\n"
 
 
+def read_json(content: bytes) -> Comparison:
+    """Return the comparison that `json_of` wrote."""
+    values = msgspec.json.decode(content)
+    rows = values["tally"].pop("rows")
+    values["tally"]["rows"] = {f"{row['pack']} {row['row_id']}": row for row in rows}
+    return msgspec.convert(values, Comparison)
+
+
 def per_day(number: int, days: int) -> float:
     """Return how many a day; 0 where there was no day."""
     return round(number / days, 2) if days else 0.0

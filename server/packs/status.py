@@ -47,6 +47,22 @@ class CanaryStatus(msgspec.Struct, frozen=True):
     revision: str
 
 
+class ShadowStatus(msgspec.Struct, frozen=True):
+    """What is judged in shadow; the fields are those of `precheck.v1.ShadowStatus`."""
+
+    revision: str
+    since: str
+    decisions: int
+    affected: int
+    added: int
+    removed: int
+    changed: int
+    popups_added: int
+    popups_removed: int
+    behind_seconds: float
+    problem: str
+
+
 class Status(msgspec.Struct, frozen=True):
     """The packs as a whole; the fields are those of `precheck.v1.GetStatusResponse` about packs."""
 
@@ -56,6 +72,7 @@ class Status(msgspec.Struct, frozen=True):
     other_packs: tuple[PackStatus, ...]
     canary: CanaryStatus | None
     trust: str
+    shadow: ShadowStatus | None = None
 
 
 def status_of(directory: PackDirectory, current: Current, trust: Trust | None, trust_path: str, today: date) -> Status:

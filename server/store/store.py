@@ -15,7 +15,7 @@ import structlog
 
 from server import clock, limits
 from server.store.appending import Chain, marker_links
-from server.store.chain import Head, Link, entry_id
+from server.store.chain import Head, Link, entry_id, writer_of
 from server.store.content import Contents
 from server.store.copying import COPIED, copy
 from server.store.database import ConflictError, Database, LostError, Statement
@@ -209,6 +209,14 @@ class Store:
             for table, kind in TABLES.items()
         }
         return copy(self.database, other.database, {**COPIED, **entries}, progress)
+
+    def last_decisions(self, until: int | None = None) -> dict[int, int]:
+        """Return the id of the last decision of every writer: where to follow the store from now on. Raises StoreError."""
+        until = until or clock.moment(limits.STORE_WAIT_MAX_S)
+        query = "SELECT id FROM decision WHERE id < ? ORDER BY id DESC LIMIT 1"
+        rows = {writer: self.database.rows(query, (entry_id(writer + 1, 0),), until) for writer in self._writers(until)}
+        ids = {writer: found[0][0] for writer, found in rows.items() if found}
+        return {writer: last for writer, last in ids.items() if writer_of(last) == writer}
 
     def _writers(self, until: int) -> list[int]:
         """Return all writers; 0 stands for what was recorded before there were chains."""

@@ -64,6 +64,32 @@ class PackStatus(_message.Message):
     high_water: int
     def __init__(self, id: _Optional[str] = ..., revision: _Optional[int] = ..., digest: _Optional[str] = ..., source: _Optional[str] = ..., rows: _Optional[int] = ..., name: _Optional[str] = ..., title: _Optional[str] = ..., use: _Optional[_Union[PackUse, str]] = ..., rules: _Optional[int] = ..., tests: _Optional[int] = ..., published_at: _Optional[str] = ..., signed_by: _Optional[_Iterable[str]] = ..., not_before: _Optional[str] = ..., expires: _Optional[str] = ..., stale: _Optional[bool] = ..., notes: _Optional[_Iterable[str]] = ..., high_water: _Optional[int] = ...) -> None: ...
 
+class ShadowStatus(_message.Message):
+    __slots__ = ("revision", "since", "decisions", "affected", "added", "removed", "changed", "popups_added", "popups_removed", "behind_seconds", "problem")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    AFFECTED_FIELD_NUMBER: _ClassVar[int]
+    ADDED_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    POPUPS_ADDED_FIELD_NUMBER: _ClassVar[int]
+    POPUPS_REMOVED_FIELD_NUMBER: _ClassVar[int]
+    BEHIND_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    revision: str
+    since: str
+    decisions: int
+    affected: int
+    added: int
+    removed: int
+    changed: int
+    popups_added: int
+    popups_removed: int
+    behind_seconds: float
+    problem: str
+    def __init__(self, revision: _Optional[str] = ..., since: _Optional[str] = ..., decisions: _Optional[int] = ..., affected: _Optional[int] = ..., added: _Optional[int] = ..., removed: _Optional[int] = ..., changed: _Optional[int] = ..., popups_added: _Optional[int] = ..., popups_removed: _Optional[int] = ..., behind_seconds: _Optional[float] = ..., problem: _Optional[str] = ...) -> None: ...
+
 class CanaryStatus(_message.Message):
     __slots__ = ("departments", "stations", "since", "revision")
     DEPARTMENTS_FIELD_NUMBER: _ClassVar[int]
@@ -99,7 +125,7 @@ class DictionaryStatus(_message.Message):
     def __init__(self, directory: _Optional[str] = ..., digest: _Optional[str] = ..., loaded_at: _Optional[str] = ..., tables: _Optional[_Iterable[_Union[DictionaryTable, _Mapping]]] = ..., last_error: _Optional[str] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("revision", "packs", "activated_at", "last_error", "in_flight", "version", "dictionary", "other_packs", "canary", "number", "trust", "workers")
+    __slots__ = ("revision", "packs", "activated_at", "last_error", "in_flight", "version", "dictionary", "other_packs", "canary", "shadow", "number", "trust", "workers")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     PACKS_FIELD_NUMBER: _ClassVar[int]
     ACTIVATED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -109,6 +135,7 @@ class GetStatusResponse(_message.Message):
     DICTIONARY_FIELD_NUMBER: _ClassVar[int]
     OTHER_PACKS_FIELD_NUMBER: _ClassVar[int]
     CANARY_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     TRUST_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
@@ -121,10 +148,11 @@ class GetStatusResponse(_message.Message):
     dictionary: DictionaryStatus
     other_packs: _containers.RepeatedCompositeFieldContainer[PackStatus]
     canary: CanaryStatus
+    shadow: ShadowStatus
     number: int
     trust: str
     workers: _containers.RepeatedCompositeFieldContainer[WorkerStatus]
-    def __init__(self, revision: _Optional[str] = ..., packs: _Optional[_Iterable[_Union[PackStatus, _Mapping]]] = ..., activated_at: _Optional[str] = ..., last_error: _Optional[str] = ..., in_flight: _Optional[int] = ..., version: _Optional[str] = ..., dictionary: _Optional[_Union[DictionaryStatus, _Mapping]] = ..., other_packs: _Optional[_Iterable[_Union[PackStatus, _Mapping]]] = ..., canary: _Optional[_Union[CanaryStatus, _Mapping]] = ..., number: _Optional[int] = ..., trust: _Optional[str] = ..., workers: _Optional[_Iterable[_Union[WorkerStatus, _Mapping]]] = ...) -> None: ...
+    def __init__(self, revision: _Optional[str] = ..., packs: _Optional[_Iterable[_Union[PackStatus, _Mapping]]] = ..., activated_at: _Optional[str] = ..., last_error: _Optional[str] = ..., in_flight: _Optional[int] = ..., version: _Optional[str] = ..., dictionary: _Optional[_Union[DictionaryStatus, _Mapping]] = ..., other_packs: _Optional[_Iterable[_Union[PackStatus, _Mapping]]] = ..., canary: _Optional[_Union[CanaryStatus, _Mapping]] = ..., shadow: _Optional[_Union[ShadowStatus, _Mapping]] = ..., number: _Optional[int] = ..., trust: _Optional[str] = ..., workers: _Optional[_Iterable[_Union[WorkerStatus, _Mapping]]] = ...) -> None: ...
 
 class WorkerStatus(_message.Message):
     __slots__ = ("number", "pid", "revision", "in_flight", "started_at", "last_error")
@@ -161,6 +189,16 @@ class ShadowPacksRequest(_message.Message):
     PATHS_FIELD_NUMBER: _ClassVar[int]
     paths: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, paths: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GetShadowReportRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetShadowReportResponse(_message.Message):
+    __slots__ = ("report",)
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    report: bytes
+    def __init__(self, report: _Optional[bytes] = ...) -> None: ...
 
 class CanaryPacksRequest(_message.Message):
     __slots__ = ("paths", "departments", "stations")

@@ -55,6 +55,11 @@ class OperationsStub:
                 request_serializer=precheck_dot_v1_dot_operations__pb2.ShadowPacksRequest.SerializeToString,
                 response_deserializer=precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
                 _registered_method=True)
+        self.GetShadowReport = channel.unary_unary(
+                '/precheck.v1.Operations/GetShadowReport',
+                request_serializer=precheck_dot_v1_dot_operations__pb2.GetShadowReportRequest.SerializeToString,
+                response_deserializer=precheck_dot_v1_dot_operations__pb2.GetShadowReportResponse.FromString,
+                _registered_method=True)
         self.CanaryPacks = channel.unary_unary(
                 '/precheck.v1.Operations/CanaryPacks',
                 request_serializer=precheck_dot_v1_dot_operations__pb2.CanaryPacksRequest.SerializeToString,
@@ -117,6 +122,13 @@ class OperationsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetShadowReport(self, request, context):
+        """What the shadow has counted so far: by row, rule, department and doctor. NOT_FOUND where there is no shadow.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CanaryPacks(self, request, context):
         """Lets packs judge for some departments and stations, in place of the live ones of their ids.
         """
@@ -174,6 +186,11 @@ def add_OperationsServicer_to_server(servicer, server):
                     servicer.ShadowPacks,
                     request_deserializer=precheck_dot_v1_dot_operations__pb2.ShadowPacksRequest.FromString,
                     response_serializer=precheck_dot_v1_dot_operations__pb2.PackChange.SerializeToString,
+            ),
+            'GetShadowReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetShadowReport,
+                    request_deserializer=precheck_dot_v1_dot_operations__pb2.GetShadowReportRequest.FromString,
+                    response_serializer=precheck_dot_v1_dot_operations__pb2.GetShadowReportResponse.SerializeToString,
             ),
             'CanaryPacks': grpc.unary_unary_rpc_method_handler(
                     servicer.CanaryPacks,
@@ -310,6 +327,33 @@ class Operations:
             '/precheck.v1.Operations/ShadowPacks',
             precheck_dot_v1_dot_operations__pb2.ShadowPacksRequest.SerializeToString,
             precheck_dot_v1_dot_operations__pb2.PackChange.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetShadowReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/precheck.v1.Operations/GetShadowReport',
+            precheck_dot_v1_dot_operations__pb2.GetShadowReportRequest.SerializeToString,
+            precheck_dot_v1_dot_operations__pb2.GetShadowReportResponse.FromString,
             options,
             channel_credentials,
             insecure,
