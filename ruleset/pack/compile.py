@@ -16,7 +16,7 @@ from ruleset.pack.file import LIST_RULE, Manifest, PackFile, PackFileError, RowR
 from ruleset.pack.source import PackSource, RuleSource, read_source
 from ruleset.rule import NOTHING_STATED, Citation, MessageTemplate, Row, RowCommon, Rule
 from ruleset.scope import Conditions, both, scope_of
-from ruleset.template import kept_key, list_key, systemic_key
+from ruleset.template import Subject, kept_key, list_key, subject_keys, systemic_key
 from ruleset.templates import TEMPLATES
 
 
@@ -93,8 +93,11 @@ def _list_records(pack: CheckedPack) -> Iterator[tuple[RowRecord, Sequence[str]]
 
 
 def _kinds(pack: CheckedPack, mode: str) -> set[str]:
-    """Return the kinds of keys of the rows in a mode."""
-    return {key.partition(":")[0] for row in pack.rows if row.common.mode == mode for key in row.keys}
+    """Return the kinds of keys of the rows in a mode, and of what they count: of that too a line must say what it is."""
+    rows = [row for row in pack.rows if row.common.mode == mode]
+    keys = [key for row in rows for key in row.keys]
+    keys += [key for row in rows if isinstance(row.params, Subject) for key in subject_keys(row.params)]
+    return {key.partition(":")[0] for key in keys}
 
 
 ENGINE_VERSION = "0.3.0"

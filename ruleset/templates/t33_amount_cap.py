@@ -45,7 +45,7 @@ class AmountCap(Template):
     do not count. 患者: judged line by line; counted are the lines of the row's items, of every institution, in the
     calendar period of the judged line's day (单次就诊: in its encounter) that are not later than it; a judged line
     without a positive amount is FALSE. Others: judged once per encounter, for each doctor or department that
-    orders a counted current line (the line's, else the encounter's), or for the encounter's primary diagnosis (where none is marked, its first). The
+    orders a counted current line of that period (the line's, else the encounter's), or for the encounter's primary diagnosis (where none is marked, its first). The
     counter is the one of that id, metric and period whose `at`, if stated, lies in the period of the check's day.
 
     TRUE when the sum exceeds the limit. UNKNOWN when it does not and a counted line has no amount (`amount`); for
@@ -109,7 +109,14 @@ class AmountCap(Template):
 
     def judge_encounter(self, params: Params, about: object, chart: Chart) -> Sequence[Judgement]:
         """TRUE when a counter with the current lines exceeds the limit."""
-        lines = [line for line in chart.case.lines if not line.self_pay and _is_counted(params, line, chart)]
+        day = chart.day_of(None)
+        lines = [
+            line
+            for line in chart.case.lines
+            if not line.self_pay
+            and _is_counted(params, line, chart)
+            and (day is None or (line.begin is not None and _same_period(params, line.begin.date(), day, chart)))
+        ]
         judgements: list[Judgement] = []
         for subject_id, own_lines in sorted(_by_subject(params, lines, chart).items()):
             if not subject_id:
@@ -132,7 +139,7 @@ class AmountCap(Template):
 
 
 def _sum(lines: Sequence[Line]) -> tuple[Decimal, tuple[Line, ...], tuple[Missing, ...]]:
-    """Return the sum of amounts, the lines in it, and what is missing of the others."""
+    """Return the sum of amounts, the lines that are money, and what is missing of the others."""
     total = Decimal(0)
     counted: list[Line] = []
     missing: list[Missing] = []
@@ -140,7 +147,7 @@ def _sum(lines: Sequence[Line]) -> tuple[Decimal, tuple[Line, ...], tuple[Missin
         amount = amount_of(line)
         if amount is None:
             missing.append(Missing("amount", f"“{line.name}”（{line.begin}）没有金额"))
-        else:
+        elif amount:
             total += amount
             counted.append(line)
     return total, tuple(counted), tuple(sorted(set(missing), key=lambda one: one.detail))

@@ -112,6 +112,11 @@ def answer_of(result: Result) -> Answer:
     ]
     findings = [one for at, one in enumerate(findings) if one.violating or one.related or one not in findings[:at]]
     hints = [one for at, one in enumerate(hints) if one.lines or one not in hints[:at]]  # of two alike diagnoses, say
+    counters = {hint.row.id for hint in result.hints if hint.row.rule.template.id == "T33" and hint.line is None}
+    hints = [
+        *(one for one in hints if one.row not in counters),
+        *_one_each([one for one in hints if one.row in counters]),
+    ]
     gaps = [
         Gap(
             gap.reason,
@@ -123,6 +128,14 @@ def answer_of(result: Result) -> Answer:
     return Answer(
         result.verdict.name, result.completeness.name, sorted(findings, key=repr), sorted(hints), sorted(gaps)
     )
+
+
+def _one_each(hints: list[Hint]) -> list[Hint]:
+    """Hints of counters, one for each row: whose counter each is about is not compared."""
+    missing: dict[tuple[str, str], set[str]] = {}
+    for hint in hints:
+        missing.setdefault((hint.official_code, hint.row), set()).update(hint.missing)
+    return [Hint(*row, (), tuple(sorted(facts))) for row, facts in missing.items()]
 
 
 def _lines_of(hint: EngineHint) -> tuple[Line, ...]:

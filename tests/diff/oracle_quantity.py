@@ -382,8 +382,14 @@ def counted_cap(row: Row, subject: str, lines: list[LineDict], world: World) -> 
     weight = row.number("weight") or Fraction(1)
     own = sum((Fraction(money_of(one) or 0) for one in known), Fraction(0))
     total, limit = weight * (Fraction(counter["value"]) + own), row.number("limit") or Fraction(0)
-    if total > limit:
-        return [Opinion(related=known, amount=min((total - limit) / weight, own), has_own_amount=True)]
+    if total > limit and own > 0:
+        return [
+            Opinion(
+                related=[one for one in known if money_of(one)],
+                amount=min((total - limit) / weight, own),
+                has_own_amount=True,
+            )
+        ]
     return unknown("amount") if len(known) < len(lines) else FALSE
 
 

@@ -627,3 +627,45 @@ def test_end_before_the_begin_ends_no_prophylaxis(answers):
     engine, oracle = answers({"template": "T27", **SAFETY, "rows": [row]}, claim(dose, **AROUND))
     assert engine == oracle
     assert [hint.missing for hint in engine.hints] == [("end",)]
+
+
+COUNTED = {
+    "template": "T33",
+    "rows": [{"capped": "科室", "metric": "drug_cost", "period": "自然月", "limit": "100", "drug_class": "J01"}],
+}
+DEPARTMENT = {
+    "department_code": "A03",
+    "counters": [
+        {"subject": "department", "subject_id": "A03", "metric": "drug_cost", "period": "month", "value": Decimal(90)}
+    ],
+}
+
+
+def test_what_is_charged_in_another_month_is_not_on_top_of_this_months_counter(answers):
+    """T33: an order of next month made this month's figure exceed its limit."""
+    drug = {"item_kind": "drug", "item_code": "A", "classes": ["J01"], "quantity": Decimal(20)}
+    later = {**claim(line(**drug, begin=datetime(2026, 2, 2, 9)), **DEPARTMENT), "time": DAY}
+    engine, naive = answers(COUNTED, later)
+    assert engine == naive
+    assert not engine.findings
+
+
+def test_a_line_whose_class_is_unknown_is_not_silently_left_out_of_a_counter(answers):
+    """T33: of a limit on antibiotics the answer was complete, although nobody knew whether the drug is one."""
+    unknown = line(item_kind="drug", item_code="A", ingredients=[{"name": "甲素"}], quantity=Decimal(20))
+    unknown.update(route="外用")
+    engine, naive = answers(COUNTED, claim(unknown, **DEPARTMENT))
+    assert engine == naive
+    assert [(gap.reason, gap.missing) for gap in engine.not_evaluated] == [("unknown_drug", ("classes",))]
+
+
+def test_a_line_of_no_money_is_not_named_in_a_sum(answers):
+    """T33: a charge of nothing stood among those that make up the sum."""
+    rows = [{"item_code": "A", "period": "自然月", "limit": "10"}]
+    free = line(item_kind="service", item_code="A", price=Decimal(0), begin=datetime(2026, 1, 27, 9))
+    engine, naive = answers(
+        {"template": "T33", "rows": rows},
+        claim(line(item_kind="service", item_code="A", price=Decimal(20)), history=[free]),
+    )
+    assert engine == naive
+    assert [finding.related for finding in engine.findings] == [()]
