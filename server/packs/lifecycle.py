@@ -37,7 +37,6 @@ from server.packs.state import (
     with_candidates,
 )
 
-RETAINED_DEFAULT = 10
 PROBLEMS_SHOWN_MAX = 20
 
 
