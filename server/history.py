@@ -22,7 +22,7 @@ from server.store.store import encode
 LOCKS = 64
 """Patients are spread over so many locks: one whose history is long to read keeps few others waiting."""
 PATIENT_BYTES = 2_000
-LINE_BYTES_PER_STORED_BYTE = 9
+LINE_BYTES_PER_STORED_BYTE = 7
 """What a history takes in memory, reckoned from what it takes in the store: structs, numbers and indexes. Measured by
 tests/store/test_memory.py."""
 
