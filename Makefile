@@ -18,9 +18,10 @@ build/system.stamp: Makefile .ci/system-packages.sh
 	@touch $@
 
 # What the tests need besides: C++ (the header must compile as such), openssl (makes certificates), clang with its
-# libFuzzer, valgrind, network namespaces (a network that drops packets), and PostgreSQL (the tests run a server of their own).
+# libFuzzer, valgrind, network namespaces (a network that drops packets), PostgreSQL (the tests run a server of their own),
+# and a browser.
 build/system-test.stamp: build/system.stamp
-	@.ci/system-packages.sh g++ openssl clang libclang-rt-dev valgrind iproute2 postgresql
+	@.ci/system-packages.sh g++ openssl clang libclang-rt-dev valgrind iproute2 postgresql chromium
 	@touch $@
 
 $(VENV)/installed.stamp: pyproject.toml build/system.stamp
@@ -45,13 +46,13 @@ build/system-kit.stamp: build/system-test.stamp
 test-kit: kit-compilers build/system-wine.stamp native windows ## the examples in every language: installs their compilers, skips none
 	TEST_EVERY_LANGUAGE=1 $(PY) -m pytest tests/kit
 
-# Chinese characters and the signs of title bars, and a browser: for the popup's pictures and its page. Without the browser
-# `make test` skips the tests of the page, and says so.
+# Chinese characters and the signs of title bars: for the popup's pictures.
 build/system-popup.stamp: build/system-test.stamp build/system-wine.stamp
-	@.ci/system-packages.sh fonts-wine fonts-noto-cjk chromium
+	@.ci/system-packages.sh fonts-wine fonts-noto-cjk
 	@touch $@
 
-test-popup: build/system-popup.stamp native windows ## the popup: its window under Wine, its page and the station for browsers in Chromium
+test-popup: build/system-popup.stamp native windows ## the popup in full under Wine (x64, x86), its page and the station for browsers in Chromium
+	@.ci/wine32.sh
 	$(PY) -m pytest tests/popup tests/web/test_browser_station.py
 
 popup-pictures: build/system-popup.stamp native windows ## take the pictures of docs/howto/popup.zh-CN.md anew

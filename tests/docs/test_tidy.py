@@ -48,7 +48,7 @@ def lines(path):
 
 
 def test_files_are_short():
-    folders = ("server/", "ruleset/", "native/src/", "client_shim/")
+    folders = ("server/", "ruleset/", "native/src/", "native/popup/", "client_shim/")
     long = [path for path in code(".py", ".c", ".h") if len(lines(path)) > FILE_LINES_MAX]
     assert not [name for name in named(long) if name.startswith(folders)]
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from client_shim import popup
-from client_shim.steps import NATIVE, ROOT
+from client_shim.steps import HEADERS, NATIVE, digest, locked, run, step
 from client_shim.targets import WINDOWS_X64 as X64
+from client_shim.targets import WINDOWS_X86 as X86
 from tests.abi import wine
 
-PROGRAM = X64.folder / popup.PROGRAM
 PATIENCE_S = 50.0
+PREPARE_S = 200.0
+"""To begin with: Wine starts from nothing, on a machine that may have much else to do."""
 SETTLE_S = 0.4
 REPLACED_FONTS = (
     "Microsoft YaHei",
@@ -30,9 +32,9 @@ REPLACED_FONTS = (
 FONT = "Noto Sans CJK SC"
 
 
-def why_not():
-    """Return why there can be no desktop here; empty if there can."""
-    return wine.why_not(X64) or ("" if shutil.which("Xvfb") else "Xvfb is not here: `make test` installs it")
+def why_not(target):
+    """Return why there can be no desktop for a kind of programs here; empty if there can."""
+    return wine.why_not(target) or ("" if shutil.which("Xvfb") else "Xvfb is not here: `make test` installs it")
 
 
 class Control(NamedTuple):
@@ -64,12 +66,12 @@ def _registry(dpi, size):
 class Running:
     """A Windows program. Its output goes to files: a pipe would be kept open by Wine's own processes."""
 
-    def __init__(self, desktop, command, **more):
+    def __init__(self, desktop, command):
         desktop.started += 1
         self.files = [desktop.folder / f"{name}-{desktop.started}" for name in ("printed", "complained")]
         with self.files[0].open("wb") as out, self.files[1].open("wb") as err:
             self.process = subprocess.Popen(
-                command, env=desktop.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, **more
+                command, env=desktop.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
             )
 
     def ends(self):
@@ -86,10 +88,17 @@ class Running:
 
 
 class Desktop:
-    """One desktop of a size and of so many dots per inch."""
+    """One desktop of a size and of so many dots per inch.
 
-    def __init__(self, folder, *, size=(1280, 900), dpi=96):
+    Programs for x86 run in the 32-bit Debian that tests/abi use: what they are given must lie in `shared`, and is named to
+    them as `inside` says.
+    """
+
+    def __init__(self, folder, *, target=X64, size=(1280, 900), dpi=96):
         self.folder = Path(folder)
+        self.target = target
+        self.root = wine.CHROOT if target is X86 else None
+        self.shared = wine.CHROOT / "popup" if self.root else self.folder
         self.size = size
         self.dpi = dpi
         self.started = 0
@@ -113,22 +122,23 @@ class Desktop:
             with os.fdopen(read) as answered:
                 display = answered.readline().strip()
             assert display, "Xvfb did not start"
-            self.environment = {
-                **os.environ,
+            self.variables = {
                 "DISPLAY": f":{display}",
-                "WINEPREFIX": str(prefix()),
+                "WINEPREFIX": prefix(self.root),
                 "WINEDEBUG": "-all",
                 "WINEDLLOVERRIDES": "mscoree,mshtml,winemenubuilder.exe=",
                 "LC_ALL": "C.UTF-8",
             }
-            settings = self.folder / "settings.reg"
+            self.environment = {**os.environ, **self.variables}
+            self.bring_programs()
+            settings = self.shared / "settings.reg"
             settings.write_text(_registry(self.dpi, self.size))
             stack.callback(self._wine_ends)
-            self.wine("regedit", "/S", str(settings))
+            self.run("wine", "regedit", "/S", self.inside(settings))
             self._wine_ends()
             self.driver = stack.enter_context(
                 subprocess.Popen(
-                    ["wine", str(helper("driver"))],
+                    self._words("wine", self.program("driver.exe")),
                     env=self.environment,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -144,19 +154,54 @@ class Desktop:
     def __exit__(self, *exception):
         return self._stack.__exit__(*exception)
 
-    def _wine_ends(self):
-        subprocess.run(["wineserver", "-k"], env=self.environment, check=False, timeout=PATIENCE_S)
-        subprocess.run(["wineserver", "-w"], env=self.environment, check=False, timeout=PATIENCE_S)
+    def _words(self, *command):
+        words = [str(word) for word in command]
+        if self.root is None:
+            return words
+        inside = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
+        variables = [f"{name}={value}" for name, value in self.variables.items()]
+        environment = ["/usr/bin/env", "HOME=/root", "PATH=/usr/bin:/bin", *variables]
+        return ["unshare", "--mount", "sh", "-c", inside, str(self.root), *environment, *words]
 
-    def wine(self, *command):
-        """Run a Windows program to its end."""
-        return subprocess.run(
-            ["wine", *command], env=self.environment, capture_output=True, timeout=PATIENCE_S, check=False
+    def _wine_ends(self):
+        for how in ("-k", "-w"):
+            self.run("wineserver", how)
+
+    def run(self, *command):
+        """Run a command of the desktop to its end."""
+        subprocess.run(
+            self._words(*command),
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=PREPARE_S,
+            check=False,
         )
 
-    def start(self, *command, **more):
+    def inside(self, path):
+        """Return how programs here call a file in `shared`."""
+        return Path("/") / path.relative_to(self.root) if self.root else path
+
+    def bring_programs(self):
+        """Build the popup and the programs of the tests, and put them where the desktop finds them."""
+        popup.build()
+        made = [helper(self.target, name) for name in ("driver", "host")]
+        self.programs = self.target.folder
+        if self.root is not None:
+            self.shared.mkdir(exist_ok=True)
+            for path in (*made, *(self.target.folder / name for name in (popup.LIBRARY, popup.PROGRAM))):
+                shutil.copy(path, self.shared)
+            self.programs = self.shared
+
+    def program(self, name):
+        """Return how a program of these is called here."""
+        path = self.programs / name
+        return self.inside(path) if self.root else path
+
+    def start(self, program, *arguments):
         """Start a Windows program; what it prints is in `printed` and `complained` once it has ended."""
-        return Running(self, ["wine", *map(str, command)], **more)
+        return Running(self, self._words("wine", self.program(program), *arguments))
 
     def command(self, line):
         """Have the driver do something; return the lines that it answers."""
@@ -190,46 +235,33 @@ def _copied(source, target):
     return shutil.copy2(source, target) if source.endswith(".reg") else os.link(source, target)
 
 
-def prefix():
+def prefix(root):
     """Return Wine's folder for the popup: a copy of that of tests/abi, so that its screen and fonts are not theirs."""
-    folder = ROOT / "build" / "wine-popup"
-    if not (folder / "complete").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        wine.Wine(X64)
-        shutil.copytree(wine.PREFIX, folder, symlinks=True, copy_function=_copied)
+    theirs = root / "prefix" if root else wine.PREFIX
+    ours = theirs.with_name(f"{theirs.name}-popup")
+    if not (ours / "complete").exists():
+        shutil.rmtree(ours, ignore_errors=True)
+        wine.Wine(X86 if root else X64)
+        shutil.copytree(theirs, ours, symlinks=True, copy_function=_copied)
         # The signs on title bars; Wine looks for them in its own folder only.
         for signs in Path("/usr/share/wine").rglob("marlett.ttf"):
-            fonts = folder / "drive_c" / "windows" / "Fonts"
+            fonts = ours / "drive_c" / "windows" / "Fonts"
             fonts.mkdir(exist_ok=True)
             shutil.copy(signs, fonts)
-        (folder / "complete").touch()
-    return folder
+        (ours / "complete").touch()
+    return Path("/") / ours.relative_to(root) if root else ours
 
 
-def helper(name):
+def helper(target, name):
     """Build a Windows program of this folder, once for its contents; return it."""
     source = Path(__file__).parent / f"{name}.c"
-    program = X64.folder / f"{name}.exe"
-    if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
-        includes = [f"-I{NATIVE / 'include'}", f"-I{popup.POPUP}"]
-        warnings = ["-std=gnu11", "-Wall", "-Wextra", "-Werror"]
-        fresh = program.with_suffix(".new")
-        subprocess.run(
-            [
-                *X64.compiler,
-                "-O1",
-                *warnings,
-                *includes,
-                str(source),
-                "-luser32",
-                "-lgdi32",
-                "-static",
-                "-o",
-                str(fresh),
-            ],
-            check=True,
-        )
-        fresh.replace(program)
+    program = target.folder / f"{name}.exe"
+    includes = [f"-I{NATIVE / 'include'}", f"-I{popup.POPUP}"]
+    flags = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", *includes]
+    command = [*target.compiler, *flags, source, "-luser32", "-lgdi32", "-static", "-o", program]
+    inputs = [source, popup.POPUP / "precheck_popup.h", *HEADERS]
+    with locked():
+        step((program,), digest(inputs, [str(word) for word in command]), lambda: run(command))
     return program
 
 

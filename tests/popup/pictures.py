@@ -64,11 +64,11 @@ def scenes(folder):
 def take_window(picture, scene, dpi, folder):
     """Take a picture of the window on a desktop of its own, where it has the title bar of an active window."""
     scratch = Path(tempfile.mkdtemp(dir=folder))
-    answer = scratch / "answer.json"
-    answer.write_bytes(scene.answer)
     with desktop.Desktop(scratch, size=SCREEN[dpi], dpi=dpi) as shown:
+        answer = shown.shared / "answer.json"
+        answer.write_bytes(scene.answer)
         options = ["--result", scene.result, "--state", picture.state]
-        running = shown.start(desktop.PROGRAM, *options, *([answer] if scene.answer else []))
+        running = shown.start(popup.PROGRAM, *options, *([answer] if scene.answer else []))
         assert shown.command("wait") == ["there"], running.complained
         for key in picture.keys:
             shown.command(f"key {key}")
@@ -91,7 +91,6 @@ def take_page(browser, address, picture, scene, folder):
 
 def take_all(folder):
     """Take every picture there is."""
-    popup.build()
     with tempfile.TemporaryDirectory() as scratch:
         answered = scenes(Path(scratch))
         site = Path(scratch) / "site"

@@ -91,6 +91,11 @@ def test_a_state_of_partial_outranks_the_answer(shown, scenes, scene):
     assert model["headline"] != TEXTS["headline_pass"]
 
 
+def test_a_state_of_a_later_version_is_not_shown(shown, scenes):
+    assert shown(scenes["pass"], state=NONE + 1)["result"] == E_ANSWER
+    assert shown(scenes["outage"], state=NONE + 1)["headline"] == "未审核"
+
+
 def test_stale_by_the_state_or_by_the_answer(shown, scenes):
     assert TEXTS["note_stale"] not in shown(scenes["warn"])["notes"]
     assert TEXTS["note_stale"] in shown(scenes["warn"], state=PARTIAL | STALE)["notes"]

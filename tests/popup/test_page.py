@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -37,7 +38,7 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     if chromium.program() is None:
-        pytest.skip("no Chromium here: `make test-popup` installs it")
+        pytest.skip("no Chromium here: `make test` installs it")
     with chromium.Browser(tmp_path_factory.mktemp("browser")) as running:
         running.size(1000, 800)
         yield running
@@ -116,12 +117,13 @@ def both(page, model_driver, tmp_path, scene, state, choice, reasons):
 
 
 @pytest.mark.parametrize("choice", ["on", "back"])
-@pytest.mark.parametrize("state", [0, PARTIAL, PARTIAL | STALE])
+@pytest.mark.parametrize("state", [0, PARTIAL, PARTIAL | STALE, 4])
 def test_page_and_window_say_and_report_the_same(page, model_driver, tmp_path, scenes, state, choice):
     reasons = [[1, "已谈话"], [0, '病情需要"<b>"'], [2, ""], [0, "短"]] * 20
     for scene in scenes.values():
-        mine, theirs = both(page, model_driver, tmp_path, scene, state, choice, reasons)
-        assert mine == theirs, scene.name
+        for result in {scene.result, 0, 1, 2}:
+            mine, theirs = both(page, model_driver, tmp_path, replace(scene, result=result), state, choice, reasons)
+            assert mine == theirs, (scene.name, result)
 
 
 def test_page_and_window_refuse_the_same(page, model_driver, tmp_path, scenes):

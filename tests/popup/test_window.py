@@ -6,7 +6,10 @@ import time
 
 import pytest
 
-from client_shim import popup
+from client_shim import build, popup
+from client_shim.steps import locked
+from client_shim.targets import WINDOWS_X64 as X64
+from client_shim.targets import WINDOWS_X86 as X86
 from tests.popup import desktop as desktops
 from tests.popup.scenes import PARTIAL, STALE
 
@@ -19,13 +22,27 @@ CONTINUED, WENT_BACK, CONTINUED_NOT_CHECKED = 0, 1, 2
 E_ARGUMENT, E_BUFFER, E_ANSWER, E_CLOSED = -1, -5, -201, -203
 
 
+both = pytest.mark.parametrize(
+    "desktop",
+    [pytest.param(X64, id="x64"), pytest.param(X86, id="x86", marks=pytest.mark.long)],
+    indirect=True,
+    scope="module",
+)
+"""On both kinds of Windows; what is not marked by it is shown on x64 alone."""
+
+
+def some(*short, more=()):
+    """The scenes of the short form, and those of the long one besides."""
+    return [*short, *(pytest.param(name, marks=pytest.mark.long) for name in more)]
+
+
 @pytest.fixture(scope="module")
-def desktop(tmp_path_factory):
-    reason = desktops.why_not()
+def desktop(request, tmp_path_factory):
+    target = getattr(request, "param", X64)
+    reason = desktops.why_not(target)
     if reason:
         pytest.skip(reason)
-    popup.build()
-    with desktops.Desktop(tmp_path_factory.mktemp("desktop")) as made:
+    with desktops.Desktop(tmp_path_factory.mktemp("desktop"), target=target) as made:
         yield made
 
 
@@ -70,16 +87,16 @@ class Shown:
 
 
 @pytest.fixture
-def window(desktop, scenes, tmp_path):
+def window(desktop, scenes):
     """A function that shows a scene by the program."""
     with contextlib.ExitStack() as stack:
 
         def show(name, *options):
             scene = scenes[name]
-            file = tmp_path / "answer.json"
+            file = desktop.shared / "answer.json"
             file.write_bytes(scene.answer)
-            answer = [file] if scene.answer else []
-            running = desktop.start(desktops.PROGRAM, "--result", scene.result, *options, *answer)
+            answer = [desktop.inside(file)] if scene.answer else []
+            running = desktop.start(popup.PROGRAM, "--result", scene.result, *options, *answer)
             stack.callback(lambda: running.process.poll() is None and running.process.kill())
             return Shown(desktop, running)
 
@@ -93,7 +110,8 @@ def overlap(one, other):
 # ---- keys ----
 
 
-@pytest.mark.parametrize("name", ["pass", "hint", "warn", "reason", "block", "outage", "none"])
+@both
+@pytest.mark.parametrize("name", some("reason", "outage", more=["pass", "hint", "warn", "block", "none"]))
 def test_escape_goes_back(window, scenes, name):
     shown = window(name)
     shown.press("ESCAPE")
@@ -106,7 +124,8 @@ def test_escape_goes_back(window, scenes, name):
     )
 
 
-@pytest.mark.parametrize("name", ["hint", "warn", "reason", "review", "block", "outage"])
+@both
+@pytest.mark.parametrize("name", some("reason", "block", "outage", more=["hint", "warn", "review"]))
 def test_enter_never_goes_on(window, name):
     """Wherever Tab leads: it presses no button that decides but the one that goes back."""
     shown = window(name)
@@ -150,7 +169,7 @@ def test_tab_goes_through_everything_and_back(window):
     shown.press("ESCAPE")
 
 
-@pytest.mark.parametrize("button", [BACK, SOURCES, GO_ON])
+@pytest.mark.parametrize("button", some(GO_ON, more=[BACK, SOURCES]))
 def test_on_a_button_a_letter_alone_is_no_shortcut(window, button):
     shown = window("warn")
     while shown.focused != button:
@@ -180,6 +199,7 @@ def test_alt_b_goes_back(window):
 # ---- reasons ----
 
 
+@both
 def test_no_going_on_without_a_reason(window):
     shown = window("reason")
     assert shown.control(PROBLEM).text == ""
@@ -250,6 +270,7 @@ def test_a_block_has_no_button_to_go_on(window):
 # ---- not checked ----
 
 
+@both
 @pytest.mark.parametrize("name", ["outage", "none"])
 def test_going_on_unchecked_has_a_number_of_its_own_and_records_nothing(window, name):
     shown = window(name)
@@ -263,7 +284,7 @@ def test_going_on_unchecked_has_a_number_of_its_own_and_records_nothing(window, 
 # ---- what is in sight ----
 
 
-@pytest.mark.parametrize("name", ["hint", "partial", "warn", "reason", "block", "none", "long"])
+@pytest.mark.parametrize("name", some("reason", "long", more=["hint", "partial", "warn", "block", "none"]))
 def test_nothing_is_cut_off_or_covered(window, desktop, name):
     shown = window(name, "--state", PARTIAL | STALE)
     controls, box = shown.all(), shown.box
@@ -296,6 +317,7 @@ def test_sources_are_shown_on_demand(window, scenes):
     shown.press("ESCAPE")
 
 
+@pytest.mark.long
 def test_many_findings_are_shown_in_pages_and_their_reasons_kept(window, scenes):
     shown = window("long")
     entries = len(scenes["long"].head["display"]["findings"]) + 1
@@ -323,6 +345,7 @@ def test_many_findings_are_shown_in_pages_and_their_reasons_kept(window, scenes)
     assert shown.choice()[0] == WENT_BACK
 
 
+@pytest.mark.long
 def test_page_keys_scroll_and_tab_brings_into_sight(window):
     shown = window("long")
 
@@ -357,6 +380,7 @@ def test_another_monitor_scales_everything_and_stays_on_the_screen(window, deskt
     shown.press("ESCAPE")
 
 
+@pytest.mark.long
 def test_a_small_window_keeps_its_buttons(window, desktop):
     shown = window("reason")
     desktop.command("size 100 100")
@@ -369,12 +393,34 @@ def test_a_small_window_keeps_its_buttons(window, desktop):
 # ---- the program ----
 
 
-def test_the_feedback_goes_to_a_file(window, tmp_path):
-    file = tmp_path / "feedback.json"
-    shown = window("warn", "--feedback", file)
+def test_the_feedback_goes_to_a_file(window, desktop):
+    file = desktop.shared / "feedback.json"
+    shown = window("warn", "--feedback", desktop.inside(file))
     shown.press("ALT+C")
     assert shown.choice() == (CONTINUED, None)
     assert json.loads(file.read_bytes())["infno"] == "3103"
+
+
+def test_the_program_sends_the_feedback_by_the_library_beside_it(window, desktop, scenes, server):
+    with locked():
+        build.build_for(desktop.target)
+    assert (desktop.target.folder / "precheck.dll").exists()
+    shown = window("reason", "--servers", server.grpc, "--station", "S-弹窗")
+    shown.press("ALT+R", "DOWN", "ALT+C")
+    code, feedback = shown.choice()
+    assert (code, shown.running.complained) == (CONTINUED, "")
+    query = "SELECT finding_id, disposition, reason, station_id FROM feedback WHERE station_id = ? ORDER BY id"
+    assert server.rows(query, "S-弹窗") == [
+        (entry["finding_id"], "continued", entry["reason"], "S-弹窗") for entry in feedback["feedback"]
+    ]
+
+
+def test_feedback_that_cannot_be_sent_changes_no_choice(window, scenes):
+    shown = window("warn", "--servers", "127.0.0.1:1")
+    shown.press("ALT+C")
+    code, feedback = shown.choice()
+    assert (code, len(feedback["input"]["data"]["warns"])) == (CONTINUED, 4)
+    assert "the feedback was not recorded: " in shown.running.complained
 
 
 def test_a_command_line_that_cannot_be_read_is_explained(desktop, tmp_path):
@@ -386,7 +432,7 @@ def test_a_command_line_that_cannot_be_read_is_explained(desktop, tmp_path):
         ["a", "b"],
         [tmp_path / "none"],
     ):
-        running = desktop.start(desktops.PROGRAM, *arguments)
+        running = desktop.start(popup.PROGRAM, *arguments)
         assert running.ends() == -299 % 256
         assert running.complained
 
@@ -395,14 +441,13 @@ def test_a_command_line_that_cannot_be_read_is_explained(desktop, tmp_path):
 
 
 @pytest.fixture
-def host(desktop, tmp_path):
+def host(desktop):
     """A function that starts a host with the library and waits for the window; `keys` press on it."""
 
     def show(answer, result, state, encoding, cap, *keys, waits=True):
-        file = tmp_path / "answer"
+        file = desktop.shared / "answer"
         file.write_bytes(answer)
-        program = desktops.helper("host")
-        running = desktop.start(program, result, state, encoding, cap, file, cwd=desktops.X64.folder)
+        running = desktop.start("host.exe", result, state, encoding, cap, desktop.inside(file))
         if waits:
             shown = Shown(desktop, running)
             shown.press(*keys)
@@ -416,7 +461,8 @@ def host(desktop, tmp_path):
 ENCODINGS = {1: "utf-8", 2: "gb18030", 3: "utf-16-le", 0: "utf-8"}
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@both
+@pytest.mark.parametrize("encoding", some(2, 3, more=[0, 1]))
 def test_a_host_in_each_encoding(host, scenes, server, encoding):
     answer = scenes["warn"].answer.decode().encode(ENCODINGS[encoding])
     told = host(answer, 1, PARTIAL, encoding, -1, "ALT+C")
@@ -451,13 +497,10 @@ def test_arguments_that_are_wrong(host, result, state, encoding, answer):
     assert host(answer, result, state, encoding, 70000, waits=False)["result"] == str(E_ARGUMENT)
 
 
-def test_a_host_that_ends_has_no_choice_made_for_it(desktop, scenes, tmp_path):
-    file = tmp_path / "answer.json"
-    file.write_bytes(scenes["warn"].answer)
-    running = desktop.start(desktops.PROGRAM, file)
-    Shown(desktop, running)
+def test_a_host_that_ends_has_no_choice_made_for_it(window, desktop):
+    shown = window("warn")
     desktop.command("quit")
-    assert (running.ends(), running.printed) == (E_CLOSED % 256, b"")
+    assert shown.choice() == (E_CLOSED % 256, None)
 
 
 def test_one_window_after_the_other(window):

@@ -256,6 +256,7 @@ var PrecheckPopup = (function () {
     const output = member(root, "output");
     const head = output !== undefined ? member(output, "ext") : root;
     const layout = output !== undefined ? NATIONAL : OWN;
+    demand((state & COMPLETENESS_MASK) <= COMPLETENESS.NONE, "a state of a later version");
     const completeness = Math.max(choiceAt(head, "completeness", COMPLETENESS), state & COMPLETENESS_MASK);
     const stale = (state & STALE) !== 0 || member(head, "stale") === true;
     model.national = output !== undefined;

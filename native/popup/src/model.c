@@ -162,6 +162,8 @@ static void read_answer(struct reading *reading, int32_t result, int32_t state, 
 	size_t unjudged;
 
 	model->national = output != NULL;
+	if ((state & PCK_COMPLETENESS_MASK) > PCK_NONE)
+		answer_fail(reading, PCK_POPUP_E_ANSWER); /* of a later version: it could mean anything */
 	if ((state & PCK_COMPLETENESS_MASK) > completeness)
 		completeness = state & PCK_COMPLETENESS_MASK;
 	model->checked = result >= 0 && completeness != PCK_NONE;
