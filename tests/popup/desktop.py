@@ -78,6 +78,15 @@ class Running:
         """Wait for the end; return the exit code, as the eight bits that arrive here."""
         return self.process.wait(PATIENCE_S)
 
+    def put_away(self):
+        """End it if it still runs, and wait: a process that nobody waits for is complained about in a later test."""
+        if self.process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(SETTLE_S)
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(PATIENCE_S)
+
     @property
     def printed(self):
         return self.files[0].read_bytes()

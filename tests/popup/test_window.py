@@ -97,7 +97,7 @@ def window(desktop, scenes):
             file.write_bytes(scene.answer)
             answer = [desktop.inside(file)] if scene.answer else []
             running = desktop.start(popup.PROGRAM, "--result", scene.result, *options, *answer)
-            stack.callback(lambda: running.process.poll() is None and running.process.kill())
+            stack.callback(running.put_away)
             return Shown(desktop, running)
 
         yield show
