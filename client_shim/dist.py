@@ -81,6 +81,9 @@ def fill(folder: Path) -> None:
     shutil.copyfile(popup.POPUP / "precheck_popup.h", folder / "include" / "precheck_popup.h")
     shutil.copytree(popup.POPUP / "html", folder / "popup-html")
     shutil.copytree(NATIVE / "examples", folder / "examples", ignore=shutil.ignore_patterns(*EXAMPLES_LEFT_OUT))
+    shutil.copyfile(NATIVE / "precheck.def", folder / "precheck.def")
+    shutil.copyfile(ROOT / "docs" / "howto" / "vendor-guide.zh-CN.md", folder / "vendor-guide.zh-CN.md")
+    shutil.copytree(ROOT / "docs" / "samples", folder / "samples", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for target in TARGETS:
         (folder / target.name).mkdir()
         for path in files_of(target):

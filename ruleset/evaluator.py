@@ -80,7 +80,7 @@ def evaluate(
 
     `stored` are the patient's committed lines; `is_item_code` says whether a code that no row knows has at least
     the shape of a national one (the site profile knows the shapes); `same_line_by_content` is the quirk of a site
-    whose rx_ids are not stable; `is_history_known` is False where `stored` is empty because it could not be read; `watch`
+    whose rx_ids are not stable; `is_history_known` is False where `stored` could not be read, or may be behind; `watch`
     is told of every candidate row, for explanations. Never raises for what a message or a pack may contain.
     """
     chart = Chart(case, stored, snapshot, same_line_by_content=same_line_by_content)
@@ -238,7 +238,7 @@ def _gaps_of_the_message(case: Case, chart: Chart, is_history_known: bool) -> It
         detail = "没有参保人标识，未使用已保存的历史"
         yield NotEvaluated(NO_PATIENT_ID, detail, None, (Missing("patient_id"),))
     if not is_history_known:
-        detail = "已保存的历史暂时无法读取，涉及既往用药和就诊的规则只按报文内容判断"
+        detail = "已保存的历史暂时无法读取或核对，涉及既往用药和就诊的规则可能没有用到最新的历史"
         yield NotEvaluated(HISTORY_UNAVAILABLE, detail)
     untimed = sum(not chart.is_current(line) for line in chart.untimed())
     if untimed:

@@ -190,7 +190,14 @@ class CheckService:
             return self._unrecorded(judged, str(error))
 
     def _unrecorded(self, judged: _Judged, reason: str) -> Reply:
-        """Answer, say in the answer that there is no record of it, and count it for the marker."""
+        """Answer, say in the answer that there is no record of it, and count it for the marker.
+
+        It is the record that refuses a history that has grown since it was read: without one, a history from memory may
+        be behind, and the answer says that too.
+        """
+        if not judged.seen.is_current:
+            seen = judged.seen._replace(is_known=False)
+            judged = self._judged(judged.request, judged.document, seen, judged.check_id, judged.started)
         answered_at = clock.now(judged.document.profile.time_zone)
         decision = _decision(judged, Around(judged.check_id, answered_at, 0, not_recorded=True))
         self._store.gaps.add(reason)

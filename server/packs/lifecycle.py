@@ -296,7 +296,8 @@ class Lifecycle:
 
     def _require_not_withdrawn(self, revision: Revision, current: Current) -> None:
         for entry in current.withdrawn:
-            if entry.revision == revision:
+            # By its number: the same rules compiled anew have another digest, and are withdrawn all the same.
+            if (entry.revision.pack, entry.revision.revision) == (revision.pack, revision.revision):
                 raise ActivationError("withdrawn", f"{revision.name} was withdrawn on {entry.at}: {entry.reason}")
 
     def _require_its_turn(

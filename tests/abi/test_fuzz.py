@@ -1,4 +1,4 @@
-"""The fuzz targets, for a few seconds each: `make fuzz` runs them for an hour. And what they found."""
+"""The fuzz targets, for a few seconds each: `make fuzz` runs them for an hour."""
 
 import subprocess
 import sys

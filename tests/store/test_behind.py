@@ -182,7 +182,9 @@ def test_a_history_that_cannot_be_read_is_said_and_one_in_memory_is_used(tiny_pa
         assert [gap["reason"] for gap in ext_of(strange)["not_evaluated"]] == ["history_unavailable"]
         again = service.check(message([order(BED, rx_id="B")], patient={"patn_id": patient_of(known)["patn_id"]}))
         assert rules(again) == [PER_DAY]
-        assert ext_of(again)["not_evaluated"] == []
+        # It may be behind: nobody could ask the store whether another server has committed meanwhile.
+        assert ext_of(again)["completeness"] == "PARTIAL"
+        assert [gap["reason"] for gap in ext_of(again)["not_evaluated"]] == ["history_unavailable"]
         nobody = service.check(message([order(CHILD_DRUG)], patient={"patn_id": ""}))
         assert [gap["reason"] for gap in ext_of(nobody)["not_evaluated"]] == ["no_patient_id"]
         away.release()

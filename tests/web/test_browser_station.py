@@ -290,3 +290,24 @@ def test_a_stale_answer_says_so(browser, site):
         assert (station.status, station.kind) == ("已保存，规则或病历数据可能不是最新", "doubt")
         station.browser.run("document.getElementById('details').click()")
         assert "可能不是最新" in station.popup
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status", "kind"),
+    [("BLOCK", "没有保存，请修改：已拦截，原因无法显示，请联系药师", "back"), ("WARN", "", "")],
+)
+def test_an_answer_that_the_popup_cannot_read_never_lifts_a_block(browser, site, verdict, status, kind):
+    """A finding of a later version made a BLOCK into a 未审核 that could be gone on with."""
+    odd = {
+        **json.loads(PASSED),
+        "verdict": verdict,
+        "stale": False,
+        "display": {"findings": [{"action": "NEW"}], "missing": []},
+    }
+    with listening(replying(200, json.dumps(odd).encode())) as address:
+        station = Station(browser, site, [address])
+        station.save()
+        if verdict == "BLOCK":
+            assert (station.status, station.kind, station.popup) == (status, kind, "")
+        else:
+            assert "未审核" in station.popup

@@ -99,7 +99,9 @@
     try {
       chosen = await PrecheckPopup.show(outcome.answer || "", { result: outcome.result });
     } catch (error) {
-      /* An answer that the popup cannot read is shown as what it is: not checked. */
+      /* What forbids the order forbids it, whether or not its reasons can be shown. */
+      if (outcome.result === 2) return { choice: PrecheckPopup.GO_BACK, note: "：已拦截，原因无法显示，请联系药师" };
+      /* Any other answer that the popup cannot read is shown as what it is: not checked. */
       chosen = await PrecheckPopup.show("", { result: -104 });
     }
     if (chosen.feedback === null) return { choice: chosen.choice, note: "" };
