@@ -271,26 +271,32 @@ def kidney(row: Row, line: LineDict, world: World) -> Tried:
 
 
 def clearance_of(row: Row, line: LineDict, world: World) -> Fraction | set[str]:
-    """mL/min to 0.1, of an adult: reported, else eGFR, else Cockcroft-Gault."""
+    """mL/min to 0.1, of an adult: reported, else Cockcroft-Gault, else eGFR; nothing that is older than the creatinine."""
     patient, within, at = world.patient, row.whole("within_days", 90), line["begin"]
     if patient.get("birth_date") is None:
         return {"birth_date"}
     if completed(patient["birth_date"], at.date(), "years") < 18:
         return {"renal_function"}
-    for code in ("2164-2", "33914-3"):
-        results = results_named(world, [code], line, within)
-        if results and results[-1].get("value") is not None and results[-1].get("unit") in ("mL/min", "mL/min/1.73m2"):
-            return round(Fraction(results[-1]["value"]), 1)
     results = results_named(world, ["2160-0"], line, within)
+    taken_at = results[-1]["time"] if results else None
+    reported: dict[str, Fraction] = {}
+    for code in ("2164-2", "33914-3"):
+        found = results_named(world, [code], line, within)
+        if found and found[-1].get("value") is not None and found[-1].get("unit") in ("mL/min", "mL/min/1.73m2"):
+            if taken_at is None or found[-1]["time"] >= taken_at:
+                reported[code] = round(Fraction(found[-1]["value"]), 1)
+    if "2164-2" in reported:
+        return reported["2164-2"]
     creatinine = None
     if results and results[-1].get("value") is not None:
         creatinine = {"umol/L": Fraction(10, 884), "mg/dL": Fraction(1)}.get(results[-1].get("unit") or "")
         creatinine = Fraction(results[-1]["value"]) * creatinine if creatinine else None
-    if creatinine is None:
-        return {"creatinine"}
+    missing = "creatinine" if creatinine is None else None
     for fact in ("weight_kg", "sex"):
-        if patient.get(fact) is None:
-            return {fact}
+        missing = missing or (fact if patient.get(fact) is None else None)
+    if missing:
+        return reported.get("33914-3", {missing})
+    assert creatinine is not None
     birth, weight = patient["birth_date"], patient["weight_kg"]
     years = completed(birth, at.date(), "years")
     factor = Fraction(85, 100) if patient["sex"] == "female" else Fraction(1)

@@ -60,17 +60,25 @@ def test_cockcroft_gault(who, value):
     assert "2026-05-31" in answer.found
 
 
-def test_a_supplied_clearance_comes_first_and_then_the_filtration_rate():
+def test_a_supplied_clearance_comes_first_then_the_formula_and_then_the_filtration_rate():
     supplied = Observation(code="2164-2", value=Decimal("35.04"), unit="mL/min", time=NOW)
     rate = Observation(name="eGFR", value=Decimal(50), unit="mL/min/1.73m²", time=NOW)
     assert clearance(patient(creatinine(), rate, supplied)).value == Decimal("35.0")
-    assert clearance(patient(creatinine(), rate)).value == Decimal("50.0")
-    assert "1.73" in clearance(patient(creatinine(), rate)).found
+    assert clearance(patient(creatinine(), rate)).value == Decimal("80.0")
+    assert clearance(patient(creatinine(), rate, weight_kg=None)).value == Decimal("50.0")
+    assert "1.73" in clearance(patient(creatinine(), rate, weight_kg=None)).found
     stale = msgspec.structs.replace(supplied, time=NOW - timedelta(days=91))
     assert clearance(patient(creatinine(), stale)).value == Decimal("80.0")
     unitless = msgspec.structs.replace(supplied, unit="")
     assert clearance(patient(creatinine(), unitless)).value == Decimal("80.0")
     assert clearance(patient(rate, weight_kg=None, sex=None)).value == Decimal("50.0")
+
+
+@pytest.mark.parametrize("code", ["2164-2", "33914-3"])
+def test_a_clearance_older_than_the_last_creatinine_does_not_hide_a_kidney_that_has_failed_since(code):
+    old = Observation(code=code, value=Decimal(75), unit="mL/min", time=NOW - timedelta(days=30))
+    assert clearance(patient(creatinine("5.0"), old)).value == Decimal("16.0")
+    assert clearance(patient(creatinine("5.0"), old, weight_kg=None)).fact == "weight_kg"
 
 
 @pytest.mark.parametrize(
