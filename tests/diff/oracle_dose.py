@@ -282,9 +282,10 @@ def clearance_of(row: Row, line: LineDict, world: World) -> Fraction | set[str]:
     reported: dict[str, Fraction] = {}
     for code in ("2164-2", "33914-3"):
         found = results_named(world, [code], line, within)
-        if found and found[-1].get("value") is not None and found[-1].get("unit") in ("mL/min", "mL/min/1.73m2"):
-            if taken_at is None or found[-1]["time"] >= taken_at:
-                reported[code] = round(Fraction(found[-1]["value"]), 1)
+        last = found[-1] if found else {}
+        is_told = last.get("value") is not None and last.get("unit") in ("mL/min", "mL/min/1.73m2")
+        if is_told and (taken_at is None or last["time"] >= taken_at):
+            reported[code] = round(Fraction(last["value"]), 1)
     if "2164-2" in reported:
         return reported["2164-2"]
     creatinine = None
