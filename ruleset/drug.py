@@ -95,7 +95,7 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
     if not ingredients and line.item_kind == "drug":
         ingredients = _known_by_name(line.item_name, rows)
     if not classes and is_systemic(line.route, line.form, line.item_name):
-        stated = (name for ingredient in ingredients for name in rows.lists(systemic_key(ingredient)))
+        stated = (name for ingredient in ingredients for name in _systemic_classes(ingredient, rows))
         classes = _at_all_levels(stated)
     kinds = rows.kinds
     missing = tuple(_missing(line, ingredients, classes, kinds))
@@ -119,6 +119,13 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
     }
     names = tuple(dict.fromkeys((*ingredients, *classes)))
     return Drug(ingredients, classes, missing, tuple(found.values()), names)
+
+
+def _systemic_classes(ingredient: str, rows: RowSource) -> Sequence[str]:
+    """Return the classes of a substance given systemically; of one that is stated with its salt or ester, those of itself."""
+    found = rows.lists(systemic_key(ingredient))
+    plain = drug_names.generic_name(ingredient)
+    return found if found or plain in ("", ingredient) else rows.lists(systemic_key(plain))
 
 
 def _known_by_name(item_name: str, rows: RowSource) -> tuple[str, ...]:

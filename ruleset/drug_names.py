@@ -160,6 +160,17 @@ _TAIL_OF_ONE = re.compile(r".?|.*酯|酸.*")
 _DERIVATIVES = ("左", "右", "左旋", "右旋", "左亚", "亚", "双氢", "异", "艾米", "丙酚", "氟", "去甲", "伪")
 """What before a partner makes it another single substance: 左氨氯地平, 亚叶酸, 双氢可待因."""
 
+_ESTERS = {
+    "头孢呋辛酯": "头孢呋辛",
+    "头孢泊肟酯": "头孢泊肟",
+    "头孢托仑匹酯": "头孢托仑",
+    "头孢妥仑匹酯": "头孢托仑",
+    "头孢他美酯": "头孢他美",
+    "氟比洛芬酯": "氟比洛芬",
+}
+"""Esters that the body splits at once, and whose allergies and duplicates are those of the substance. Only these: most names
+that end so are substances of their own (哌甲酯, 达比加群酯)."""
+
 _PARENTHESES = re.compile(r"\([^()]*\)")
 _VARIANT = re.compile(r" ?N\d\d$|(?<=胰岛素)\d+R?$")
 """A manufacturer's mark on a biological (罗普司亭N01), the share of fast insulin in a mixture (门冬胰岛素30)."""
@@ -187,6 +198,7 @@ def generic_name(item_name: str) -> str:
     if _is_combination(_ACID.sub("", name)):
         return ""
     name = _without_salt(name)
+    name = _ESTERS.get(name, name)
     return name if len(name) >= _NAME_MIN_CHARACTERS else ""
 
 

@@ -256,8 +256,10 @@ class RowMaker:
             {"max_rate": "60", "rate_unit": self.one("mL/h", "滴/分")},
             {"min_rate": "1", "max_rate": "2", "rate_unit": "mL/min"},
         )
-        band = {name: value for name, value in self.band().items() if name != "routes"}
-        return {**self.subject(), **band, **self.one(*limits), "only_substance": self.rarely("是", "")}
+        limit = self.one(*limits)
+        names_routes = {"allowed_routes", "forbidden_routes"} & set(limit)  # which exclude those of the band
+        band = {name: value for name, value in self.band().items() if name != "routes" or not names_routes}
+        return {**self.subject(), **band, **limit, "only_substance": self.rarely("是", "")}
 
     def t19(self) -> Cells:
         kind = self.one("检验", "检验", "培养", "会诊", "知情同意", "特殊审批")

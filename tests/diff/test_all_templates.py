@@ -134,12 +134,10 @@ def test_drawn_seeds_at_length(seed, focus, beside):
 
 
 UNDRAWN = {
-    "T18": {"routes"},
     "T24": {"item_code"},
     "T27": {"item_kind"},
 }
-"""Columns that the generator leaves out: T27 allows no catalogue; the limits of T18 that name routes exclude each
-other; a duplicate is asked of a substance, a class or all drugs."""
+"""Columns that the generator leaves out: T27 allows no catalogue; a duplicate is asked of a substance, a class or all drugs."""
 
 
 def test_every_template_has_a_form():
