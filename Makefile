@@ -33,7 +33,7 @@ $(VENV)/installed.stamp: pyproject.toml build/system.stamp
 demo: native ## start a server, check three prescriptions through the C library, print the answers
 	@$(BIN)/precheck demo
 
-test: build/system-test.stamp build/system-wine.stamp native windows lint proto-check ## everything that must hold, in its short form (under ten minutes)
+test: build/system-test.stamp build/system-wine.stamp native windows lint proto-check ## everything that must hold, in its short form (under twenty minutes)
 	$(PY) -m pytest -m "not long" tests
 
 # Compilers of the languages in native/examples. Without one, `make test` skips its language and says so.
