@@ -50,15 +50,27 @@ class Chain:
     @contextlib.contextmanager
     def turn(self, until: int) -> Iterator[None]:
         """Hold the chain for one entry or several. Raises StoreError where it is not to be had in time."""
-        if not self._turn.acquire(timeout=max(0.0, (until - clock.ticks_us()) / 1e6)):
-            raise StoreError("store: busy with earlier entries")
+        self.take_turn(until)
         try:
             yield
         finally:
-            self._turn.release()
+            self.leave_turn()
+
+    def take_turn(self, until: int) -> None:
+        """Begin what `turn` does; `leave_turn` ends it. Raises StoreError."""
+        if self._turn.acquire(blocking=False):
+            return
+        if not self._turn.acquire(timeout=max(0.0, (until - clock.ticks_us()) / 1e6)):
+            raise StoreError("store: busy with earlier entries")
+
+    def leave_turn(self) -> None:
+        """End one's turn."""
+        self._turn.release()
 
     def head(self, until: int) -> Head:
         """Return the head, beginning the chain where there is none. The caller has the turn. Raises StoreError."""
+        if self._head is not None and self._is_sure:
+            return self._head
         while self._head is None:
             try:
                 self._head = self._begun(until)

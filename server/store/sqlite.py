@@ -90,12 +90,23 @@ class SqliteDatabase:
 
     def run(self, statements: Sequence[Statement], until: int, *, aside: bool = False) -> list[int]:  # noqa: ARG002 - one file, one writer
         """Do all statements or none; see `Database`. A single one is a transaction of its own and begins none."""
-        with self._held(until):
+        # No context manager and no closure where all is well: every check comes by here.
+        if not self._writing.acquire(blocking=False):
+            self._acquire(until)
+        try:
             connection = self._writer
             if len(statements) == 1:
                 ((sql, parameters),) = statements
+                try:
+                    return [connection.execute(sql, parameters).rowcount]
+                except sqlite3.Error as error:
+                    _require_busy(error)
                 return [self._patiently(lambda: connection.execute(sql, parameters).rowcount, until)]
-            self._patiently(lambda: connection.execute("BEGIN IMMEDIATE"), until)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                _require_busy(error)
+                self._patiently(lambda: connection.execute("BEGIN IMMEDIATE"), until)
             try:
                 counts = [connection.execute(sql, parameters).rowcount for sql, parameters in statements]
                 connection.execute("COMMIT")
@@ -106,6 +117,8 @@ class SqliteDatabase:
                 self._roll_back()
                 raise
             return counts
+        finally:
+            self._writing.release()
 
     @contextlib.contextmanager
     def exclusively(self, until: int) -> Iterator["_Transaction"]:
@@ -129,12 +142,15 @@ class SqliteDatabase:
 
     @contextlib.contextmanager
     def _held(self, until: int) -> Iterator[None]:
-        if not self._writing.acquire(timeout=max(0.0, (until - clock.ticks_us()) / 1e6)):
-            raise StoreError("store: busy with other calls of this process")
+        self._acquire(until)
         try:
             yield
         finally:
             self._writing.release()
+
+    def _acquire(self, until: int) -> None:
+        if not self._writing.acquire(timeout=max(0.0, (until - clock.ticks_us()) / 1e6)):
+            raise StoreError("store: busy with other calls of this process")
 
     def _patiently(self, work: Callable[[], Done], until: int) -> Done:
         """Do something again while another process holds the file. Raises ConflictError or StoreError."""
@@ -187,6 +203,12 @@ class _Transaction:
 def _is_busy(error: sqlite3.Error) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _require_busy(error: sqlite3.Error) -> None:
+    """Raise a StoreError for anything that waiting does not help."""
+    if not _is_busy(error):
+        _refuse(error)
 
 
 def _refuse(error: sqlite3.Error) -> NoReturn:

@@ -124,21 +124,22 @@ class Store:
         """
         until = until or clock.moment(limits.STORE_WAIT_MAX_S)
         values = content_values(decision)
+        sql = _INSERT_DECISION if unless_after is None else _INSERT_DECISION_UNLESS_CHANGED
+        condition = () if unless_after is None else (decision.patient_id, unless_after)
 
         def links(head: Head) -> tuple[Sequence[Statement], Link]:
             link = head.next("decision", values)
-            if unless_after is None:
-                statements = [Statement(_INSERT_DECISION, (*values, *link))]
-            else:
-                condition = (decision.patient_id, unless_after)
-                statements = [Statement(_INSERT_DECISION_UNLESS_CHANGED, (*values, *link, *condition))]
-            return [*statements, *_request_of(decision, link)], link
+            statement = Statement(sql, (*values, *link, *condition))
+            return (statement, *_request_of(decision, link)) if decision.request_id else (statement,), link
 
-        with self._chain.turn(until):
-            try:
-                counts = self._chain.append(links, until)
-            except ConflictError as error:
-                raise self._duplicate(decision, error, until) from error
+        # No context manager: every check comes by here.
+        self._chain.take_turn(until)
+        try:
+            counts = self._chain.append(links, until)
+        except ConflictError as error:
+            raise self._duplicate(decision, error, until) from error
+        finally:
+            self._chain.leave_turn()
         if not counts[0]:
             raise StaleHistoryError("store: the patient's history has changed meanwhile")
 
