@@ -5,7 +5,7 @@ message wins: a stored line that the message states too is left out. A chart liv
 """
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from itertools import chain
@@ -14,7 +14,7 @@ from weakref import ref
 
 from ruleset import diagnoses
 from ruleset.ages import completed
-from ruleset.case import Case, Diagnosis, Feed, Line, LineIdentity, Patient, Practitioner, Visit, content_of, identity
+from ruleset.case import Case, Diagnosis, Feed, Line, Patient, Practitioner, Visit, content_of, identity
 from ruleset.clinical import gestational_weeks
 from ruleset.drug import (
     HERB_KINDS,
@@ -61,8 +61,10 @@ class Chart:
         "_named",
         "_restated",
         "_rows",
+        "_stored_named",
         "_visits",
         "case",
+        "idle",
         "memo",
         "scopes",
         "stored",
@@ -80,9 +82,13 @@ class Chart:
         self._drugs: dict[int, Drug] = {}
         self._visits: Mapping[str, Visit] | None = None
         self._named: Mapping[str, Sequence[Line]] | None = None
-        self._restated: frozenset[LineIdentity] | None = None
+        self._stored_named: Mapping[str, NamedLines] | None = None
+        self._restated: frozenset[int] | None = None
+        """Which stored lines the message states too, by the identity of the object"""
         self.memo: dict[Any, Any] = {}
         """What a template works out once for a whole check, under a key that begins with its id."""
+        self.idle: dict[int, bool] = {}
+        """Which rows have nothing to say in this check, by the identity of the row (`Template.is_idle`)"""
         self.scopes: dict[int, tuple[bool | None, tuple[Missing, ...]]] = {}
         """What `in_scope` has worked out, by the identity of the scope (which its row keeps alive)."""
         by_item: dict[str, list[Line]] = {}
@@ -92,11 +98,12 @@ class Chart:
         self._by_item = by_item
 
     def _unstated(self, stored: Sequence[Line], message: Iterable[Line]) -> Sequence[Line]:
-        """Return the stored lines that `message` does not state; of equal ones, those beyond as many as it states."""
+        """Return the stored lines that `message` does not state; of equal ones, those beyond as many as it states.
+
+        `message` are at least those of its lines that may state these.
+        """
         if not self._by_content:
-            known = self.stored.by_identity
-            stated = {key for line in message if (key := identity(line)) in known}
-            return [line for line in stored if identity(line) not in stated] if stated else stored
+            return self._not_restated(stored)
         counts = Counter(content_of(line) for line in message)
         kept: list[Line] = []
         for line in stored:
@@ -265,10 +272,11 @@ class Chart:
 
     def only_item_named(self, name: str, item_code: str) -> bool:
         """Say whether every one of the `named` lines, current and past, is of this item."""
+        for line in self._message_named(name):
+            if line.item_code != item_code:
+                return False
         group = self._stored_group(name)
-        if group is not None and not group.item_codes <= {item_code}:
-            return False
-        return all(line.item_code == item_code for line in self._message_named(name))
+        return group is None or group.item_codes <= {item_code}
 
     def named_in_use(self, name: str, day: int) -> Sequence[Line]:
         """Return those of the `named` lines that may be in use on `day` (an ordinal) or later; the caller looks closer.
@@ -292,26 +300,30 @@ class Chart:
         return group.item.lines if since_day is None else group.item.since(since_day)
 
     def _stored_group(self, name: str) -> "NamedLines | None":
-        known = self.stored.by_name
-        if known is None or known[0]() is not self._rows:
-            known = self.stored.by_name = (ref(self._rows), by_name(self.stored, self._rows))
-        return known[1].get(name)
+        if self._stored_named is None:
+            known = self.stored.by_name
+            if known is None or known[0]() is not self._rows:
+                known = self.stored.by_name = (ref(self._rows), by_name(self.stored, self._rows))
+            self._stored_named = known[1]
+        return self._stored_named.get(name)
 
     def _message_named(self, name: str) -> Sequence[Line]:
         if self._named is None:
-            by_name: dict[str, list[Line]] = {}
+            by_name: defaultdict[str, list[Line]] = defaultdict(list)
             for line in self._message_lines():
                 if line.begin is not None:
                     for one in index_names(self.drug(line), line):
-                        by_name.setdefault(one, []).append(line)
+                        by_name[one].append(line)
+            by_name.default_factory = None
             self._named = by_name
         return self._named.get(name, NO_LINES)
 
     def _not_restated(self, stored: Sequence[Line]) -> Sequence[Line]:
         if self._restated is None:
             known = self.stored.by_identity
-            self._restated = frozenset(key for line in self._message_lines() if (key := identity(line)) in known)
-        return [line for line in stored if identity(line) not in self._restated] if self._restated else stored
+            again = (known.get(identity(line)) for line in self._message_lines())
+            self._restated = frozenset(id(line) for line in again if line is not None)
+        return [line for line in stored if id(line) not in self._restated] if self._restated else stored
 
     def lines_about(self, subject: Subject, since_day: int | None = None) -> Sequence[Line]:
         """Return the lines that a subject speaks of, current and past, refunds too, in no particular order.

@@ -118,11 +118,13 @@ def standing_of_prescription(line: Line, chart: Chart) -> Sequence[Line]:
     key = ("standing", line.encounter_id, line.prescription_id)
     standing: Sequence[Line] | None = chart.memo.get(key)
     if standing is None:
-        lines = chart.prescription(line)
-        returned = returned_items(lines)
-        standing = chart.memo[key] = tuple(
-            other for other in lines if not other.is_refund and (other.item_code or other.name) not in returned
-        )
+        standing = lines = chart.prescription(line)
+        if any(other.is_refund for other in lines):
+            returned = returned_items(lines)
+            standing = tuple(
+                other for other in lines if not other.is_refund and (other.item_code or other.name) not in returned
+            )
+        chart.memo[key] = standing
     return standing
 
 

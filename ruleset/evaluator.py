@@ -16,8 +16,8 @@ Rule 4: nothing that was not judged is silent. Each such thing is a hint or a NO
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
-from operator import itemgetter
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from ruleset.case import Case, Diagnosis, Line, Operation
@@ -87,7 +87,6 @@ def evaluate(
     work = _Work(chart, [], [], list(_gaps_of_the_message(case, chart, is_history_known)), watch)
     kinds = snapshot.kinds
     judged = _judge_encounter(work, snapshot)
-    leads = _leads(chart) if "every" in kinds and snapshot.rows(EVERY_PRESCRIPTION) else ()
     more_keys = not kinds.isdisjoint(KINDS_BESIDE_CODES)
     for line in case.lines:
         if line.is_refund:
@@ -104,9 +103,7 @@ def evaluate(
                 _judge(work, rows, line)
         if more_keys:
             judged |= _judge_by_kind(work, line)
-        if any(line is lead for lead in leads):
-            judged = True
-            _judge(work, snapshot.rows(EVERY_PRESCRIPTION), line)
+    judged |= "every" in kinds and _judge_prescriptions(work, snapshot, any_judged=judged)
     findings = _each_once(work.findings, _finding_order)
     hints = _one_for_the_same_lines(_each_once(work.hints, _hint_order))
     gaps = work.gaps
@@ -175,18 +172,43 @@ def _judge_by_kind(work: _Work, line: Line) -> bool:
     return bool(drug.rows)
 
 
+def _judge_prescriptions(work: _Work, snapshot: RowSource, *, any_judged: bool) -> bool:
+    """Judge each prescription by the rows of every prescription, from its earliest line; say whether there is one."""
+    chart = work.chart
+    rows = snapshot.rows(EVERY_PRESCRIPTION)
+    speaking = rows if work.watch is not None else [row for row in rows if not _is_idle(row, chart)]
+    if not speaking and (any_judged or not rows):
+        return False  # what the prescriptions are would make no difference
+    leads = _leads(chart)
+    for lead in leads:
+        _judge(work, speaking, lead)
+    return bool(leads)
+
+
 def _leads(chart: Chart) -> Sequence[Line]:
     """Return the earliest current line of each prescription, in an order that the message does not decide.
 
     None of what refunds take back wholly: it is no line of the prescription any more.
     """
-    leads: dict[tuple[str, str], Line] = {}
-    timed = [(line.begin, line_order(line), line) for line in chart.case.lines if line.begin is not None]
-    for _, _, line in sorted(timed, key=itemgetter(0, 1)):
-        key = (line.encounter_id, line.prescription_id)
-        if key not in leads and any(line is one for one in standing_of_prescription(line, chart)):
-            leads[key] = line
-    return tuple(leads.values())
+    prescriptions: dict[tuple[str, str], list[Line]] = {}
+    for line in chart.case.lines:
+        if line.begin is not None:
+            prescriptions.setdefault((line.encounter_id, line.prescription_id), []).append(line)
+    return [lead for lines in prescriptions.values() if (lead := _lead(lines, chart)) is not None]
+
+
+def _lead(lines: list[Line], chart: Chart) -> Line | None:
+    """Return the earliest of the timed current lines of a prescription that refunds leave; None where they leave none."""
+    standing = standing_of_prescription(lines[0], chart)
+    if standing is not chart.prescription(lines[0]):  # there are refunds
+        kept = set(map(id, standing))
+        lines = [line for line in lines if id(line) in kept]
+    return min(lines, key=_lead_order, default=None)
+
+
+def _lead_order(line: Line) -> tuple[datetime, Any]:
+    assert line.begin is not None  # a line without a time is never judged
+    return line.begin, line_order(line)
 
 
 def _judge_encounter(work: _Work, snapshot: RowSource) -> bool:
@@ -260,6 +282,8 @@ def _judge(work: _Work, rows: Sequence[Row], line: Line) -> None:
     payer = chart.case.encounter.payer
     watch = work.watch
     for row in rows:
+        if row.may_be_idle and watch is None and _is_idle(row, chart):
+            continue
         if not row.valid_from <= day < row.valid_to:
             if watch is not None:
                 watch.passed_over(row, line, "not_in_force")
@@ -290,6 +314,23 @@ def _judge(work: _Work, rows: Sequence[Row], line: Line) -> None:
                 _answer(work, row, line, None, judgements, doubts)
         except Exception as error:  # noqa: BLE001 - rule 2: whatever a row does, the other rows are judged
             work.gaps.append(_failed(row, line, error))
+
+
+def _is_idle(row: Row, chart: Chart) -> bool:
+    """Say whether a row has nothing to say of any line, by its scope or of itself; worked out once for a check.
+
+    One that cannot tell is judged, where what it raises is told.
+    """
+    idle = chart.idle.get(id(row))
+    if idle is None:
+        scope = row.scope
+        try:
+            idle = scope is not None and not scope.asks_about_line and chart.in_scope(scope, None)[0] is False
+            idle = idle or row.rule.template.is_idle(row.params, chart)
+        except Exception:  # noqa: BLE001 - rule 2: the judging itself raises it again, and that is answered
+            idle = False
+        chart.idle[id(row)] = idle
+    return idle
 
 
 def _judge_about(work: _Work, row: Row, about: Diagnosis | Operation | None) -> None:

@@ -163,6 +163,14 @@ class Template(ABC):
         """Yield what is wrong with a row whose cells are each right: a row that could never, or always, apply."""
         yield from ()
 
+    def is_idle(self, params: Any, chart: "Chart") -> bool:  # noqa: ARG002 - most templates look at each line
+        """Say whether a row is FALSE for every line of the check, where one look at the chart shows that.
+
+        Asked once a check, so that a row of all drugs (an allergy, where there is none) need not be asked of each. Never
+        needed for the answer: `judge` says the same.
+        """
+        return False
+
     def judge(self, params: Any, line: Line, chart: "Chart") -> Sequence[Judgement]:
         """Judge one current line by one row: FALSE, or one judgement per result (a pair of lines is one).
 

@@ -100,6 +100,10 @@ class AllergyConflict(Template):
         if params.min_severity and params.below_severity and RANK[params.min_severity] >= RANK[params.below_severity]:
             yield "`min_severity` is not below `below_severity`: no severity is between them"
 
+    def is_idle(self, params: Params, chart: Chart) -> bool:
+        """FALSE for every line where it is known that there is no allergy."""
+        return _without_any(chart) is FALSE
+
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE for the most severe of the allergies that the row speaks of."""
         simple = _without_any(chart)

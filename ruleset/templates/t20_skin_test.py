@@ -83,9 +83,13 @@ class SkinTest(Template):
         if params.exempt_used_within_days is not None and params.exempt_used_within_days < 1:
             yield f"`exempt_used_within_days` is {params.exempt_used_within_days}, expected 1 or more"
 
+    def is_idle(self, params: Params, chart: Chart) -> bool:
+        """FALSE for every line where only a positive test counts, and no test may be positive."""
+        return params.state == ("阳性",) and not _may_be_positive(chart)
+
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE in one of the row's states."""
-        if params.state == ("阳性",) and not _may_be_positive(line, chart):
+        if self.is_idle(params, chart):
             return FALSE
         found = _found(params, line, chart)
         if found.state == "不明":
@@ -119,9 +123,9 @@ class _Result(NamedTuple):
         return other is not None and (self.at, self.is_positive) == (other.at, other.is_positive)
 
 
-def _may_be_positive(line: Line, chart: Chart) -> bool:
-    """Say whether any skin test of the patient might be positive; where none is, nobody has to look for the last one."""
-    if line.skin_test == "positive" or chart.positive_skin_tests():
+def _may_be_positive(chart: Chart) -> bool:
+    """Say whether any skin test of the patient, a judged line's own among them, might be positive."""
+    if chart.positive_skin_tests():
         return True
     return any(observation.kind == "skin_test" for observation in chart.case.patient.observations)
 

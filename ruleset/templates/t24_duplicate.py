@@ -80,17 +80,19 @@ class Duplicate(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """Judge the line with what is in use at the same time."""
-        if _is_left_out(params, line, chart):
-            return FALSE
-        return _by_class(params, line, chart) if params.same == "类" else _by_substance(params, line, chart)
+        if params.same == "类":
+            return FALSE if _is_left_out(params, line, chart) else _by_class(params, line, chart)
+        return _by_substance(params, line, chart)
 
 
 def _by_substance(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
-    substances = chart.drug(line).ingredients
+    substances: Sequence[str] = chart.drug(line).ingredients
     if params.ingredient:
-        substances = tuple(name for name in substances if name == params.ingredient)
+        substances = [name for name in substances if name == params.ingredient]
     apart = params.count_same_item == "否" and bool(line.item_code)
-    if apart and all(chart.only_item_named(name, line.item_code) for name in substances):
+    if apart:  # nearly always no other item has any of its substances
+        substances = [name for name in substances if not chart.only_item_named(name, line.item_code)]
+    if not substances or _is_left_out(params, line, chart):
         return FALSE
     candidates = _in_use(substances, line, chart)
     if apart:

@@ -75,14 +75,18 @@ class PrescriptionForm(Template):
         if params.max_age_days < 0:
             yield f"`max_age_days` is {params.max_age_days}, expected 0 or more"
 
+    def is_idle(self, params: Params, chart: Chart) -> bool:
+        """FALSE for every line where the fact that is asked for is stated."""
+        asked = _FACT_CHECKS.get(params.check)
+        return asked is not None and all(
+            asked(params, line, chart) is None for line in chart.case.lines if line.begin is not None
+        )
+
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """Judge the prescription whose first line this is."""
-        contents = _contents(params, line, chart)
         if params.check in _FACT_CHECKS:
-            if not any(contents):
-                return FALSE
-            unsure = () if contents.drugs or contents.herbs else _no_kind(contents.perhaps)
-            return _FACT_CHECKS[params.check](params, line, chart, unsure)
+            return _without_a_fact(params, line, chart)
+        contents = _contents(params, line, chart)
         counted, count, missing = _CONTENT_CHECKS[params.check](params, contents, chart)
         if not counted:
             return FALSE
@@ -164,28 +168,44 @@ def _problem(params: Params, counted: Sequence[Line], count: int) -> str:
     return f"{what}应单独开具处方，同一处方中有{names}"
 
 
-def _diagnosis(params: Params, line: Line, chart: Chart, unsure: tuple[Missing, ...]) -> Sequence[Judgement]:
-    if any(diagnosis.code or diagnosis.name for diagnosis in chart.case.encounter.diagnoses):
+def _without_a_fact(params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
+    """Judge what a prescription of drugs or herbs must state. Most state it, so its lines are looked at last."""
+    lacking = _FACT_CHECKS[params.check](params, line, chart)
+    if lacking is None:
         return FALSE
+    contents = _contents(params, line, chart)
+    if not any(contents):
+        return FALSE
+    unsure = () if contents.drugs or contents.herbs else _no_kind(contents.perhaps)
+    problem, missing = lacking
+    return (_answer(line, chart, params.check, problem, (*missing, *unsure)),)
+
+
+Lacking = tuple[str, tuple[Missing, ...]]
+"""What a prescription should state and does not, and what is missing to be sure."""
+
+
+def _diagnosis(params: Params, line: Line, chart: Chart) -> Lacking | None:  # noqa: ARG001 - as the other check
+    if any(diagnosis.code or diagnosis.name for diagnosis in chart.case.encounter.diagnoses):
+        return None
     missing = () if chart.is_complete("diagnoses") else (Missing("diagnoses", "处方没有临床诊断"),)
-    return (_answer(line, chart, params.check, "没有临床诊断", (*missing, *unsure)),)
+    return "没有临床诊断", missing
 
 
-def _weight(params: Params, line: Line, chart: Chart, unsure: tuple[Missing, ...]) -> Sequence[Judgement]:
+def _weight(params: Params, line: Line, chart: Chart) -> Lacking | None:
     patient = chart.case.patient
     if patient.weight_kg is not None:
-        return FALSE
+        return None
     assert line.begin is not None  # a line without a time is never judged
     if patient.birth_date is None:
-        return (_answer(line, chart, params.check, "", (Missing("birth_date"), *unsure)),)
+        return "", (Missing("birth_date"),)
     days = line.begin.toordinal() - patient.birth_date.toordinal()
     if days < 0:
-        missing = Missing("birth_date", f"出生日期 {patient.birth_date} 晚于医嘱日期")
-        return (_answer(line, chart, params.check, "", (missing, *unsure)),)
+        return "", (Missing("birth_date", f"出生日期 {patient.birth_date} 晚于医嘱日期"),)
     if days > params.max_age_days:
-        return FALSE
+        return None
     known = () if chart.is_complete("observations") else (Missing("weight_kg", f"患者日龄{days}天，没有体重"),)
-    return (_answer(line, chart, params.check, f"患者日龄{days}天，没有注明体重", (*known, *unsure)),)
+    return f"患者日龄{days}天，没有注明体重", known
 
 
 _FACT_CHECKS = {"诊断缺失": _diagnosis, "新生儿体重": _weight}
