@@ -64,9 +64,9 @@ class Chart:
         "_stored_named",
         "_visits",
         "case",
-        "idle",
         "memo",
         "scopes",
+        "speaking",
         "stored",
     )
 
@@ -87,8 +87,9 @@ class Chart:
         """Which stored lines the message states too, by the identity of the object"""
         self.memo: dict[Any, Any] = {}
         """What a template works out once for a whole check, under a key that begins with its id."""
-        self.idle: dict[int, bool] = {}
-        """Which rows have nothing to say in this check, by the identity of the row (`Template.is_idle`)"""
+        self.speaking: dict[int, tuple[Sequence[Row], Sequence[Row]]] = {}
+        """Rows found together, and those of them that may have something to say in this check, by the identity of the
+        first; `ruleset.evaluator` works them out"""
         self.scopes: dict[int, tuple[bool | None, tuple[Missing, ...]]] = {}
         """What `in_scope` has worked out, by the identity of the scope (which its row keeps alive)."""
         by_item: dict[str, list[Line]] = {}

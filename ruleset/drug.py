@@ -50,7 +50,9 @@ class Drug(NamedTuple):
     missing: tuple[Missing, ...]
     """What would have to be known for every row about it to be found: its catalogue, its substances, its classes."""
     rows: "tuple[Row, ...]" = ()
-    """Every row, each once, under the keys of its substances, classes and catalogue, and of every line."""
+    """Every row, each once, under the keys of its substances and classes, except those of `kind_rows`."""
+    kind_rows: "Sequence[Row]" = ()
+    """Every row, each once, under the keys of its catalogue and of every line: one object for many drugs."""
     names: tuple[str, ...] = ()
     """Its substances and classes, each name once."""
 
@@ -108,17 +110,25 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
             classes = tuple(dict.fromkeys((*classes, *lists)))
     keys = [*map(ingredient_key, ingredients), *map(class_key, classes)]
     kind = kind_of(line)
-    if kind is not None:
-        keys.append(kind_key(kind))
-    # By pack too: two packs may name a row alike, and both speak. By day: a statement of another layer splits a row.
+    kind_rows: Sequence[Row] = rows.rows(kind_key(kind)) if kind is not None and "kind" in kinds else ()
+    every_line = rows.rows(EVERY_LINE) if "every" in kinds else ()
+    if every_line:
+        kind_rows = tuple({_row_key(row): row for row in (*kind_rows, *every_line)}.values())
+    of_kind = set(map(_row_key, kind_rows))
     found = {
-        (row.rule.pack_id, row.id, row.valid_from): row
-        for key in (*keys, EVERY_LINE)
+        _row_key(row): row
+        for key in keys
         if key.partition(":")[0] in kinds
         for row in rows.rows(key)
+        if _row_key(row) not in of_kind
     }
     names = tuple(dict.fromkeys((*ingredients, *classes)))
-    return Drug(ingredients, classes, missing, tuple(found.values()), names)
+    return Drug(ingredients, classes, missing, tuple(found.values()), kind_rows, names)
+
+
+def _row_key(row: "Row") -> tuple[str, str, int]:
+    """Return what tells a row from others: two packs may name a row alike, and a statement of another layer splits one."""
+    return row.rule.pack_id, row.id, row.valid_from
 
 
 def _systemic_classes(ingredient: str, rows: RowSource) -> Sequence[str]:

@@ -167,19 +167,44 @@ def _judge_by_kind(work: _Work, line: Line) -> bool:
     drug = work.chart.drug(line)
     if drug.rows:
         _judge(work, drug.rows, line)
+    if drug.kind_rows:
+        _judge(work, _speaking(work, drug.kind_rows), line)
     if drug.missing:
         work.gaps.append(NotEvaluated(UNKNOWN_DRUG, "药品信息不全，按成分、分类或目录的规则未判断", line, drug.missing))
-    return bool(drug.rows)
+    return bool(drug.rows or drug.kind_rows)
+
+
+def _speaking(work: _Work, rows: Sequence[Row]) -> Sequence[Row]:
+    """Return those of rows found for many lines that may have something to say in this check: to a watch, all."""
+    if work.watch is not None:
+        return rows
+    known = work.chart.speaking.get(id(rows))
+    if known is None:
+        known = work.chart.speaking[id(rows)] = (rows, [row for row in rows if not _is_idle(row, work.chart)])
+    return known[1]
+
+
+def _is_idle(row: Row, chart: Chart) -> bool:
+    """Say whether a row has nothing to say of any line, by its scope or of itself.
+
+    One that cannot tell is judged, where what it raises is told.
+    """
+    scope = row.scope
+    try:
+        if scope is not None and not scope.asks_about_line and chart.in_scope(scope, None)[0] is False:
+            return True
+        return row.rule.template.is_idle(row.params, chart)
+    except Exception:  # noqa: BLE001 - rule 2
+        return False
 
 
 def _judge_prescriptions(work: _Work, snapshot: RowSource, *, any_judged: bool) -> bool:
     """Judge each prescription by the rows of every prescription, from its earliest line; say whether there is one."""
-    chart = work.chart
     rows = snapshot.rows(EVERY_PRESCRIPTION)
-    speaking = rows if work.watch is not None else [row for row in rows if not _is_idle(row, chart)]
+    speaking = _speaking(work, rows)
     if not speaking and (any_judged or not rows):
         return False  # what the prescriptions are would make no difference
-    leads = _leads(chart)
+    leads = _leads(work.chart)
     for lead in leads:
         _judge(work, speaking, lead)
     return bool(leads)
@@ -282,8 +307,6 @@ def _judge(work: _Work, rows: Sequence[Row], line: Line) -> None:
     payer = chart.case.encounter.payer
     watch = work.watch
     for row in rows:
-        if row.may_be_idle and watch is None and _is_idle(row, chart):
-            continue
         if not row.valid_from <= day < row.valid_to:
             if watch is not None:
                 watch.passed_over(row, line, "not_in_force")
@@ -314,23 +337,6 @@ def _judge(work: _Work, rows: Sequence[Row], line: Line) -> None:
                 _answer(work, row, line, None, judgements, doubts)
         except Exception as error:  # noqa: BLE001 - rule 2: whatever a row does, the other rows are judged
             work.gaps.append(_failed(row, line, error))
-
-
-def _is_idle(row: Row, chart: Chart) -> bool:
-    """Say whether a row has nothing to say of any line, by its scope or of itself; worked out once for a check.
-
-    One that cannot tell is judged, where what it raises is told.
-    """
-    idle = chart.idle.get(id(row))
-    if idle is None:
-        scope = row.scope
-        try:
-            idle = scope is not None and not scope.asks_about_line and chart.in_scope(scope, None)[0] is False
-            idle = idle or row.rule.template.is_idle(row.params, chart)
-        except Exception:  # noqa: BLE001 - rule 2: the judging itself raises it again, and that is answered
-            idle = False
-        chart.idle[id(row)] = idle
-    return idle
 
 
 def _judge_about(work: _Work, row: Row, about: Diagnosis | Operation | None) -> None:

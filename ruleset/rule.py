@@ -220,8 +220,7 @@ NOTHING_STATED = RowCommon()
 class Row:
     """One row of knowledge. In force on the days `valid_from <= day < valid_to` (proleptic Gregorian ordinals).
 
-    What every judgement asks of the rule is kept at hand: `judge`, `exempt_payers`, whether it is a payment rule,
-    and whether its template tells of rows that are idle.
+    What every judgement asks of the rule is kept at hand: `judge`, `exempt_payers`, and whether it is a payment rule.
     """
 
     __slots__ = (
@@ -236,7 +235,6 @@ class Row:
         "is_payment",
         "is_raw",
         "judge",
-        "may_be_idle",
         "params",
         "regional",
         "remedies",
@@ -276,7 +274,6 @@ class Row:
         self.params = params
         self.citation = citation
         self.judge = rule.template.judge
-        self.may_be_idle = type(rule.template).is_idle is not Template.is_idle
         self.exempt_payers = rule.exempt_payers
         self.is_payment = rule.kind == "payment"
         self.statement: Stated | None = None
