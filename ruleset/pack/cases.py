@@ -13,6 +13,7 @@
 
 `ignore_not_evaluated` in the defaults names reasons that the file's cases do not compare: a file about doses need not
 state the class of every drug. `visits` and `practitioners` are as in our JSON; `site` is what the site profile says (`ruleset.case.Site`).
+Cases of kind `boundary` may stand in sets of three (`ruleset.pack.boundaries`).
 `lines` are the current lines; one without `order_id` is called "1", "2", …. `history` are past lines of the current
 encounter, called "h1", "h2", …; one with `encounter_id` or `facility_id` belongs elsewhere. What a case does not list
 is asserted to be absent: findings, hints, lines not evaluated.
@@ -28,6 +29,8 @@ from ruleset.document import DocumentError, read_document
 from ruleset.drug import RowSource
 from ruleset.evaluator import evaluate
 from ruleset.outcome import Completeness, Result
+from ruleset.pack import boundaries
+from ruleset.pack.boundaries import Boundary
 from ruleset.pack.source import ActionName
 from ruleset.timeline import EMPTY
 
@@ -66,6 +69,8 @@ class TestCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     kind: CaseKind
+    boundary: Boundary | None = None
+    """Where in a set of three the case stands (`ruleset.pack.boundaries`)."""
     time: Any = None
     triggers: list[str] | None = None
     site: dict[str, Any] = {}
@@ -79,6 +84,11 @@ class TestCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hints: list[ExpectedHint] = []
     not_evaluated: list[ExpectedGap] = []
     completeness: Literal["COMPLETE", "PARTIAL", "NONE"] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a `boundary` of a case of another kind."""
+        if self.boundary is not None and self.kind != "boundary":
+            raise ValueError(f"`boundary` is for cases of kind boundary, `{self.name}` is {self.kind}")
 
 
 class TestFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,8 +131,13 @@ def run_tests(tests: Mapping[str, dict[str, Any]], rows: RowSource) -> Outcome:
         except msgspec.ValidationError as error:
             failures.append(Failure(path, "(file)", (str(error),)))
             continue
+        broken = {
+            members[0].name: text for members in boundaries.sets(file.case) if (text := boundaries.problem(members))
+        }
         for test in file.case:
             differences = _differences(test, file.defaults, rows)
+            if test.name in broken:
+                differences.append(broken[test.name])
             if differences:
                 failures.append(Failure(path, test.name, tuple(differences)))
             else:

@@ -40,6 +40,14 @@ CASE_KINDS: Mapping[str, str] = {
     "boundary": "边界",
     "validity": "生效日期",
 }
+BOUNDARIES: Mapping[str, str] = {
+    "day before": "前一天",
+    "day of": "当天",
+    "day after": "后一天",
+    "one under": "少一",
+    "at": "正好",
+    "one over": "多一",
+}
 CONDITIONS: Mapping[str, str] = {
     "scenes": "应用场景",
     "stages": "监管环节",

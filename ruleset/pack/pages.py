@@ -265,7 +265,7 @@ def _cases(document: Mapping[str, Any], snapshot: Snapshot) -> Iterator[dict[str
 def _case(test: TestCase, defaults: Mapping[str, Any], snapshot: Snapshot) -> dict[str, Any]:
     view: dict[str, Any] = {
         "name": test.name,
-        "kind": words.CASE_KINDS[test.kind],
+        "kind": words.CASE_KINDS[test.kind] + (f"：{words.BOUNDARIES[test.boundary]}" if test.boundary else ""),
         "facts": list(_facts(test, defaults)),
         "findings": [],
         "hints": [],

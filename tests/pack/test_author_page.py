@@ -27,4 +27,4 @@ def test_the_example_is_sound(tmp_path):
     pack = opened(str(tmp_path / "ward"))
     outcome = run_tests(pack.file.manifest.tests, Snapshot([pack]))
     assert not outcome.failures, "\n".join(map(str, outcome.failures))
-    assert outcome.passed == 6
+    assert outcome.passed == 7

@@ -1,20 +1,35 @@
 """Every template shows, in cases that a pharmacist can read, each way in which it can come out."""
 
 import re
+from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
 
+from ruleset.evaluator import evaluate
 from ruleset.national.coverage import coverage, national_rules
-from ruleset.pack.cases import run_tests
+from ruleset.pack import boundaries
+from ruleset.pack.cases import TestFile as PackTestFile
+from ruleset.pack.cases import case_of_test, run_tests
 from ruleset.pack.compile import LoadedPack, compile_pack
 from ruleset.pack.file import PackFile
 from ruleset.snapshot import Snapshot
 from ruleset.templates import TEMPLATES
+from ruleset.timeline import EMPTY
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKS = ROOT / "ruleset" / "packs"
 KINDS = {"violating", "compliant", "unknown", "exempt", "boundary"}
+THRESHOLDS_IN_WORDS = {
+    "T02": "min_level: 一级 < 二级 < 三级",
+    "T13": "trimesters: weeks of pregnancy",
+    "T14": "min_severity, below_severity: 轻度 < 中度 < 重度",
+    "T35": "window: 6小时, 同一小时",
+    "T45": "expression: whatever it compares",
+}
+"""Templates with a threshold that is no number in their columns, and where it is."""
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +61,51 @@ def test_every_pack_passes_its_own_tests(packs):
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
 def test_every_template_has_cases_of_each_kind(packs, template):
     assert kinds_of(packs)[template] >= KINDS
+
+
+def has_a_number(template):
+    """Say whether a column of the template's rows holds a number: amounts, days, hours, times, years, ratios."""
+    types = (field.type for field in msgspec.structs.fields(TEMPLATES[template].columns))
+    return any({int, Decimal} & {type_, *get_args(type_)} for type_ in types)
+
+
+@pytest.fixture(scope="module")
+def boundary_sets(packs):
+    """Template id to the sets of boundary cases of its rules' test files: pack, rule, the file's defaults, the cases."""
+    found = {name: [] for name in TEMPLATES}
+    for pack in packs.values():
+        for rule in pack.rules:
+            document = pack.file.manifest.tests.get(f"tests/{rule.id}.toml")
+            if document is None:
+                continue
+            file = msgspec.convert(document, PackTestFile, strict=False)
+            found[rule.template.id] += [(pack, rule, file.defaults, cases) for cases in boundaries.sets(file.case)]
+    return found
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES))
+def test_every_template_has_the_day_before_the_day_and_the_day_after(boundary_sets, template):
+    assert any(cases[0].boundary in boundaries.BY_DATE for *_, cases in boundary_sets[template])
+
+
+@pytest.mark.parametrize(
+    "template", sorted(name for name in TEMPLATES if has_a_number(name) or name in THRESHOLDS_IN_WORDS)
+)
+def test_every_template_with_a_threshold_has_one_under_it_at_it_and_one_over(boundary_sets, template):
+    assert any(cases[0].boundary in boundaries.BY_NUMBER for *_, cases in boundary_sets[template])
+
+
+def test_templates_without_a_number_are_those_that_compare_words_alone():
+    without = {name for name in TEMPLATES if not has_a_number(name)} - THRESHOLDS_IN_WORDS.keys()
+    assert without == {"T01", "T03", "T04", "T06", "T09", "T10", "T23", "T43"}
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES))
+def test_a_boundary_is_one_of_a_row_of_the_rule_that_the_file_is_about(boundary_sets, template):
+    for pack, rule, defaults, cases in boundary_sets[template]:
+        results = [evaluate(case_of_test(case, defaults), EMPTY, Snapshot([pack])) for case in cases]
+        rows = [{finding.row.id for finding in result.findings if finding.row.rule.id == rule.id} for result in results]
+        assert set.union(*rows) > set.intersection(*rows), f"{rule.id}: {cases[0].name}"
 
 
 def test_every_template_of_the_table_is_there_or_said_to_be_batch_only():

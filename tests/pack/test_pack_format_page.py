@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from ruleset.case import Payer, Trigger
+from ruleset.pack.boundaries import Boundary
 from ruleset.pack.cases import CaseKind, run_tests
 from ruleset.pack.check import ROWS_PER_KEY_MAX, UNINDEXED_ROWS_MAX
 from ruleset.pack.compile import LoadedPack, compile_pack
@@ -40,7 +41,7 @@ def test_every_field_and_value_is_named(page):
     names = [*PackHead.__struct_fields__, *RuleSource.__struct_fields__, *COMMON_EVIDENCE, *IDENTITY_COLUMNS]
     names += [*OverridePolicy.__struct_fields__, *Conditions.__struct_fields__, *STATED_COLUMNS, *LIST_COLUMNS]
     names += [f"{check.__module__.rpartition('.')[2]}.{check.__name__}" for check in CHECKS]
-    for type_ in (Payer, Trigger, CaseKind, ActionName, RuleKind, SeverityDegree):
+    for type_ in (Payer, Trigger, CaseKind, Boundary, ActionName, RuleKind, SeverityDegree):
         names += get_args(type_)
     missing = [name for name in names if f"`{name}`" not in page]
     assert not missing

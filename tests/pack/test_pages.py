@@ -5,12 +5,14 @@ import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 from urllib.parse import unquote
 
 import pytest
 
+from ruleset.pack.boundaries import Boundary
 from ruleset.pack.compile import LoadedPack
-from ruleset.pack.page_words import CONDITIONS, field_word
+from ruleset.pack.page_words import BOUNDARIES, CONDITIONS, field_word
 from ruleset.pack.pages import GROUPS, SHOWN_ROWS_MAX, pages
 from ruleset.pack.source import COMMON_COLUMNS
 from ruleset.scope import Conditions
@@ -176,3 +178,10 @@ def test_the_command_writes_them(tmp_path, capsys):
     }
     assert "2 pages" in capsys.readouterr().out
     assert main(["pack", "docs", str(tmp_path / "nothing"), "-o", str(tmp_path / "other")]) == 1
+
+
+def test_a_boundary_case_says_where_it_stands(national):
+    assert set(BOUNDARIES) == set(get_args(Boundary))
+    text = read(national["nhsa/drug-facility-level.html"]).text
+    for word in BOUNDARIES.values():
+        assert f"（边界：{word}）" in text
