@@ -27,7 +27,15 @@ from ruleset.pack.file import PackFile, PackFileError
 from ruleset.pack.source import PACK_ID
 from server import clock
 from server.packs.signing import Signature, read_signatures, signatures_text
-from server.packs.state import Current, CurrentError, Facts, Revision, current_text, read_current_text
+from server.packs.state import (
+    Current,
+    CurrentError,
+    Facts,
+    Revision,
+    current_text,
+    raise_marks,
+    read_current_text,
+)
 
 CURRENT = "CURRENT"
 CURRENT_GOOD = "CURRENT.good"
@@ -225,6 +233,13 @@ class PackDirectory:
         for line in reversed(lines):
             with contextlib.suppress(CurrentError):
                 yield read_current_text(line)
+
+    def marks(self) -> dict[str, int]:
+        """Return the highest revision of each pack that was ever live: what CURRENT says, or any line of the journal."""
+        marks: dict[str, int] = {}
+        for state in (self.read().current, *self.journal()):
+            raise_marks(marks, state.high_water)
+        return marks
 
     def remember_refusal(self, verb: str, reason: str, text: str) -> None:
         """Keep why a change was refused, for the status of every process. Raises OSError."""

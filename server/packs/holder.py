@@ -28,7 +28,8 @@ from server.packs.change import Ask, perform, read_outcome, task_text
 from server.packs.directory import PackDirectory
 from server.packs.lifecycle import Change, Lifecycle, open_verified, read_trust_setting
 from server.packs.refusal import ActivationError
-from server.packs.state import Current, Revision, with_candidates
+from server.packs.standing import require_standing
+from server.packs.state import Current, Revision, raise_marks, with_candidates
 from server.packs.status import Status, status_of
 from server.packs.takeover import take_over
 
@@ -72,6 +73,8 @@ class PackHolder:
         self._metrics = metrics or Metrics()
         self._following = threading.Lock()
         self._in_force = NOTHING
+        self._marks: dict[str, int] = {}
+        """The highest revisions that were live while this process has run: nobody can take these back by writing files."""
         self._seen: bytes | None = None
         self._retry_at: float | None = None
         self.activated_at: datetime | None = None
@@ -259,19 +262,20 @@ class PackHolder:
             return ""
         began = time.monotonic()
         try:
-            packs = self._opened(current.live)
+            packs = self._opened(current.live, current)
         except ActivationError as error:
             return str(error)
         problem = ""
         canary: Snapshot | None = None
         if current.canary is not None:
             try:
-                canary = Snapshot(self._opened(with_candidates(current.live, current.canary.packs)))
+                canary = Snapshot(self._opened(with_candidates(current.live, current.canary.packs), current))
             except ActivationError as error:
                 problem = f"canary: {error}; the live packs judge for all"
         before = self._in_force
         live = before.live if before.packs == packs else Snapshot(packs)
         self._in_force = InForce(current, live, canary, packs)
+        raise_marks(self._marks, current.high_water)
         if live is not before.live:
             self.activated_at = clock.now()
         self._settle(before, live)
@@ -280,9 +284,17 @@ class PackHolder:
             log.info("packs in force", number=current.number, revision=live.revision, problem=problem)
         return problem
 
-    def _opened(self, revisions: Iterable[Revision]) -> tuple[LoadedPack, ...]:
-        """Return packs, opened and verified; those that are in force already are taken as they are."""
+    def _opened(self, revisions: Sequence[Revision], current: Current) -> tuple[LoadedPack, ...]:
+        """Return the packs that a state lets judge, opened and verified; those in force already are taken as they are.
+
+        Raises ActivationError.
+        """
         trust = read_trust_setting(self._trust)
+        if trust is not None:
+            marks = self.directory.marks()
+            raise_marks(marks, self._marks)
+            for revision in revisions:
+                require_standing(revision, current, marks, trust)
         in_force = self._in_force
         known = {pack.file.digest: pack for pack in in_force.packs}
         if in_force.canary is not None:

@@ -28,12 +28,15 @@ from server.packs.signing import (
     require_signed,
 )
 from server.packs.sources import digest_of_sources
+from server.packs.standing import require_minimum, require_standing
 from server.packs.state import (
     Canary,
     Configured,
     Current,
+    KeptRollBack,
     Revision,
     Withdrawal,
+    judging_in,
     with_candidates,
 )
 
@@ -152,9 +155,11 @@ class Lifecycle:
                 raise ActivationError("request", f"{revision.name} is no lower revision: activate it")
             wanted = RollBack(revision.pack, revision.revision, revision.digest, mark, reason, _now())
             self._require_record(wanted, record, trust)
-            kept = record.roll_back if record is not None else wanted
-            if not kept.reason:
+            stated = record.roll_back if record is not None else wanted
+            if not stated.reason:
                 raise ActivationError("request", f"{revision.name}: a roll-back needs a reason")
+            signatures = record.signatures if record is not None else ()
+            kept = KeptRollBack(**msgspec.structs.asdict(stated), signatures=signatures)
             after = msgspec.structs.replace(
                 before,
                 command="roll back",
@@ -238,9 +243,7 @@ class Lifecycle:
 
     def mark(self, current: Current, pack_id: str) -> int:
         """Return the highest revision of a pack that was ever live; the journal remembers it too."""
-        marks = [current.high_water.get(pack_id, 0)]
-        marks += [earlier.high_water.get(pack_id, 0) for earlier in self._directory.journal()]
-        return max(marks)
+        return max(current.high_water.get(pack_id, 0), self._directory.marks().get(pack_id, 0))
 
     def _require_record(self, wanted: RollBack, record: SignedRollBack | None, trust: Trust | None) -> None:
         """Refuse a roll-back that nobody signed, where there is a trust file, or whose record is of something else."""
@@ -273,11 +276,14 @@ class Lifecycle:
         for revision in judging:
             pack = open_verified(self._directory, revision, trust)
             self._require_not_withdrawn(revision, before)
+            require_minimum(revision, trust)
             self._require_its_turn(revision, pack.file.manifest.not_before, before, rolled_back=rolled_back)
         for revision in candidates:
             open_verified(self._directory, revision, trust)
             self._require_not_withdrawn(revision, before)
         after = self._settled(after)
+        for revision in judging_in(after):  # those that stay, too: what no process would serve is not written
+            require_standing(revision, after, after.high_water, trust)
         self._require_agreement(before, after, trust)
         same = msgspec.structs.replace(
             after, number=before.number, changed_at=before.changed_at, command=before.command

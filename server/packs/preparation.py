@@ -54,7 +54,9 @@ def publish(source: Path, directory: PackDirectory, trust: Trust | None) -> Publ
             signed_by = require_signed(PackManifest.of(file), signatures, trust, str(source))
             is_known = directory.is_whole(facts.revision)
             if not is_known:
-                _require_other_content_is_higher(facts, source, directory)
+                _require_other_content_is_higher(
+                    facts, source, directory, is_vouched=source.is_dir() or bool(signed_by)
+                )
                 _require_tests_pass(source, file)
             return Published(facts, directory.install(folder, facts, signatures), signed_by)
     except PackError as error:
@@ -134,13 +136,17 @@ def _signatures_of(source: Path) -> tuple[Signature, ...]:
     return () if source.is_dir() else read_signatures(signatures_beside(source))
 
 
-def _require_other_content_is_higher(facts: Facts, source: Path, directory: PackDirectory) -> None:
-    """Refuse a revision number that is taken by another content; what another engine compiled from it is no other."""
+def _require_other_content_is_higher(facts: Facts, source: Path, directory: PackDirectory, *, is_vouched: bool) -> None:
+    """Refuse a revision number that is taken by another content; what another engine compiled from it is no other.
+
+    `is_vouched`: it was compiled here, or signed. Else what it was compiled from is only what the file says of itself.
+    """
     revision = facts.revision
     for other in directory.revisions(revision.pack):
         if other.revision == revision.revision and other.digest != revision.digest:
             known = directory.facts_of(other)
-            if not facts.source_digest or known.source_digest != facts.source_digest:
+            is_same = bool(facts.source_digest) and known.source_digest == facts.source_digest
+            if not (is_same and is_vouched):
                 text = (
                     f"{source}: revision {revision.revision} of `{revision.pack}` has been published with other content "
                     f"({other.name}, this is {revision.name}); raise `revision` in pack.toml"

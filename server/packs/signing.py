@@ -84,6 +84,8 @@ class Trusted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     threshold: int
     keys: tuple[str, ...]
+    minimum_revision: int = 0
+    """No lower revision judges, whoever signed it, and whatever the directory of packs says of what was live."""
 
 
 class Trust(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -233,6 +235,8 @@ def _trust_problems(trust: Trust) -> Iterable[str]:
                 yield f"pack `{entry.id}` names key `{name}`, which is not there"
         if not 1 <= entry.threshold <= len(set(entry.keys)):
             yield f"pack `{entry.id}`: threshold {entry.threshold} of {len(set(entry.keys))} keys"
+        if entry.minimum_revision and entry.id == ANY_PACK:
+            yield f"pack `{ANY_PACK}`: minimum_revision {entry.minimum_revision} is of one pack: give it an entry of its own"
 
 
 def trusted_for(trust: Trust, pack_id: str) -> Trusted | None:

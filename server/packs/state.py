@@ -1,7 +1,7 @@
 """What CURRENT says: which revisions are live, and what must be remembered of those that were."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 import msgspec
@@ -9,7 +9,7 @@ import orjson
 
 from ruleset.layers import Layer
 from ruleset.pack.source import PACK_ID
-from server.packs.signing import RollBack
+from server.packs.signing import RollBack, Signature
 
 FORMAT = 1
 
@@ -74,6 +74,17 @@ class Withdrawal(msgspec.Struct, frozen=True):
     at: str
 
 
+class KeptRollBack(RollBack, frozen=True):
+    """A roll-back record as CURRENT keeps it: with the signatures under which it was let in."""
+
+    signatures: tuple[Signature, ...] = ()
+
+    @property
+    def record(self) -> RollBack:
+        """The record itself, which is what was signed."""
+        return RollBack(**{name: getattr(self, name) for name in RollBack.__struct_fields__})
+
+
 class Configured(msgspec.Struct, frozen=True):
     """What the setting `pack` named when it was last followed, and the digest of what stood there."""
 
@@ -97,7 +108,7 @@ class Current(msgspec.Struct, frozen=True):
     canary: Canary | None = None
     high_water: dict[str, int] = {}
     """By pack id: the highest revision that was ever live."""
-    roll_backs: dict[str, RollBack] = {}
+    roll_backs: dict[str, KeptRollBack] = {}
     """By pack id: why a revision below the high-water mark is live."""
     withdrawn: tuple[Withdrawal, ...] = ()
     configured: Configured = Configured()
@@ -142,6 +153,12 @@ def _checksum(values: object) -> str:
     return hashlib.sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
+def raise_marks(marks: dict[str, int], others: Mapping[str, int]) -> None:
+    """Raise high-water marks to those of others."""
+    for pack_id, revision in others.items():
+        marks[pack_id] = max(marks.get(pack_id, 0), revision)
+
+
 def is_digest(text: str) -> bool:
     """Say whether a text is a SHA-256 in hexadecimal."""
     return len(text) == 64 and all(character in "0123456789abcdef" for character in text)
@@ -149,8 +166,13 @@ def is_digest(text: str) -> bool:
 
 def named_in(current: Current) -> Iterable[Revision]:
     """Yield every revision that CURRENT names for use."""
-    yield from current.live
+    yield from judging_in(current)
     yield from current.shadow
+
+
+def judging_in(current: Current) -> Iterable[Revision]:
+    """Yield every revision that judges for somebody: the live ones, and those of the canary."""
+    yield from current.live
     yield from current.canary.packs if current.canary is not None else ()
 
 

@@ -161,6 +161,26 @@ class TestRefused:
         assert len(directory.revisions("tiny")) == 2
         assert live(directory) == ["tiny@5"]
 
+    def test_a_compiled_file_that_only_says_it_is_of_the_same_source(self, directory, packs, signers, tmp_path):
+        """Without a signature nobody vouches for what a compiled file says it was compiled from."""
+        from ruleset.pack.file import PackFile, write_pack
+
+        source = packs(5)
+        do(directory, "activate", source)
+        honest = PackFile(compiled(source))
+        forged = tmp_path / "forged.pack"
+        rows = [(row, ["item:X"]) for row in honest.all_rows()]
+        write_pack(forged, msgspec.structs.replace(honest.manifest, title="另一包"), rows)
+        assert refused(directory, "publish", forged)[0] == "equal_revision"
+        about = PackManifest.of(PackFile(forged))
+        signed = (sign(about, key, name) for name, key in signers.keys.items())
+        signatures_beside(forged).write_bytes(signatures_text(signed))
+        assert refused(directory, "publish", forged)[0] == "equal_revision", (
+            "signatures count where there is a trust file"
+        )
+        do(directory, "publish", forged, trust=signers.trust)
+        assert len(directory.revisions("tiny")) == 2, "two people vouch for it"
+
     def test_failing_tests_and_none(self, directory, packs):
         assert refused(directory, "activate", packs(1, tests=FAILING_TEST))[0] == "tests"
         source = packs(2)
@@ -338,6 +358,23 @@ class Signers:
         return SignedRollBack(record, tuple(sign(record, self.keys[name], name) for name in names))
 
 
+def followed(directory, trust):
+    """Return what a process that starts now serves, without the word of a setting."""
+    holder = PackHolder(directory.root, trust=str(trust), metrics=Metrics())
+    holder.follow()
+    return holder
+
+
+def forge(directory, *, forgets=False, **fields):
+    """Write CURRENT as whoever can write the directory could; `forgets`: with no trace of what was."""
+    current = directory.read().current
+    forged = msgspec.structs.replace(current, number=current.number + 1, **fields)
+    if forgets:
+        for name in (CURRENT_GOOD, JOURNAL):
+            (directory.root / name).unlink()
+    directory.write(forged)
+
+
 @pytest.fixture
 def signers(tmp_path):
     return Signers(tmp_path)
@@ -394,6 +431,72 @@ class TestSigned:
         assert live(directory) == ["tiny@1"]
         do(directory, "activate", signers.signed(packs(3), "li", "zhang"), trust=trust)
         assert refused(directory, *back, record=good, trust=trust)[0] == "signature", "an old record is used up"
+
+    def test_a_current_written_by_hand_makes_no_older_revision_live(self, directory, packs, signers):
+        """Every byte of it is signed and it was live once; but nobody has signed that it comes back."""
+        trust = signers.trust
+        for revision in (1, 2):
+            do(directory, "activate", signers.signed(packs(revision), "li", "zhang"), trust=trust)
+        running = followed(directory, trust)
+        forge(directory, live=(directory.find("tiny@1"),))
+        running.follow()
+        assert running.current().revision.startswith("tiny@2+")
+        assert "no roll-back record" in running.error()
+        other = signers.signed(packs(1, id="other"), "li", "zhang")
+        assert refused(directory, "activate", other, keep_others=True, trust=trust)[0] == "downgrade"
+        started = PackHolder(directory.root, trust=str(trust), metrics=Metrics())
+        started.start((), ())
+        started.cancel()
+        assert started.current().revision.startswith("tiny@2+")
+        assert "no roll-back record" in started.error()
+
+    def test_a_process_that_runs_remembers_what_was_live_when_every_file_forgets_it(self, directory, packs, signers):
+        trust = signers.trust
+        for revision in (1, 2):
+            do(directory, "activate", signers.signed(packs(revision), "li", "zhang"), trust=trust)
+        running = followed(directory, trust)
+        forge(directory, forgets=True, live=(directory.find("tiny@1"),), high_water={"tiny": 1})
+        running.follow()
+        assert running.current().revision.startswith("tiny@2+")
+        # Who starts knows only what the files say: that is what `minimum_revision` is for.
+        assert followed(directory, trust).current().revision.startswith("tiny@1+")
+        with trust.open("a", encoding="utf-8") as file:
+            file.write('\n[[packs]]\nid = "tiny"\nthreshold = 2\nkeys = ["zhang", "li"]\nminimum_revision = 2\n')
+        started = followed(directory, trust)
+        assert (started.current().revision, "minimum_revision 2" in started.error()) == ("", True)
+        assert refused(directory, "activate", "tiny@1", trust=trust)[0] == "downgrade"
+
+    def test_a_withdrawn_revision_is_not_served_again(self, directory, packs, signers):
+        trust = signers.trust
+        for revision in (1, 2):
+            do(directory, "activate", signers.signed(packs(revision), "li", "zhang"), trust=trust)
+        first = directory.find("tiny@1")
+        do(directory, "withdraw", "tiny@1", reason="x")
+        running = followed(directory, trust)
+        forge(directory, live=(first,), high_water={"tiny": 1})
+        running.follow()
+        assert running.current().revision.startswith("tiny@2+")
+        assert "was withdrawn" in running.error()
+
+    def test_a_signed_roll_back_is_served_by_who_runs_and_by_who_starts(self, directory, packs, signers):
+        trust = signers.trust
+        for revision in (1, 2):
+            do(directory, "activate", signers.signed(packs(revision), "li", "zhang"), trust=trust)
+        running = followed(directory, trust)
+        first = directory.find("tiny@1")
+        do(directory, "roll_back", "tiny@1", record=signers.record(first, 2, "li", "zhang"), trust=trust)
+        running.follow()
+        for holder in (running, followed(directory, trust)):
+            assert (holder.current().revision[:7], holder.error()) == ("tiny@1+", "")
+        kept = directory.read().current.roll_backs["tiny"]
+        forge(directory, roll_backs={"tiny": msgspec.structs.replace(kept, signatures=kept.signatures[:1])})
+        assert "1 of 2 signatures" in followed(directory, trust).error()
+
+    def test_a_trust_file_with_a_minimum_for_all_packs_is_none(self, directory, packs, signers):
+        trust = signers.trust
+        trust.write_text(trust.read_text(encoding="utf-8") + "\nminimum_revision = 2\n", encoding="utf-8")
+        reason, text = refused(directory, "activate", packs(1), trust=trust)
+        assert (reason, "is of one pack" in text) == ("signature", True)
 
     def test_a_trust_file_that_is_not_there(self, directory, packs, tmp_path):
         assert refused(directory, "activate", packs(1), trust=tmp_path / "none.toml")[0] == "signature"
