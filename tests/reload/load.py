@@ -32,9 +32,12 @@ def meaning_of(revision):
 
 
 def write_revision(folder, revision):
-    """Write the source of a revision; its rows stand in another order in every even one."""
+    """Write the source of a revision; its rows stand in another order in every even one.
+
+    The other item is never the bed: a row of its own would be stated twice.
+    """
     write_pack(folder, revision=revision, child_code=DRUG_CODE.format(meaning_of(revision)), message="“{item}”不符")
-    rows = [f"{BED[0]},{BED[1]},{limit_of(revision)},日", f"00110900001000{meaning_of(revision) % 10},另一项,1,日"]
+    rows = [f"{BED[0]},{BED[1]},{limit_of(revision)},日", f"00110900001000{1 + meaning_of(revision) % 9},另一项,1,日"]
     rows = rows if revision % 2 else rows[::-1]
     text = "\n".join(["item_code,item_name,max_qty,unit", *dict.fromkeys(rows), ""])
     (folder / "rows" / "service-per-day.csv").write_text(text, encoding="utf-8")
