@@ -133,7 +133,7 @@ class CheckService:
             if not is_wanted():
                 raise AbandonedError("the caller has gone; nothing was recorded")
             try:
-                reply = self._recorded(judged, patience)
+                reply, result = self._recorded(judged, patience)
             except StaleHistoryError:
                 # Another call or process has committed since. What is read now was not there when the check began, or
                 # is in it: the second judgement stands.
@@ -148,7 +148,7 @@ class CheckService:
             if request.request_id and not reply.not_recorded:
                 with self._answered_lock:
                     self._answered[request.request_id] = None
-            self._count(judged.result, started)
+            self._count(result, started)
             return reply
 
     def _patience(self, document: Read, until: int | None) -> int | None:
@@ -172,16 +172,16 @@ class CheckService:
                 raise
             return self._history.in_memory(patient_id) or UNKNOWN
 
-    def _recorded(self, judged: _Judged, until: int | None) -> Reply:
+    def _recorded(self, judged: _Judged, until: int | None) -> tuple[Reply, Result]:
         """Record and answer; where the store does not take it and the server is told to, answer without.
 
-        Raises StaleHistoryError, DuplicateRequestError or StoreError; then nothing was recorded.
+        The result is the one that was answered. Raises StaleHistoryError, DuplicateRequestError or StoreError; then nothing was recorded.
         """
         sheds = self._sheds and not judged.document.commits
         if sheds and self._store.gaps.is_open:
             return self._unrecorded(judged, "the store did not answer before")
         try:
-            return self._record(judged, until)
+            return self._record(judged, until), judged.result
         except (StaleHistoryError, DuplicateRequestError):
             raise
         except StoreError as error:
@@ -189,7 +189,7 @@ class CheckService:
                 raise
             return self._unrecorded(judged, str(error))
 
-    def _unrecorded(self, judged: _Judged, reason: str) -> Reply:
+    def _unrecorded(self, judged: _Judged, reason: str) -> tuple[Reply, Result]:
         """Answer, say in the answer that there is no record of it, and count it for the marker.
 
         It is the record that refuses a history that has grown since it was read: without one, a history from memory may
@@ -202,7 +202,7 @@ class CheckService:
         decision = _decision(judged, Around(judged.check_id, answered_at, 0, not_recorded=True))
         self._store.gaps.add(reason)
         self._metrics.unrecorded.inc()
-        return _reply(decision)._replace(not_recorded=True)
+        return _reply(decision)._replace(not_recorded=True), judged.result
 
     def _judged(self, request: Request, document: Read, seen: Seen, check_id: str, started: int) -> _Judged:
         # What is judged and answered has the dictionary's facts; what is committed stays as the message states it.

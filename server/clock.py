@@ -1,7 +1,7 @@
 """The only module that reads a clock. Everything else is given its times."""
 
 import time
-from datetime import datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 
 
 def now(zone: tzinfo | None = None) -> datetime:
@@ -12,6 +12,11 @@ def now(zone: tzinfo | None = None) -> datetime:
 def now_ms() -> int:
     """Return milliseconds since 1970, UTC."""
     return time.time_ns() // 1_000_000
+
+
+def day_before(day: str, days: int) -> str:
+    """Return the day (YYYY-MM-DD) that is so many days before another one."""
+    return (date.fromisoformat(day) - timedelta(days=days)).isoformat()
 
 
 def ticks_us() -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import grpc
 import msgspec
@@ -66,6 +66,7 @@ _ALWAYS_TOLD: dict[str, Any] = {
 """What a document about a patient's history states, of a patient without one too."""
 STORE_LOG_INTERVAL_S = 10.0
 
+RESOURCE_EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED.name
 DRAIN_POLL_S = 0.02
 LAST_ANSWER_S = 0.3
 INTERNAL_TEXT = "internal error; take it as not checked"
@@ -305,13 +306,42 @@ def require_local(context: grpc.ServicerContext) -> None:
         context.abort(grpc.StatusCode.PERMISSION_DENIED, "operations are answered to this machine only")
 
 
+class _CallsMax(int):
+    """How many calls may be in flight, as grpcio takes it; tells when a call is refused for it.
+
+    grpcio refuses such a call before any code of ours could count it, and asks `calls >= maximum`. Of the two, Python asks
+    the one first whose class is derived from the other's, so this one learns the answer.
+    """
+
+    def __new__(cls, most: int, _refused: Callable[[], None]) -> Self:
+        return super().__new__(cls, most)
+
+    def __init__(self, _most: int, refused: Callable[[], None]) -> None:
+        self._refused = refused
+
+    def __le__(self, calls: int) -> bool:
+        is_full = super().__le__(calls)
+        if is_full:
+            self._refused()
+        return is_full
+
+
 class GrpcServer:
     """The server with its services, its health and its addresses."""
 
-    def __init__(self, *, threads: int, calls_in_flight_max: int, reflect: bool, shares_port: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int,
+        calls_in_flight_max: int,
+        reflect: bool,
+        shares_port: bool = False,
+        refused: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`refused` is called with each call that is refused because `calls_in_flight_max` are in flight."""
         self._server = grpc.server(
             futures.ThreadPoolExecutor(max_workers=threads, thread_name_prefix="judge"),
-            maximum_concurrent_rpcs=calls_in_flight_max,
+            maximum_concurrent_rpcs=_CallsMax(calls_in_flight_max, refused),
             options=server_options(shares_port=shares_port),
         )
         self._health = health.HealthServicer()

@@ -19,7 +19,7 @@ class Metrics:
         self._children: dict[tuple[Counter, str], Counter] = {}
         checks = Counter(
             "precheck_checks",
-            "Decisions recorded and answered.",
+            "Checks judged and answered, recorded or not; what is answered from the record again is not counted again.",
             ("verdict", "completeness"),
             registry=self.registry,
         )
@@ -30,7 +30,7 @@ class Metrics:
         }
         self.check_seconds = Histogram(
             "precheck_check_seconds",
-            "Time from a document's receipt to its recorded decision.",
+            "Time from a document's receipt to its answer, which is recorded or says that it is not.",
             buckets=LATENCY_BUCKETS_S,
             registry=self.registry,
         )

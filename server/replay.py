@@ -197,7 +197,9 @@ def _pack(pack_id: str, revision: int, digest: str, folder: Path) -> LoadedPack:
                 return LoadedPack(file)
         except (PackFileError, OSError):
             continue
-    raise ReplayError(f"pack {pack_id}@{revision} with digest {digest} is not in {folder}")
+    raise ReplayError(
+        f"pack {pack_id}@{revision} with digest {digest} is not in {folder}: removed there, or judged elsewhere"
+    )
 
 
 def differences(decision: Decision, again: Redecision) -> list[str]:

@@ -35,6 +35,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     product."""
     pack_trust: str = ""
     """Trust file (TOML): whose signatures a pack needs to be live. Empty: none."""
+    pack_revisions_retained: int = 10
+    """Published revisions of each pack that are kept, the highest ones. Kept beside them: what is live, in shadow or in
+    canary, what a live one would be rolled back to, and all that any decision in the store was made with."""
     grpc: str = "127.0.0.1:50051"
     """Where the gRPC service listens, HOST:PORT. Port 0 takes a free one."""
     http: str = "127.0.0.1:8080"
@@ -109,6 +112,8 @@ def load_settings(
     except msgspec.ValidationError as error:
         raise SettingsError(f"settings: {error}") from error
     _require(settings.durability in ("process", "power"), "durability", settings.durability, "`process` or `power`")
+    retained = settings.pack_revisions_retained
+    _require(retained >= 1, "pack_revisions_retained", retained, "at least 1")
     _require(1 <= settings.workers <= WORKERS_MAX, "workers", settings.workers, f"1 to {WORKERS_MAX}")
     _require(settings.store_behind in ("wait", "shed"), "store_behind", settings.store_behind, "`wait` or `shed`")
     _require(1 <= settings.threads <= 64, "threads", settings.threads, "1 to 64")

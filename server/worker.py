@@ -22,13 +22,14 @@ from server import clock, limits
 from server.check import CheckService
 from server.dictionary.holder import DictionaryHolder
 from server.dictionary.reading import DictionaryError
-from server.grpc_service import Calls, GrpcServer, Precheck, credentials_of
+from server.grpc_service import RESOURCE_EXHAUSTED, Calls, GrpcServer, Precheck, credentials_of
 from server.history import History
 from server.logs import configure_logging
 from server.metrics import Metrics
 from server.operations import Operations
 from server.operations_of_all import OperationsOfAll
 from server.packs import ActivationError, Ask, PackHolder, default_paths
+from server.packs.retaining import RevisionKeeper
 from server.packs.shadow import Task as ShadowTask
 from server.packs.shadowing import ShadowKeeper
 from server.profile import ProfileError, Profiles
@@ -105,6 +106,7 @@ class Worker:
             calls_in_flight_max=settings.calls_in_flight_max,
             reflect=settings.reflection,
             shares_port=place.workers > 1,
+            refused=metrics.refused.labels(RESOURCE_EXHAUSTED).inc,
         )
         private = Path(place.private)
         own = Operations(
@@ -115,6 +117,9 @@ class Worker:
         stack.callback(of_all.close)
         if place.number == 0:
             self._keep_shadow(settings, data, metrics, stack)
+            keeper = RevisionKeeper(self.packs, store, settings.pack_revisions_retained)
+            stack.callback(keeper.stop)
+            keeper.start()
         service = CheckService(
             self.packs, profiles, history, store, metrics, self._dictionaries, sheds=settings.store_behind == "shed"
         )
@@ -197,6 +202,16 @@ def _add_gauges(metrics: Metrics, history: History, store: Store) -> None:
         "precheck_unrecorded_seconds",
         "How long answers have been going out without a record; 0: the store answers.",
         lambda: store.gaps.seconds,
+    )
+    metrics.gauge(
+        "precheck_store_lag_seconds",
+        "How long the oldest answer or commit that is not in the store yet has been waiting; unrecorded answers until their marker.",
+        lambda: max(store.lag_seconds, store.gaps.seconds),
+    )
+    metrics.gauge(
+        "precheck_gap_markers",
+        "Markers about unrecorded answers that the chain has got from this process.",
+        lambda: store.gaps.markers,
     )
     metrics.gauge("precheck_history_cache_bytes", "What the histories in memory take, reckoned.", history.weight_bytes)
 

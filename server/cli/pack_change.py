@@ -209,7 +209,7 @@ def _done_by_server(options: argparse.Namespace, rpc: str, request: Any) -> tupl
 
 
 def _done_on_files(options: argparse.Namespace, ask: Ask) -> tuple[Sequence[str], str]:
-    directory = _directory(options)
+    directory = _directory(options, may_be_new=ask.verb in ("publish", "activate", "follow_setting"))
     try:
         with directory.changing():
             take_over(directory)
@@ -221,8 +221,12 @@ def _done_on_files(options: argparse.Namespace, ask: Ask) -> tuple[Sequence[str]
     return change.done, ", ".join(change.live)
 
 
-def _directory(options: argparse.Namespace) -> PackDirectory:
-    return PackDirectory(Path(options.data) / "packs")
+def _directory(options: argparse.Namespace, *, may_be_new: bool = False) -> PackDirectory:
+    """Return the packs of `--data`; none are made but by what brings packs in. Raises _RefusedError."""
+    folder = Path(options.data) / "packs"
+    if not may_be_new and not folder.is_dir():
+        raise _RefusedError(f"{options.data} is no data directory: there is no {folder}")
+    return PackDirectory(folder)
 
 
 def _trust_path(options: argparse.Namespace) -> str:

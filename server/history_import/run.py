@@ -19,6 +19,7 @@ from server import clock, limits
 from server.entrance import values
 from server.entrance.national import read_message
 from server.entrance.text import EntranceError
+from server.files import write_whole
 from server.history import History, Statement, visit_of
 from server.history_import.columns import Columns, Row, RowError
 from server.history_import.sources import ROWS_AT_ONCE, START, Place, Source, SourceError
@@ -69,9 +70,7 @@ class Places:
     def remember(self, source: Source, place: Place) -> None:
         """Remember it. Raises OSError."""
         self._places[source.identity] = place
-        aside = self._path.with_name(f"{self._path.name}.new")
-        aside.write_bytes(msgspec.json.format(msgspec.json.encode(self._places)))
-        aside.replace(self._path)
+        write_whole(self._path, msgspec.json.format(msgspec.json.encode(self._places)))
 
 
 class Import:

@@ -26,6 +26,7 @@ from ruleset.layers import LAYERS
 from ruleset.pack.file import PackFile, PackFileError
 from ruleset.pack.source import PACK_ID
 from server import clock
+from server.files import flush, write_whole
 from server.packs.signing import Signature, read_signatures, signatures_text
 from server.packs.state import (
     Current,
@@ -161,12 +162,12 @@ class PackDirectory:
             known = self.signatures_of(facts.revision)
             added = [signature for signature in signatures if signature not in known]
             if added:
-                self._write(target / SIGNATURES_FILE, signatures_text([*known, *added]))
+                write_whole(target / SIGNATURES_FILE, signatures_text([*known, *added]))
             return False
         options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-        self._write(prepared / SIGNATURES_FILE, signatures_text(signatures))
-        self._write(prepared / FACTS_FILE, orjson.dumps(msgspec.to_builtins(facts), option=options))
-        _flush(prepared / PACK_FILE)
+        write_whole(prepared / SIGNATURES_FILE, signatures_text(signatures))
+        write_whole(prepared / FACTS_FILE, orjson.dumps(msgspec.to_builtins(facts), option=options))
+        flush(prepared / PACK_FILE)
         target.parent.mkdir(exist_ok=True)
         if target.exists():
             target.rename(prepared.with_name(f"{prepared.name}-damaged"))
@@ -176,7 +177,7 @@ class PackDirectory:
             if not self.is_whole(facts.revision):  # else another process was faster, with the same content
                 raise
         shutil.rmtree(prepared.with_name(f"{prepared.name}-damaged"), ignore_errors=True)
-        _flush(target.parent)
+        flush(target.parent)
         return True
 
     def is_whole(self, revision: Revision) -> bool:
@@ -189,11 +190,23 @@ class PackDirectory:
             return False
         return file.digest == revision.digest
 
-    def remove(self, revision: Revision) -> None:
-        """Delete a revision. A process that has it mapped keeps what it has."""
-        shutil.rmtree(self.folder_of(revision), ignore_errors=True)
+    def remove(self, revision: Revision) -> bool:
+        """Delete a revision that no process holds; say whether it is gone. Raises OSError."""
+        folder = self.folder_of(revision)
+        try:
+            with self.file_of(revision).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Out of sight in one step, and then forgotten like a preparation that was killed, if this process is.
+                aside = self.root / f"{PREPARING}{os.getpid()}-{threading.get_ident()}-old"
+                folder.rename(aside)
+        except FileNotFoundError:
+            return False  # damaged: whoever publishes it again replaces it
+        except BlockingIOError:
+            return False
+        shutil.rmtree(aside, ignore_errors=True)
         with contextlib.suppress(OSError):
-            self.folder_of(revision).parent.rmdir()
+            folder.parent.rmdir()
+        return True
 
     # --- what is live
 
@@ -245,7 +258,7 @@ class PackDirectory:
         """Keep why a change was refused, for the status of every process. Raises OSError."""
         self.root.mkdir(parents=True, exist_ok=True)
         refused = {"at": clock.now().isoformat(timespec="seconds"), "verb": verb, "reason": reason, "text": text}
-        self._write(self.root / REFUSED, orjson.dumps(refused, option=orjson.OPT_APPEND_NEWLINE))
+        write_whole(self.root / REFUSED, orjson.dumps(refused, option=orjson.OPT_APPEND_NEWLINE))
 
     def forget_refusal(self) -> None:
         """Forget the last refusal: a change has succeeded. Raises OSError."""
@@ -278,31 +291,10 @@ class PackDirectory:
             journal.flush()
             os.fsync(journal.fileno())
         content = current_text(current, indented=True)
-        self._write(self.root / CURRENT, content)
-        self._write(self.root / CURRENT_GOOD, content)
+        write_whole(self.root / CURRENT, content)
+        write_whole(self.root / CURRENT_GOOD, content)
 
     def _ends_with_a_line(self) -> bool:
         with (self.root / JOURNAL).open("rb") as journal:
             journal.seek(-1, os.SEEK_END)
             return journal.read(1) == b"\n"
-
-    @staticmethod
-    def _write(path: Path, content: bytes) -> None:
-        """Let a file appear with its content, whole."""
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
-        try:
-            unfinished.write_bytes(content)
-            _flush(unfinished)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

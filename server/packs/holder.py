@@ -6,6 +6,7 @@ is new and stores one reference. A check reads that reference once and keeps wha
 """
 
 import contextlib
+import fcntl
 import gc
 import math
 import subprocess
@@ -15,7 +16,7 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import structlog
 
@@ -77,6 +78,7 @@ class PackHolder:
         """The highest revisions that were live while this process has run: nobody can take these back by writing files."""
         self._seen: bytes | None = None
         self._retry_at: float | None = None
+        self._held: dict[Path, BinaryIO] = {}
         self.activated_at: datetime | None = None
         self.last_error = ""
         """Why this process does not serve what CURRENT says, or could not read its settings; empty where it does."""
@@ -278,6 +280,7 @@ class PackHolder:
         raise_marks(self._marks, current.high_water)
         if live is not before.live:
             self.activated_at = clock.now()
+        self._hold()
         self._settle(before, live)
         self._metrics.pack_reload_seconds.observe(time.monotonic() - began)
         if self._poll.is_alive():  # else a command has opened some packs for itself, and nobody reads a log
@@ -302,6 +305,18 @@ class PackHolder:
         return tuple(
             known.get(revision.digest) or open_verified(self.directory, revision, trust) for revision in revisions
         )
+
+    def _hold(self) -> None:
+        """Keep the files of what judges here from being removed; the lock ends with the process, however that ends."""
+        in_force = self._in_force
+        canary = in_force.canary.packs if in_force.canary is not None else ()
+        judging = {pack.file.path for pack in (*in_force.packs, *canary)}
+        for path in judging - self._held.keys():
+            with contextlib.suppress(OSError):  # gone already: it is mapped, and judges on
+                self._held[path] = path.open("rb")
+                fcntl.flock(self._held[path], fcntl.LOCK_SH | fcntl.LOCK_NB)
+        for path in self._held.keys() - judging:
+            self._held.pop(path).close()
 
     def _settle(self, before: InForce, live: Snapshot) -> None:
         """Let the old snapshots go, and take what is new out of the collector's sight.

@@ -27,6 +27,8 @@ class Gaps:
         self._lock = threading.Lock()
         self._open: Gap | None = None
         self._since_us = 0
+        self.markers = 0
+        """Markers that the chain has got."""
 
     @property
     def is_open(self) -> bool:
@@ -55,6 +57,7 @@ class Gaps:
     def told(self, gap: Gap) -> None:
         """Take off what a marker now tells of; answers that came since make the next gap."""
         with self._lock:
+            self.markers += 1
             if self._open is not None:
                 left = self._open.answers - gap.answers
                 self._open = self._open._replace(answers=left, since=gap.until) if left else None

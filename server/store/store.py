@@ -4,10 +4,12 @@ Everything is appended, nothing is rewritten but by retention, which says so. Wh
 One class for both databases; what they differ in is in `server.store.sqlite` and `server.store.postgres`.
 """
 
+import contextlib
 import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import get_ident
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,7 +22,7 @@ from server.store.content import Contents
 from server.store.copying import COPIED, copy
 from server.store.database import ConflictError, Database, LostError, Statement
 from server.store.gaps import Gaps
-from server.store.keys import Keys, check_key, finding_key, findings_of
+from server.store.keys import Keys, check_key, day_key, finding_key, findings_of
 from server.store.records import (
     Commit,
     Decision,
@@ -95,6 +97,8 @@ class Store:
         self._contents = Contents(database)
         self.gaps = Gaps()
         """Answers that were not recorded; the upkeep writes the marker as soon as the store answers."""
+        self._waiting: dict[int, int] = {}
+        """By thread: since when it has had something to record."""
         self._closed = threading.Event()
         self._forget_after = 0
         self._upkeep: threading.Thread | None = None
@@ -106,6 +110,12 @@ class Store:
     def writer(self) -> int:
         """The number of this process among the writers; 0 before its first entry."""
         return self._chain.writer
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long the oldest call that has something to record has been waiting for it to be recorded; 0: none is."""
+        waiting = list(self._waiting.values())
+        return (clock.ticks_us() - min(waiting)) / 1e6 if waiting else 0.0
 
     def begin(self, until: int | None = None) -> None:
         """Become a writer, as the first entry would do. Raises StoreError."""
@@ -133,13 +143,17 @@ class Store:
             return (statement, *_request_of(decision, link)) if decision.request_id else (statement,), link
 
         # No context manager: every check comes by here.
-        self._chain.take_turn(until)
+        self._waiting[get_ident()] = clock.ticks_us()
         try:
-            counts = self._chain.append(links, until)
-        except ConflictError as error:
-            raise self._duplicate(decision, error, until) from error
+            self._chain.take_turn(until)
+            try:
+                counts = self._chain.append(links, until)
+            except ConflictError as error:
+                raise self._duplicate(decision, error, until) from error
+            finally:
+                self._chain.leave_turn()
         finally:
-            self._chain.leave_turn()
+            del self._waiting[get_ident()]
         if not counts[0]:
             raise StaleHistoryError("store: the patient's history has changed meanwhile")
 
@@ -219,6 +233,17 @@ class Store:
         ids = {writer: found[0][0] for writer, found in rows.items() if found}
         return {writer: last for writer, last in ids.items() if writer_of(last) == writer}
 
+    def oldest_day(self) -> str:
+        """Return the day (YYYY-MM-DD, the site's) of the oldest decision that is not erased; empty: there is none.
+
+        Raises StoreError.
+        """
+        until = clock.moment(KEYS_WAIT_S)
+        self._keys.complete(until)
+        query = "SELECT min(key) FROM decision_key WHERE key >= ? AND key < ?"
+        ((key,),) = self.database.rows(query, (day_key(""), day_key(":")), until)  # `:` comes after every digit
+        return str(key).removeprefix(day_key("")) if key is not None else ""
+
     def _writers(self, until: int) -> list[int]:
         """Return all writers; 0 stands for what was recorded before there were chains."""
         return [0, *(writer for (writer,) in self.database.rows("SELECT id FROM writer ORDER BY id", (), until))]
@@ -248,7 +273,7 @@ class Store:
         nothing was written.
         """
         until = until or clock.moment(limits.STORE_WAIT_MAX_S)
-        with self._chain.turn(until):
+        with self._recording(), self._chain.turn(until):
             while True:
                 head = self._chain.head(until)
                 last: Link | None = None
@@ -274,6 +299,15 @@ class Store:
                 if last is not None:
                     self._chain.advance(last)
                 return draft.event
+
+    @contextlib.contextmanager
+    def _recording(self) -> Iterator[None]:
+        """Tell of a call that has something to record."""
+        self._waiting[get_ident()] = clock.ticks_us()
+        try:
+            yield
+        finally:
+            del self._waiting[get_ident()]
 
     # Feedback
 
@@ -308,7 +342,7 @@ class Store:
                 head = link.head
             return statements, link
 
-        with self._chain.turn(until):
+        with self._recording(), self._chain.turn(until):
             self._chain.append(links, until)
         return unmatched
 

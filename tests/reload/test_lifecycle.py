@@ -140,5 +140,6 @@ def test_more_calls_than_are_allowed_are_refused_and_every_one_is_answered(tmp_p
             answer = json.loads(content)
             assert answer["infcode"] == (0 if status == 200 else -1)
             assert bool(answer["err_msg"]) is (status == 429)
+        assert server.metric('precheck_refused_total{code="RESOURCE_EXHAUSTED"}') == statuses.count(429)
         assert server.rows("SELECT count(*) FROM decision") == [(statuses.count(200),)]
         assert rules(server.check(message([order(CHILD_DRUG)]))) == [CHILD_ONLY]

@@ -657,7 +657,7 @@ def test_an_unwritable_directory_is_a_refusal(directory, packs, monkeypatch):
     def full(*_):
         raise OSError(28, os.strerror(28), str(directory.root / CURRENT))
 
-    monkeypatch.setattr(PackDirectory, "_write", staticmethod(full))
+    monkeypatch.setattr("server.packs.directory.write_whole", full)
     with pytest.raises(ActivationError, match="No space left"):
         Lifecycle(directory).activate([packs(1, id="other")])
     assert live(directory) == ["tiny@1"]

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -113,12 +114,15 @@ def test_wait_waits_for_a_store_that_comes_back_in_time(away, tiny_packs):
     with contextlib.closing(away.place.open()) as store:
         service = Service(store, tiny_packs)
         away.hold()
-        from threading import Timer
-
-        timer = Timer(0.3, away.release)
-        timer.start()
-        assert rules(service.check(message([order(CHILD_DRUG)]), within_s=PATIENCE_S)) == [CHILD_ONLY]
-        timer.join()
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(service.check, message([order(CHILD_DRUG)]), within_s=PATIENCE_S)
+            if away.readable:
+                until(lambda: store.lag_seconds > 0.3, "what waits is told")
+            else:
+                time.sleep(0.3)  # it waits for the history, and has nothing to record yet
+            away.release()
+            assert rules(answer.result(PATIENCE_S)) == [CHILD_ONLY]
+        assert store.lag_seconds == 0.0
 
 
 SHED_AFTER_S = 2.0
@@ -139,6 +143,12 @@ def test_shed_answers_says_so_and_marks_the_gap(away, tiny_packs):
         answers = [service.check(message([order(CHILD_DRUG)])) for _ in range(5)]
         assert [(rules(answer), ext_of(answer)["not_recorded"]) for answer in answers] == [([CHILD_ONLY], True)] * 5
         assert service.metric("precheck_unrecorded_total") == 5
+        answered = service.metric('precheck_checks_total{completeness="COMPLETE",verdict="WARN"}')
+        partly = service.metric('precheck_checks_total{completeness="PARTIAL",verdict="WARN"}')
+        assert answered + partly == 6, "as they were answered, recorded or not"
+        assert partly == service.metric('precheck_not_evaluated_total{reason="history_unavailable"}')
+        assert store.lag_seconds == 0.0
+        assert store.gaps.markers == 0
         began = clock.ticks_us()
         service.check(message([order(CHILD_DRUG)]))
         assert clock.ticks_us() - began < SHED_AFTER_S * 1e6, "once it is known, nobody waits"
@@ -147,6 +157,7 @@ def test_shed_answers_says_so_and_marks_the_gap(away, tiny_packs):
         assert (gap["answers"], bool(gap["reason"])) == (6, True)
         assert gap["since"] <= gap["until"]
         until(lambda: not store.gaps.is_open, "it is told")
+        assert store.gaps.markers == 1
         after = service.check(message([order(CHILD_DRUG)]))
         assert ext_of(after)["not_recorded"] is False
         assert recorded(away.place) == {ext_of(answer)["check_id"] for answer in (before, after)}
@@ -180,11 +191,14 @@ def test_a_history_that_cannot_be_read_is_said_and_one_in_memory_is_used(tiny_pa
         assert rules(strange) == [CHILD_ONLY]
         assert ext_of(strange)["completeness"] == "PARTIAL"
         assert [gap["reason"] for gap in ext_of(strange)["not_evaluated"]] == ["history_unavailable"]
+        assert service.metric('precheck_not_evaluated_total{reason="history_unavailable"}') == 1
         again = service.check(message([order(BED, rx_id="B")], patient={"patn_id": patient_of(known)["patn_id"]}))
         assert rules(again) == [PER_DAY]
         # It may be behind: nobody could ask the store whether another server has committed meanwhile.
         assert ext_of(again)["completeness"] == "PARTIAL"
         assert [gap["reason"] for gap in ext_of(again)["not_evaluated"]] == ["history_unavailable"]
+        # Counted as it was answered, which is not as it was judged at first.
+        assert service.metric('precheck_not_evaluated_total{reason="history_unavailable"}') == 2
         nobody = service.check(message([order(CHILD_DRUG)], patient={"patn_id": ""}))
         assert [gap["reason"] for gap in ext_of(nobody)["not_evaluated"]] == ["no_patient_id"]
         away.release()

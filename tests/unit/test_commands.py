@@ -274,3 +274,21 @@ class TestPack:
         assert code == 0
         assert product.revision in out
         assert "nhsa revision " in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("rollback", "tiny", "--reason", "x"),
+        ("withdraw", "tiny@1", "--reason", "x"),
+        ("shadow", "--end"),
+        ("shadow", "--report"),
+        ("canary", "--end"),
+        ("status",),
+    ],
+)
+def test_a_mistyped_data_directory_is_said_and_not_made(capsys, tmp_path, arguments):
+    mistyped = tmp_path / "dta"
+    code, _, errors = run(capsys, "pack", *arguments, "--data", mistyped)
+    assert (code, "is no data directory" in errors) == (1, True)
+    assert not mistyped.exists()
