@@ -94,6 +94,7 @@ class Worker:
         self.packs.start(settings.pack, default_paths())
         store = open_store(settings.store, data, durability="power" if settings.durability == "power" else "process")
         stack.callback(store.close)
+        store.keep_gaps_in(data)
         self._dictionaries = _dictionaries(settings, metrics, store)
         cache_bytes_max = settings.history_cache_bytes_max // place.workers
         history = History(store, cache_bytes_max, settings.history_cache_age_max_s)

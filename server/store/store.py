@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from threading import get_ident
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from server.store.chain import Head, Link, entry_id, writer_of
 from server.store.content import Contents
 from server.store.copying import COPIED, copy
 from server.store.database import ConflictError, Database, LostError, Statement
-from server.store.gaps import Gaps
+from server.store.gaps import Gaps, left_behind
 from server.store.keys import Keys, check_key, day_key, finding_key, findings_of
 from server.store.records import (
     Commit,
@@ -320,17 +321,12 @@ class Store:
         """
         until = until or clock.moment(limits.STORE_WAIT_MAX_S)
         self._keys.complete(until)
-        query = (
-            "SELECT check_id FROM decision_key JOIN decision ON decision.id = decision_key.decision"
-            " WHERE key = ? ORDER BY check_id DESC LIMIT 1"  # check ids sort by time
-        )
         kept: list[tuple[Any, ...]] = []
         unmatched: list[str] = []
         for entry in entries:
-            rows = self.database.rows(query, (finding_key(entry.finding_id),), until)
-            if not rows:
+            check_id = self._latest_with(entry.finding_id, until)
+            if not check_id:
                 unmatched.append(entry.finding_id)
-            check_id = rows[0][0] if rows else ""
             values = (recorded_at, entry.finding_id, check_id, entry.disposition, entry.reason, station_id)
             kept.append(content_values(FeedbackEntry(*values)))
 
@@ -345,6 +341,20 @@ class Store:
         with self._recording(), self._chain.turn(until):
             self._chain.append(links, until)
         return unmatched
+
+    def _latest_with(self, finding_id: str, until: int) -> str:
+        """Return the check id of the latest decision with a finding; empty: there is none.
+
+        Of one process it is the later entry of the chain, whatever the clock has done meanwhile. Of several, whose chains
+        tell nothing of each other, it is the later time: check ids sort by it.
+        """
+        query = (
+            "SELECT decision.id, check_id FROM decision_key JOIN decision ON decision.id = decision_key.decision"
+            " WHERE key = ? ORDER BY decision.id"
+        )
+        rows = self.database.rows(query, (finding_key(finding_id),), until)
+        last_of_each = {writer_of(entry): check_id for entry, check_id in rows}
+        return max(last_of_each.values(), default="")
 
     def feedback_to(self, decision: Decision, until: int | None = None) -> list[FeedbackEntry]:
         """Return the feedback that was joined to a decision, in its order. Raises StoreError."""
@@ -390,6 +400,27 @@ class Store:
                 self._chain.append(marker_links("gap", gap.content()), until)
             self.gaps.told(gap)
 
+    def keep_gaps_in(self, folder: Path) -> None:
+        """Tell what killed processes left in a folder about answers without a record, and keep one's own there.
+
+        Raises StoreError or OSError.
+        """
+        until = clock.moment(limits.STORE_WAIT_MAX_S)
+        for gap in left_behind(folder):
+            answers = gap.answers - self._told_since(gap.since, until)
+            if answers or not gap.answers:
+                content = {**gap._replace(answers=answers).content(), "found": "left by a process that was killed"}
+                with self._chain.turn(until):
+                    self._chain.append(marker_links("gap", content), until)
+                log.warning("answers without a record, of a process that was killed", **content)
+        self.gaps.keep_in(folder)
+
+    def _told_since(self, since: str, until: int) -> int:
+        """Return of how many answers the chain tells already: who is killed may have had no time to forget them."""
+        rows = self.database.rows("SELECT content FROM marker WHERE kind = 'gap'", (), until)
+        told = (msgspec.json.decode(content) for (content,) in rows)
+        return sum(gap["answers"] for gap in told if gap["since"] == since)
+
     def _forget_requests(self) -> None:
         """Forget request ids that are too old to come again, now and then."""
         now = clock.ticks_us()
@@ -425,6 +456,7 @@ class Store:
             gap = self.gaps.current()
             log.warning("store not closed in order", error=str(error), unrecorded=gap.content() if gap else None)
         finally:
+            self.gaps.close()
             self.database.close()
 
 

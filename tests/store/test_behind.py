@@ -15,6 +15,7 @@ import pytest
 from server import check as check_module
 from server import clock
 from server.store import StoreError
+from server.store.gaps import Gap, GapFile
 from tests.store.clusters import Cluster, PostgresPlace
 from tests.store.places import SqlitePlace
 from tests.store.services import Service
@@ -31,7 +32,7 @@ from tests.web.messages import (
     settlement,
 )
 from tests.web.packs import write_pack
-from tests.web.product import Server, until
+from tests.web.product import Server, command, until
 
 PATIENCE_S = 40.0
 
@@ -283,6 +284,72 @@ def test_a_full_disk(tmp_path, behind):
         assert {ext_of(answer)["check_id"] for answer in answered} <= kept
         assert len(kept) == len(answered) + 1
         assert server.rows("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_kill_while_answers_go_out_unrecorded_on_a_full_disk_loses_none_of_them(tmp_path):
+    """Each was counted before it left, in room that was there before; the next start tells the chain of them."""
+    pack = write_pack(tmp_path / "pack")
+    with contextlib.closing(SmallDisk(tmp_path / "disk")) as disk, contextlib.ExitStack() as stack:
+        data = disk.folder / "data"
+        server = stack.enter_context(Server(data, "--pack", pack, env={"PRECHECK_STORE_BEHIND": "shed"}))
+        disk.fill([server.pid, *server.children()])
+        unrecorded = 0
+
+        def some_were_not_recorded():
+            nonlocal unrecorded
+            unrecorded += ext_of(server.check(message([order(CHILD_DRUG)])))["not_recorded"]
+            return unrecorded >= 7
+
+        until(some_were_not_recorded, "answers without a record")
+        server.kill()
+        disk.free()
+        (left,) = data.glob("unrecorded-*")
+        again = stack.enter_context(Server(data, "--pack", pack))
+        gaps = [json.loads(content) for (content,) in again.rows("SELECT content FROM marker WHERE kind = 'gap'")]
+        assert sum(gap["answers"] for gap in gaps) == unrecorded
+        assert gaps[-1]["found"] == "left by a process that was killed"
+        assert not left.exists()
+        assert len(list(data.glob("unrecorded-*"))) == 1, "the file of who runs now"
+        again.stop()
+        assert list(data.glob("unrecorded-*")) == [], "who ends in order leaves nothing"
+        assert command("records", "verify", "--data", data).returncode == 0
+
+
+def left(folder, gap):
+    """Leave a file as a killed process does."""
+    file = GapFile(folder)
+    file.write(gap)
+    file.close(keep=True)
+
+
+def test_what_the_chain_tells_already_is_not_told_twice(tmp_path):
+    """Killed between the marker and the file: the part that the marker tells is not counted again."""
+    with contextlib.closing(SqlitePlace(tmp_path)) as place:
+        with contextlib.closing(place.open()) as store:
+            store.gaps.add("x")
+            until(lambda: markers(place), "the marker")
+        (told,) = markers(place)
+        gap = Gap(told["answers"], told["since"], told["until"], told["reason"])
+        left(tmp_path, gap)
+        left(tmp_path, gap._replace(answers=4))
+        left(tmp_path, None)
+        with contextlib.closing(place.open()) as store:
+            store.keep_gaps_in(tmp_path)
+            assert [one["answers"] for one in markers(place)] == [1, 3]
+            left(tmp_path, Gap(2, "2026-07-01", "2026-07-02", "y" * 300))
+            # Beside a process that lives, another one starts.
+            with contextlib.closing(place.open()) as other:
+                other.keep_gaps_in(tmp_path)
+                assert len(list(tmp_path.glob("unrecorded-*"))) == 2
+            assert [one["answers"] for one in markers(place)] == [1, 3, 2]
+
+
+def test_a_damaged_file_of_unrecorded_answers_is_said(tmp_path):
+    (tmp_path / "unrecorded-1-ab").write_bytes(b"[3, damaged")
+    with contextlib.closing(SqlitePlace(tmp_path)) as place, contextlib.closing(place.open()) as store:
+        store.keep_gaps_in(tmp_path)
+        (told,) = markers(place)
+        assert (told["answers"], "nobody knows how many" in told["reason"]) == (0, True)
 
 
 def test_over_the_c_library_a_refusal_comes_within_the_deadline(tmp_path):

@@ -224,6 +224,22 @@ class TestFeedback:
             ("F3", "", "went_back", ""),
         ]
 
+    def test_it_is_to_the_later_decision_though_the_clock_was_set_back(self, place):
+        """Check ids sort by the clock; what came later, the chain knows."""
+        with contextlib.closing(place.open()) as store:
+            store.record(decision("2026-after", ("F1",)))
+            store.record(decision("2025-before", ("F1",)))
+            assert store.record_feedback([Feedback("F1", "went_back", "")], "now", "") == []
+            assert place.rows("SELECT check_id FROM feedback") == [("2025-before",)]
+            # Of two processes nobody knows more than what their clocks say.
+            with contextlib.closing(place.open()) as other:
+                other.record(decision("2024-other", ("F1",)))
+                assert other.record_feedback([Feedback("F1", "went_back", "")], "now", "") == []
+                other.record(decision("2027-other", ("F1",)))
+                assert other.record_feedback([Feedback("F1", "went_back", "")], "now", "") == []
+            rows = place.rows("SELECT check_id FROM feedback ORDER BY id")
+            assert [check_id for (check_id,) in rows] == ["2025-before", "2025-before", "2027-other"]
+
 
 class TestChains:
     def test_entries_of_a_process_are_numbered_without_a_gap(self, store, history, place):
