@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from math import ceil
 from typing import Literal
 
 from ruleset import concurrent_use
@@ -44,6 +45,8 @@ class Params(Subject, frozen=True, kw_only=True):
     not_form_words: tuple[str, ...] = ()
 
 
+INJECTION = "注射"
+"""In the form or name of what stands in ampoules: what a dose leaves in an opened one is destroyed, no dose for later."""
 LIMIT_OF = {"天数": "max_days", "次数": "max_doses", "盒数": "max_packs", "重叠": "slack_days"}
 
 
@@ -51,12 +54,14 @@ class ControlledQuantity(Template):
     """Judges one line; where lines of the prescription add up, each line at which the sum exceeds.
 
     A prescription without a number is the encounter's lines of one day without one. 天数, 次数: lines of the same item
-    code on the same prescription add up in the order of time, those not later than the judged one. Days are the days stated, else
-    the supply (quantity x pack size over dose x times a day); doses are the quantity in units of the form over one dose. 盒数 adds up the quantities of all lines of the subject on the prescription.
-    重叠 looks at past and other current lines of the item or a substance in common, of any encounter and institution in the last
-    400 days, not later than the judged one and not of its prescription, of which refunds of the item in the encounter left some
-    (each takes back the latest charges before it); each is a result with that line as the related one. Refunds are never judged, and within a prescription they reduce no sum but
-    remove an item that they take back wholly. Self-pay lines count.
+    code on the same prescription add up in the order of time, those not later than the judged one. Days are the days
+    stated, else the supply (quantity x pack size over dose x times a day); doses are the quantity in units of the form over
+    one dose, which for an injection (注射 in form or name) takes whole units: half an ampoule uses up one. 盒数 adds up the
+    quantities of all lines of the subject on the prescription. 重叠 looks at past and other current lines of the item or a
+    substance in common, of any encounter and institution in the last 400 days, not later than the judged one and not of its
+    prescription, of which refunds of the item in the encounter left some (each takes back the latest charges before it);
+    each is a result with that line as the related one. Refunds are never judged, and within a prescription they reduce no
+    sum but remove an item that they take back wholly. Self-pay lines count.
 
     UNKNOWN: `form` where the row names words, the line has neither form nor name, and the limit is not surely kept; `days`, `dose`, `frequency`,
     `quantity`, `pack_size`, `strength` as the arithmetic lacks them (unless the known lines already exceed); `days` for
@@ -166,7 +171,10 @@ def _doses(line: Line) -> Fraction | Missing:
     units = units_of_form(line)
     if isinstance(units, Missing):
         return units
-    return Fraction(line.quantity * line.pack_size * units[1]) / Fraction(units[0])
+    per_dose = Fraction(units[0]) / Fraction(units[1])
+    if INJECTION in f"{line.form} {_name(line)}":
+        per_dose = Fraction(ceil(per_dose))
+    return Fraction(line.quantity * line.pack_size) / per_dose
 
 
 def _packs(line: Line) -> Fraction | Missing:

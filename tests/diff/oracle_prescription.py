@@ -300,7 +300,11 @@ def doses_of(line: LineDict) -> Fraction | set[str]:
     forms = forms_per_dose(line)
     if isinstance(forms, set):
         return forms
-    return Fraction(line["quantity"]) * Fraction(line["pack_size"]) / forms if forms > 0 else {"dose"}
+    if forms <= 0:
+        return {"dose"}
+    if "注射" in f"{line.get('form') or ''} {line.get('item_name') or line.get('local_name') or ''}":
+        forms = Fraction(-(-forms.numerator // forms.denominator))  # an opened ampoule is used up
+    return Fraction(line["quantity"]) * Fraction(line["pack_size"]) / forms
 
 
 def packs_of(line: LineDict) -> Fraction | set[str]:

@@ -13,8 +13,10 @@ from ruleset.national.coverage import coverage, national_rules
 from ruleset.pack import boundaries
 from ruleset.pack.cases import TestFile as PackTestFile
 from ruleset.pack.cases import case_of_test, run_tests
+from ruleset.pack.check import check_pack
 from ruleset.pack.compile import LoadedPack, compile_pack
 from ruleset.pack.file import PackFile
+from ruleset.pack.source import read_source
 from ruleset.snapshot import Snapshot
 from ruleset.templates import TEMPLATES
 from ruleset.timeline import EMPTY
@@ -100,12 +102,45 @@ def test_templates_without_a_number_are_those_that_compare_words_alone():
     assert without == {"T01", "T03", "T04", "T06", "T09", "T10", "T23", "T43"}
 
 
-@pytest.mark.parametrize("template", sorted(TEMPLATES))
-def test_a_boundary_is_one_of_a_row_of_the_rule_that_the_file_is_about(boundary_sets, template):
-    for pack, rule, defaults, cases in boundary_sets[template]:
-        results = [evaluate(case_of_test(case, defaults), EMPTY, Snapshot([pack])) for case in cases]
-        rows = [{finding.row.id for finding in result.findings if finding.row.rule.id == rule.id} for result in results]
-        assert set.union(*rows) > set.intersection(*rows), f"{rule.id}: {cases[0].name}"
+AGES = {"min_age", "max_age", "below_age"}
+CALENDAR = {"单日", "自然日", "自然月", "自然季度", "自然年", "医保年度", "滚动"}
+"""Windows with a first and a last day."""
+
+
+def limits_of(params):
+    """Return the limits that a row states: its columns with a number or an age, and its windows."""
+    found = set()
+    for field in msgspec.structs.fields(type(params)):
+        value = getattr(params, field.name)
+        if value in CALENDAR:
+            found.add(f"{field.name} {value}")
+        elif field.name in AGES or {int, Decimal} & {field.type, *get_args(field.type)}:
+            found |= {field.name} if value not in ("", field.default) else set()
+    return found
+
+
+def test_every_limit_that_any_row_states_has_a_set_in_which_its_row_changes_its_answer(packs, boundary_sets):
+    """Of T08 all alternatives of the text are asked: the finding carries the first of them."""
+    name_of = {template.columns: name for name, template in TEMPLATES.items()}
+    rows = {source.name: [row.params for row in check_pack(read_source(source)).rows] for source in PACKS.iterdir()}
+    stated = {(name_of[type(row)], limit) for found in rows.values() for row in found for limit in limits_of(row)}
+    shown = set()
+    for template, found in boundary_sets.items():
+        for pack, rule, defaults, cases in found:
+            results = [evaluate(case_of_test(case, defaults), EMPTY, Snapshot([pack])) for case in cases]
+            answers = [
+                {finding.row.id: finding.row.params for finding in result.findings if finding.row.rule.id == rule.id}
+                for result in results
+            ]
+            changed = set.union(*map(set, answers)) - set.intersection(*map(set, answers))
+            assert changed, f"{rule.id}: no row of it answers otherwise in the set of `{cases[0].name}`"
+            for params in [answer[row] for answer in answers for row in answer.keys() & changed]:
+                asked = [params]
+                if template == "T08":
+                    of_text = (row for row in rows[pack.id] if isinstance(row, TEMPLATES["T08"].columns))
+                    asked = [row for row in of_text if row.row_ref == params.row_ref]
+                shown |= {(template, limit) for one in asked for limit in limits_of(one)}
+    assert sorted(stated - shown) == []
 
 
 def test_every_template_of_the_table_is_there_or_said_to_be_batch_only():

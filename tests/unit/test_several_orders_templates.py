@@ -168,3 +168,25 @@ def test_line_that_was_returned_counted_again_once_its_item_was_reordered():
     chart = chart_of(again, stored=Timeline([first, back]))
     assert not stands(first, chart)
     assert stands(again, chart)
+
+
+@pytest.mark.parametrize(
+    ("form", "dose", "quantity", "is_found"),
+    [
+        ("注射液", "10", 1, False),
+        ("注射液", "10", 2, True),
+        ("注射液", "5", 1, False),
+        ("注射液", "5", 2, True),
+        ("注射液", "15", 2, False),
+        ("注射液", "15", 3, True),
+        ("片剂", "5", 1, True),
+    ],
+)
+def test_half_an_ampoule_was_two_doses_of_a_controlled_drug(form, dose, quantity, is_found):
+    """The rest of an opened ampoule is destroyed: one ampoule of 10 mg is one dose of 5 mg too, half a tablet is not."""
+    template = TEMPLATES["T28"]
+    params = msgspec.convert({"check": "次数", "ingredient": "甲", "max_doses": 1}, template.columns, strict=False)
+    ten_mg = {"dose_unit": "mg", "strength": Decimal(10), "strength_unit": "mg", "pack_size": Decimal(1)}
+    order = line("甲", form=form, dose=Decimal(dose), quantity=Decimal(quantity), **ten_mg)
+    judged = template.judge(params, order, chart_of(order))
+    assert [judgement.missing for judgement in judged] == ([()] if is_found else [])
