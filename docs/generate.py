@@ -293,6 +293,7 @@ def expressions_part() -> str:
             f"`{name}`",
             declared.type,
             declared.meaning,
+            declared.shown_as,
             f"`{declared.fact}`",
             "行" if name in facts_of_lines else "行, 就诊",
         )
@@ -304,11 +305,12 @@ def expressions_part() -> str:
             f"`{name}({', '.join(named[parameter] for parameter in function.parameters)})`",
             function.returns,
             one_line(function.run.__doc__),
+            function.shown_as,
         )
         for name, function in expression.FUNCTIONS.items()
     ]
-    facts_table = table(("fact", "type", "meaning", "missing as", "in"), rows)
-    return facts_table + "\n" + table(("function", "type", "meaning"), functions)
+    facts_table = table(("fact", "type", "meaning", "shown as", "missing as", "in"), rows)
+    return facts_table + "\n" + table(("function", "type", "meaning", "shown as"), functions)
 
 
 def column_text(field: msgspec.structs.FieldInfo) -> str:
@@ -424,10 +426,10 @@ def metrics_part() -> str:
 
 JSON_PLACES: Mapping[str, tuple[str, type[msgspec.Struct]]] = {
     "Facts": ("The document", document.CheckDocument),
-    "Patient": ("`patient`", document.PatientDocument),
+    "Patient": ("`patient`", case.Patient),
     "Encounter": ("`encounter`", document.EncounterDocument),
     "PastEncounter": ("`history[]`", document.PastEncounterDocument),
-    "Line": ("`encounter.lines[]`, `history[].lines[]`", document.LineDocument),
+    "Line": ("`encounter.lines[]`, `history[].lines[]`", case.Line),
     "Diagnosis": ("`encounter.diagnoses[]`, `visits[].diagnoses[]`", case.Diagnosis),
     "Operation": ("`encounter.operations[]`", case.Operation),
     "Ingredient": ("`ingredients[]` of a line", case.Ingredient),

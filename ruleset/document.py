@@ -1,13 +1,13 @@
 """Our own JSON document: the fact model, nested as one writes it, and nothing else.
 
-Strict, because it is ours: an unknown field or a value that its field does not allow is an error that names both.
-The in-pack tests are written in it too.
+Strict, because it is ours: an unknown field, however deep, or a value that its field does not allow is an error that
+names both. The in-pack tests are written in it too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
@@ -23,43 +23,42 @@ from ruleset.case import (
     Visit,
     identity,
 )
+from ruleset.pack.diagnostics import did_you_mean
 
 NO_SITE = Site()
+NAME_SHOWN_MAX_CHARACTERS = 80
+"""What stands in a document as a field's name may be anything; an error shows so much of it."""
 
 
 class DocumentError(ValueError):
     """A document that cannot be read. The text names the field and what is wrong with its value."""
 
 
-class LineDocument(Line, frozen=True, forbid_unknown_fields=True):
-    """One line as a document states it."""
-
-
-class EncounterDocument(Encounter, frozen=True, forbid_unknown_fields=True):
+class EncounterDocument(Encounter, frozen=True):
     """The current encounter with the lines being written now."""
 
-    lines: tuple[LineDocument, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
-class PastEncounterDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PastEncounterDocument(msgspec.Struct, frozen=True):
     """Past lines of one encounter; an empty `id` means the current encounter."""
 
     id: str = ""
     facility_id: str = ""
-    lines: tuple[LineDocument, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
-class PatientDocument(Patient, frozen=True, forbid_unknown_fields=True):
-    """The patient as a document states them."""
+class CheckDocument(msgspec.Struct, frozen=True):
+    """The whole document.
 
-
-class CheckDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole document."""
+    `unknown_fields` forbids what is none of its fields, and not the structs themselves: those of the fact model are read
+    from the store too, where a newer server of the same store may have written a field that this one does not know.
+    """
 
     message_id: str = ""
     time: datetime | None = None
     triggers: tuple[Trigger, ...] = ("other",)
-    patient: PatientDocument = PatientDocument()
+    patient: Patient = Patient()
     encounter: EncounterDocument = EncounterDocument()
     history: tuple[PastEncounterDocument, ...] = ()
     visits: tuple[Visit, ...] = ()
@@ -87,7 +86,7 @@ def case_of_document(document: CheckDocument, site: Site = NO_SITE) -> Case:
         message_id=document.message_id,
         time=document.time,
         triggers=document.triggers,
-        patient=msgspec.convert(document.patient, Patient, from_attributes=True),
+        patient=document.patient,
         encounter=msgspec.convert(document.encounter, Encounter, from_attributes=True),
         lines=tuple(numbered[: len(current)]),
         history=tuple(numbered[len(current) :]),
@@ -99,10 +98,68 @@ def case_of_document(document: CheckDocument, site: Site = NO_SITE) -> Case:
 
 def read_document(value: Any, site: Site = NO_SITE) -> Case:
     """Return the case of a decoded JSON or TOML value. Raises DocumentError naming the field."""
+    for unknown in unknown_fields(value):
+        place = f"{unknown.holder}.{unknown.name[:NAME_SHOWN_MAX_CHARACTERS]}".removeprefix(".")
+        meant = did_you_mean(unknown.name, unknown.known)
+        raise DocumentError(f"no such field{meant and f'; {meant}'} - at `$.{place}`")
     try:
         return case_of_document(msgspec.convert(value, CheckDocument, strict=False), site)
     except msgspec.ValidationError as error:
         raise DocumentError(str(error)) from error
+
+
+class UnknownField(NamedTuple):
+    """A field of a document that is none. `holder` is the path of its object, `known` what the object may have."""
+
+    holder: str
+    name: str
+    value: Any
+    known: tuple[str, ...]
+
+
+def unknown_fields(document: Any) -> Iterator[UnknownField]:
+    """Yield the fields of a decoded document that are none, however deep; what has not the form is passed over."""
+    yield from _unknown_fields(document, CheckDocument, "")
+
+
+def _unknown_fields(value: Any, struct: type[msgspec.Struct], path: str) -> Iterator[UnknownField]:
+    if not isinstance(value, dict):
+        return
+    known = fields_with_structs(struct)
+    if not known.keys() >= value.keys():
+        for name, stated in value.items():
+            if name not in known:
+                yield UnknownField(path, name, stated, tuple(known))
+    for name, inner in _holding_structs(struct):
+        stated = value.get(name)
+        place = f"{path}.{name}" if path else name
+        if isinstance(stated, list):
+            for number, item in enumerate(stated):
+                yield from _unknown_fields(item, inner, f"{place}[{number}]")
+        elif stated is not None:
+            yield from _unknown_fields(stated, inner, place)
+
+
+@cache
+def fields_with_structs(struct: type[msgspec.Struct]) -> Mapping[str, type[msgspec.Struct] | None]:
+    """Return the names of a struct's fields, each with the struct that it is or lists."""
+    return {
+        field.name: next(
+            (
+                part
+                for part in (field.type, *get_args(field.type))
+                if isinstance(part, type) and issubclass(part, msgspec.Struct)
+            ),
+            None,
+        )
+        for field in msgspec.structs.fields(struct)
+    }
+
+
+@cache
+def _holding_structs(struct: type[msgspec.Struct]) -> tuple[tuple[str, type[msgspec.Struct]], ...]:
+    """Return the fields that hold structs: few, and only they are walked in a document of 20,000 lines."""
+    return tuple((name, inner) for name, inner in fields_with_structs(struct).items() if inner is not None)
 
 
 def number_lines(lines: Iterable[Line]) -> list[Line]:

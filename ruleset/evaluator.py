@@ -148,7 +148,7 @@ def _judge_by_code(work: _Work, line: Line, snapshot: RowSource, is_item_code: C
     """Judge a line by the rows of its item code; say whether its code could be judged by."""
     code = line.item_code
     if not code:
-        detail = "没有国家医保编码，按编码的规则未判断"
+        detail = "没有国家医保编码，按编码的规则未判断" + _judged_by_name(work, line, snapshot)
         work.gaps.append(NotEvaluated(NO_ITEM_CODE, detail, line, (Missing("item_code"),)))
         return False
     rows = snapshot.rows(item_key(code))
@@ -157,9 +157,19 @@ def _judge_by_code(work: _Work, line: Line, snapshot: RowSource, is_item_code: C
         return True
     if is_item_code(code):
         return True
-    detail = f"“{code}”不是国家医保编码，按编码的规则未判断"
+    detail = f"“{code}”不是国家医保编码，按编码的规则未判断" + _judged_by_name(work, line, snapshot)
     work.gaps.append(NotEvaluated(NOT_A_NATIONAL_CODE, detail, line, (Missing("item_code", detail),)))
     return False
+
+
+def _judged_by_name(work: _Work, line: Line, snapshot: RowSource) -> str:
+    """Return what to say of a line without a national code that is judged all the same: by its substances and classes."""
+    drug = work.chart.drug(line)
+    kinds = snapshot.kinds
+    by_substance = f"成分（{'、'.join(drug.ingredients)}）" if drug.ingredients and "ingredient" in kinds else ""
+    by_class = "药理分类" if drug.classes and not kinds.isdisjoint(("class", "list")) else ""
+    known = "和".join(filter(None, (by_substance, by_class)))
+    return f"；已按{known}判断" if known else ""
 
 
 def _judge_by_kind(work: _Work, line: Line) -> bool:

@@ -28,6 +28,7 @@ from ruleset import diagnoses
 from ruleset.ages import completed
 from ruleset.case import Line
 from ruleset.chart import Chart
+from ruleset.facts import FACTS
 from ruleset.outcome import Missing
 from ruleset.pack.diagnostics import did_you_mean
 from ruleset.scope import INSURANCE_OF, LEVEL_OF, MODE_OF
@@ -57,6 +58,13 @@ class Declared(NamedTuple):
     """What is missing (a name of `ruleset.facts.FACTS`) where it is not known."""
     value: Callable[[Line | None, Chart], Value | None]
     meaning: str
+    label: str = ""
+    """What a doctor reads in the place of its name; empty: the fact's own label."""
+
+    @property
+    def shown_as(self) -> str:
+        """Return what a doctor reads in the place of its name."""
+        return self.label or FACTS[self.fact].label
 
 
 def _of_line(value: Callable[[Line], Any]) -> Callable[[Line | None, Chart], Value | None]:
@@ -103,12 +111,14 @@ def _total_amount(chart: Chart) -> float | None:
 
 FACTS_OF_ENCOUNTER: dict[str, Declared] = {
     "patient.sex": Declared("STRING", "sex", _of_chart(lambda c: SEX.get(c.case.patient.sex or "")), "男 or 女."),
-    "patient.age_years": Declared("INT", "birth_date", _age_years, "Completed years on the judged day."),
-    "patient.age_days": Declared("INT", "birth_date", _age_days, "Days since birth on the judged day."),
+    "patient.age_years": Declared("INT", "birth_date", _age_years, "Completed years on the judged day.", "年龄（岁）"),
+    "patient.age_days": Declared("INT", "birth_date", _age_days, "Days since birth on the judged day.", "年龄（天）"),
     "patient.weight_kg": Declared(
         "DOUBLE", "weight_kg", _of_chart(lambda c: c.case.patient.weight_kg), "Body weight, kg."
     ),
-    "patient.pregnant": Declared("BOOL", "pregnancy_status", _of_chart(Chart.pregnant), "Stated, or by diagnoses."),
+    "patient.pregnant": Declared(
+        "BOOL", "pregnancy_status", _of_chart(Chart.pregnant), "Stated, or by diagnoses.", "是否妊娠"
+    ),
     "patient.insured_region": Declared(
         "STRING", "insured_region", _of_chart(lambda c: c.case.patient.insured_region), "参保地, six digits."
     ),
@@ -137,7 +147,11 @@ FACTS_OF_ENCOUNTER: dict[str, Declared] = {
         "STRING", "facility_type", _of_chart(lambda c: c.case.encounter.facility_type), "National medins_type."
     ),
     "encounter.department": Declared(
-        "STRING", "department", _of_chart(lambda c: c.case.encounter.department_code), "Standard department code."
+        "STRING",
+        "department",
+        _of_chart(lambda c: c.case.encounter.department_code),
+        "Standard department code.",
+        "就诊科室",
     ),
     "encounter.program": Declared(
         "STRING", "program", _of_chart(lambda c: c.case.encounter.program_code), "门慢特 disease of the visit."
@@ -145,18 +159,26 @@ FACTS_OF_ENCOUNTER: dict[str, Declared] = {
     "encounter.internet": Declared(
         "BOOL", "internet", _of_chart(lambda c: c.case.encounter.internet), "An internet consultation."
     ),
-    "encounter.out_of_region": Declared("BOOL", "region", _of_chart(Chart.out_of_region), "异地就医."),
+    "encounter.out_of_region": Declared("BOOL", "region", _of_chart(Chart.out_of_region), "异地就医.", "是否异地就医"),
     "encounter.long_prescription": Declared(
         "BOOL", "long_prescription", _of_chart(lambda c: bool(c.case.encounter.long_prescription)), "Claimed 长期处方."
     ),
     "encounter.days": Declared(
-        "INT", "encounter_begin", _of_chart(_days_in_hospital), "Calendar days since the encounter began."
+        "INT",
+        "encounter_begin",
+        _of_chart(_days_in_hospital),
+        "Calendar days since the encounter began.",
+        "就诊以来的天数",
     ),
     "encounter.line_count": Declared(
-        "INT", "current", _of_chart(lambda c: len(c.case.lines)), "How many lines are being written."
+        "INT", "current", _of_chart(lambda c: len(c.case.lines)), "How many lines are being written.", "医嘱行数"
     ),
     "encounter.amount": Declared(
-        "DOUBLE", "amount", _of_chart(_total_amount), "Sum of the current lines, CNY, refunds negative."
+        "DOUBLE",
+        "amount",
+        _of_chart(_total_amount),
+        "Sum of the current lines, CNY, refunds negative.",
+        "合计金额（元）",
     ),
 }
 FACTS_OF_LINE: dict[str, Declared] = {
@@ -179,14 +201,16 @@ FACTS_OF_LINE: dict[str, Declared] = {
             (line.department_code if line is not None else "") or chart.case.encounter.department_code or None
         ),
         "The ordering department.",
+        "开单科室",
     ),
     "line.hour": Declared(
         "INT",
         "begin",
         _of_line(lambda x: None if x.begin is None or x.begin_is_date else x.begin.hour),
         "Hour of the day of the order, 0 to 23.",
+        "开具时点（时）",
     ),
-    "line.self_pay": Declared("BOOL", "current", _of_line(lambda x: x.self_pay), "Agreed self-pay."),
+    "line.self_pay": Declared("BOOL", "current", _of_line(lambda x: x.self_pay), "Agreed self-pay.", "是否自费"),
     "line.long_term": Declared("BOOL", "long_term", _of_line(lambda x: x.long_term), "A standing order."),
     "line.discharge_medication": Declared(
         "BOOL", "discharge_medication", _of_line(lambda x: x.discharge_medication), "Medicine to take home."
@@ -202,7 +226,7 @@ DECLARED: dict[Per, dict[str, Declared]] = {
 
 
 class Evaluated(NamedTuple):
-    """What an expression says: its truth, or None with what was missing; and the facts that it names with their values."""
+    """What an expression says: its truth, or None with what was missing; and the values of what it names, as shown."""
 
     truth: bool | None
     missing: tuple[Missing, ...]
@@ -296,16 +320,18 @@ class Function(NamedTuple):
     run: Callable[..., Value | Missing]
     parameters: tuple[type, ...]
     returns: str
+    shown_as: str
+    """What a doctor reads in the place of a call, with the places of its arguments."""
 
 
 FUNCTIONS: dict[str, Function] = {
-    "count_lines": Function(count_lines, (str, int), "INT"),
-    "sum_quantity": Function(sum_quantity, (str, int), "DOUBLE"),
-    "sum_amount": Function(sum_amount, (str, int), "DOUBLE"),
-    "days_since": Function(days_since, (str,), "INT"),
-    "has_diagnosis": Function(has_diagnosis, (str,), "BOOL"),
-    "has_operation": Function(has_operation, (str,), "BOOL"),
-    "is_in": Function(is_in, (str,), "BOOL"),
+    "count_lines": Function(count_lines, (str, int), "INT", "{1}天内“{0}”的行数"),
+    "sum_quantity": Function(sum_quantity, (str, int), "DOUBLE", "{1}天内“{0}”的总量"),
+    "sum_amount": Function(sum_amount, (str, int), "DOUBLE", "{1}天内“{0}”的总金额（元）"),
+    "days_since": Function(days_since, (str,), "INT", "距上次“{0}”的天数"),
+    "has_diagnosis": Function(has_diagnosis, (str,), "BOOL", "有诊断{0}"),
+    "has_operation": Function(has_operation, (str,), "BOOL", "有手术操作{0}"),
+    "is_in": Function(is_in, (str,), "BOOL", "属于“{0}”"),
 }
 MACROS = ("all", "exists", "exists_one", "map", "filter", "has", "reduce", "bind")
 
@@ -320,9 +346,8 @@ class ExpressionError(ValueError):
 
 
 class Call(NamedTuple):
-    """One call of a function with its literals, as it stands in the expression."""
+    """One call of a function with its literals."""
 
-    text: str
     function: Function
     arguments: tuple[str | int, ...]
 
@@ -343,7 +368,7 @@ def compiled(expression: str, per: Per) -> Program:
     plain = list(expression)
     for place, token in enumerate(tokens):
         if token.group("name") in FUNCTIONS:
-            call, end = _call(tokens, place, expression)
+            call, end = _call(tokens, place)
             variable = f"call_{len(calls)}"
             calls[variable] = call
             # As long as the call, so that the compiler's columns are the author's.
@@ -388,7 +413,7 @@ def _tokens(expression: str) -> list[re.Match[str]]:
     return tokens
 
 
-def _call(tokens: Sequence[re.Match[str]], place: int, expression: str) -> tuple[Call, int]:
+def _call(tokens: Sequence[re.Match[str]], place: int) -> tuple[Call, int]:
     """Return the call whose name stands at `place`, and where it ends. Raises ExpressionError."""
     name = tokens[place].group("name")
     function = FUNCTIONS[name]
@@ -406,8 +431,7 @@ def _call(tokens: Sequence[re.Match[str]], place: int, expression: str) -> tuple
     for days in arguments:
         if isinstance(days, int) and not 1 <= days <= WINDOW_MAX_DAYS:
             raise ExpressionError(f"column {tokens[place].start() + 1}: {days} days, expected 1 to {WINDOW_MAX_DAYS}")
-    end = words[-1].end()
-    return Call(expression[tokens[place].start() : end], function, tuple(arguments)), end
+    return Call(function, tuple(arguments)), words[-1].end()
 
 
 _UNDECLARED = re.compile(r"undeclared reference to '([^']+)'")
@@ -434,14 +458,14 @@ def evaluate(program: Program, line: Line | None, chart: Chart) -> Evaluated:
     missing: dict[Missing, None] = {}
     for name, declared in program.facts:
         value = declared.value(line, chart)
-        shown[name] = value
+        shown[declared.shown_as] = value
         if value is None:
             missing[Missing(declared.fact)] = None
         else:
             values[name] = value
     for name, call in program.calls:
         answer = call.function.run(line, chart, *call.arguments)
-        shown[call.text] = None if isinstance(answer, Missing) else answer
+        shown[call.function.shown_as.format(*call.arguments)] = None if isinstance(answer, Missing) else answer
         if isinstance(answer, Missing):
             missing[answer] = None
         else:

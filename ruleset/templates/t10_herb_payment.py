@@ -7,6 +7,7 @@ import msgspec
 
 from ruleset.case import Line
 from ruleset.chart import Chart
+from ruleset.drug import kind_of
 from ruleset.outcome import Judgement, Missing
 from ruleset.template import FALSE, Template, item_key
 
@@ -42,10 +43,11 @@ class HerbPayment(Template):
 
     def judge(self, params: Params, line: Line, chart: Chart) -> Sequence[Judgement]:
         """TRUE for a never-paid herb; for the other list when every herb of the prescription is on it."""
-        if line.item_kind not in (HERB_PIECE, None):
+        kind = kind_of(line)
+        if kind not in (HERB_PIECE, None):
             return FALSE
         if params.not_paid == "never":
-            if line.item_kind is None:
+            if kind is None:
                 return (Judgement(missing=(Missing("item_kind"),)),)
             return (Judgement(evidence={"herbs": line.name}),)
         return self._alone(line, chart)
@@ -56,9 +58,10 @@ class HerbPayment(Template):
         herbs: list[Line] = []
         undecided: list[Missing] = []
         for other in chart.prescription(line):
-            if other.item_kind not in (HERB_PIECE, None) or other.is_refund:
+            kind = kind_of(other)
+            if kind not in (HERB_PIECE, None) or other.is_refund:
                 continue
-            if other.item_kind is None:
+            if kind is None:
                 undecided.append(Missing("item_kind", f"同一处方的“{other.name}”没有可识别的目录类别"))
             elif not other.item_code:
                 undecided.append(Missing("item_code", f"同一处方的“{other.name}”没有国家医保编码"))

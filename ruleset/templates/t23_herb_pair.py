@@ -7,6 +7,7 @@ import msgspec
 
 from ruleset.case import Line
 from ruleset.chart import Chart
+from ruleset.drug import kind_of
 from ruleset.outcome import Judgement, Missing
 from ruleset.template import FALSE, Template, herb_key
 from ruleset.timeline import line_order
@@ -82,7 +83,7 @@ class HerbPair(Template):
         pregnant = chart.pregnant()
         if pregnant is False or (pregnant is None and params.kind != "妊娠禁忌"):
             return FALSE
-        missing = () if line.item_kind is not None else (_no_kind(line),)
+        missing = () if kind_of(line) is not None else (_no_kind(line),)
         if pregnant is None:
             missing = (*missing, Missing("pregnancy_status"))
         return (Judgement(evidence={"herb_a": line.name, "herb_b": "", "kind": params.kind}, missing=missing),)
@@ -90,7 +91,7 @@ class HerbPair(Template):
     def _pair(self, params: Params, line: Line, other: Line, chart: Chart) -> Judgement:
         # In an order of their own: from whichever of the two the pair is judged, it is the same hint.
         herbs = sorted((line, other), key=line_order)
-        missing = tuple(_no_kind(herb) for herb in herbs if herb.item_kind is None)
+        missing = tuple(_no_kind(herb) for herb in herbs if kind_of(herb) is None)
         evidence = {"herb_a": params.herb_a, "herb_b": params.herb_b, "kind": params.kind}
         if chart.is_current(other):
             return Judgement(also_violating=(other,), evidence=evidence, missing=missing)

@@ -2,21 +2,18 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 from precheck.v1 import operations_pb2, operations_pb2_grpc
 
-from ruleset.case import Case
 from server import clock
 from server.cli import station
-from server.cli.messages import read_captured
+from server.cli.messages import MessageError, cases_of
 from server.dictionary.lookup import load_dictionary, read_dictionary
 from server.dictionary.reading import DictionaryError
 from server.dictionary.report import coverage, message_coverage
-from server.entrance.text import EntranceError
 from server.profile import ProfileError, Profiles
 
 
@@ -67,26 +64,11 @@ def _coverage(options: argparse.Namespace) -> int:
     try:
         profiles = Profiles(options.profiles, options.profile or "default")
         dictionary = load_dictionary(options.directory)
-        for line in message_coverage(_cases(options, profiles), dictionary):
+        for line in message_coverage(cases_of(options.messages, profiles, options.profile), dictionary):
             print(line)
-    except (DictionaryError, ProfileError, _MessageError) as error:
+    except (DictionaryError, ProfileError, MessageError) as error:
         return _complain(error)
     return 0
-
-
-class _MessageError(Exception):
-    """A message that cannot be read; the text names the file."""
-
-
-def _cases(options: argparse.Namespace, profiles: Profiles) -> Iterator[Case]:
-    for name in options.messages:
-        try:
-            case, _ = read_captured(Path(name).read_bytes(), profiles, options.profile)
-        except OSError as error:
-            raise _MessageError(f"{name}: {error.strerror}") from error
-        except EntranceError as error:
-            raise _MessageError(f"{name}: {error}") from error
-        yield case
 
 
 def _unmapped(options: argparse.Namespace) -> int:

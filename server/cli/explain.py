@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--profiles", default="", metavar="DIR", help="directory of further site profiles")
     parser.add_argument("--dictionaries", default="", metavar="DIR", help="directory of the hospital's dictionaries")
     parser.add_argument("--data", metavar="DIR", help="take the patient's stored history from this data directory")
-    parser.add_argument("--line", metavar="ORDER_ID", help="only the candidates of this line")
+    parser.add_argument("--line", metavar="LINE", help="only the candidates of this line: its order id, else its place")
     parser.add_argument("--row", metavar="ID", help="only this row")
     parser.add_argument("--all", action="store_true", help="also rows that are not in force on the line's date")
     parser.set_defaults(run=run)
@@ -95,6 +95,12 @@ def run(options: argparse.Namespace) -> int:
     ) as error:
         print(f"precheck: {error}", file=sys.stderr)
         return 1
+    positions = None if options.line is None else _named(options.line, case)
+    if positions is not None and not positions:
+        orders = "、".join(line.order_id for line in case.lines if line.order_id)
+        count = f"{len(case.lines)} current line{'s' if len(case.lines) != 1 else ''}"
+        print(f"precheck: --line: no line `{options.line}`: {count}{f' ({orders})' if orders else ''}", file=sys.stderr)
+        return 1
     trace = explain(
         case,
         stored,
@@ -102,9 +108,15 @@ def run(options: argparse.Namespace) -> int:
         is_item_code=profile.is_item_code,
         same_line_by_content=profile.quirks.same_line == "content",
     )
-    for text in _lines(trace, case, options):
+    for text in _lines(trace, case, options, positions):
         print(text)
     return 0
+
+
+def _named(line: str, case: Case) -> Collection[int]:
+    """Return the places of the current lines that have an order id; else of the one at that place, 1 the first."""
+    named = {one.position for one in case.lines if one.order_id == line}
+    return named or {one.position for one in case.lines if str(one.position) == line}
 
 
 def _path_of(pack: str) -> str:
@@ -123,14 +135,13 @@ def _history(data: str | None, case: Case) -> Timeline:
         return folded(store.events(case.patient.id)).timeline
 
 
-def _lines(trace: Trace, case: Case, options: argparse.Namespace) -> Iterator[str]:
+def _lines(trace: Trace, case: Case, options: argparse.Namespace, positions: Collection[int] | None) -> Iterator[str]:
     result = trace.result
     yield f"{result.verdict.name} {result.completeness.name}: {len(result.findings)} 项违规，{len(result.hints)} 项无法判断"
     heading: Line | str | None = ""
     passed_over = 0
     for candidate in trace.candidates:
-        order_id = candidate.line.order_id if candidate.line is not None else ""
-        if options.line is not None and order_id != options.line:
+        if positions is not None and (candidate.line is None or candidate.line.position not in positions):
             continue
         if options.row is not None and candidate.row.id != options.row:
             continue

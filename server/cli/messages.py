@@ -1,11 +1,42 @@
 """How a command reads a captured message, as the server would."""
 
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
 from ruleset.case import Case
 from server.cli.check import format_of
 from server.entrance.national import read_message
 from server.entrance.own import read_own
-from server.entrance.text import read_json
+from server.entrance.text import EntranceError, read_json
 from server.profile import Profile, Profiles
+
+
+class MessageError(Exception):
+    """A captured message that cannot be read; the text names the file."""
+
+
+def cases_of(files: Iterable[str], profiles: Profiles, profile_name: str) -> Iterator[Case]:
+    """Yield the case of each captured message. Feedback among them states no case and is passed over.
+
+    Raises MessageError, and ProfileError for an unknown profile.
+    """
+    for file in files:
+        try:
+            document = Path(file).read_bytes()
+            if is_feedback(read_json(document, None)[0]):
+                continue
+            case, _ = read_captured(document, profiles, profile_name)
+        except OSError as error:
+            raise MessageError(f"{file}: {error.strerror}") from error
+        except EntranceError as error:
+            raise MessageError(f"{file}: {error}") from error
+        yield case
+
+
+def is_feedback(value: Any) -> bool:
+    """Tell what a doctor did about findings, in 3103 or our own JSON, from a message to judge."""
+    return isinstance(value, dict) and ("feedback" in value or str(value.get("infno")) == "3103")
 
 
 def read_captured(document: bytes, profiles: Profiles, profile_name: str) -> tuple[Case, Profile]:

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,10 @@ from ruleset.pack.file import PackFileError
 from ruleset.pack.lint import Known, lint
 from ruleset.pack.source import read_source
 from ruleset.results import plain
-from server.cli.messages import read_captured
+from server.cli.messages import MessageError, cases_of
 from server.cli.pack_files import opened
 from server.dictionary.lookup import Dictionary, load_dictionary
 from server.dictionary.reading import DictionaryError
-from server.entrance.text import EntranceError
 from server.profile import ProfileError, Profiles
 
 
@@ -41,7 +40,7 @@ def add_to(verbs: Any) -> None:
         metavar="FILE",
         nargs="+",
         default=[],
-        help="warn of codes that no such captured message has either",
+        help="warn of codes that no such captured message has either; feedback among them is passed over",
     )
     parser.add_argument(
         "--beside",
@@ -58,9 +57,12 @@ def add_to(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the findings."""
     try:
-        known = known_codes(load_dictionary(options.dictionary or ""), list(_cases(options)))
+        profiles = Profiles(options.profiles, options.profile or "default")
+        known = known_codes(
+            load_dictionary(options.dictionary or ""), list(cases_of(options.messages, profiles, options.profile))
+        )
         beside = [opened(path) for path in options.beside]
-    except (DictionaryError, EntranceError, ProfileError, PackError, PackFileError, OSError) as error:
+    except (DictionaryError, MessageError, ProfileError, PackError, PackFileError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     try:
@@ -84,13 +86,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' if number != 1 else ''}"
-
-
-def _cases(options: argparse.Namespace) -> Iterator[Case]:
-    profiles = Profiles(options.profiles, options.profile or "default")
-    for name in options.messages:
-        case, _ = read_captured(Path(name).read_bytes(), profiles, options.profile)
-        yield case
 
 
 def known_codes(dictionary: Dictionary, cases: Sequence[Case]) -> Known:

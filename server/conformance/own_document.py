@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from ruleset.case import Case, Encounter, Patient
-from ruleset.document import CheckDocument
+from ruleset.document import CheckDocument, unknown_fields
 from server.conformance.findings import Understood, UnreadField, shown
 from server.conformance.standard import CLOSE_ENOUGH, fields_read, label_of
 
@@ -99,30 +99,15 @@ def _fact_at(case: Case, path: str, name: str, stated: Any) -> Any:
 
 def unknown_of_own(document: Any) -> Iterator[UnreadField]:
     """Yield the fields of a document that are none, each with the one that it is most like."""
-    yield from _unknown(document, CheckDocument, "")
-
-
-def _unknown(value: Any, kind: Any, path: str) -> Iterator[UnreadField]:
-    if isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from _unknown(inner, kind, f"{path}[{number}]")
-        return
-    fields = _fields_of(kind)
-    if not isinstance(value, dict) or not fields:
-        return
-    for name, inner in value.items():
-        place = f"{path}.{name}" if path else name
-        if name in fields:
-            yield from _unknown(inner, fields[name], place)
-            continue
-        close = get_close_matches(name, fields, n=1, cutoff=CLOSE_ENOUGH)
-        holder = re.sub(r"\[\d+\]", "", path) or "document"
+    for unknown in unknown_fields(document):
+        close = get_close_matches(unknown.name, unknown.known, n=1, cutoff=CLOSE_ENOUGH)
+        holder = re.sub(r"\[\d+\]", "", unknown.holder) or "document"
         yield UnreadField(
             object=holder,
-            field=name,
+            field=unknown.name,
             label="",
-            path=place,
-            value=shown(inner),
+            path=f"{unknown.holder}.{unknown.name}".removeprefix("."),
+            value=shown(unknown.value),
             count=1,
             is_standard=False,
             is_read_elsewhere=False,

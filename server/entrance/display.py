@@ -42,7 +42,7 @@ def display(result: Result, ids: Sequence[str], case: Case) -> dict[str, Any]:
         ],
         "missing": [
             {
-                "text": missing_text(entry.missing, case, entry.hints[0].line),
+                "text": missing_text(entry.missing, case, entry.hints[0].line, with_fields=False),
                 "missing": [item.fact for item in entry.missing],
                 "rules": list(dict.fromkeys(hint.row.rule.title for hint in entry.hints)),
                 "order_ids": list(dict.fromkeys(hint.line.order_id for hint in entry.hints if hint.line is not None)),

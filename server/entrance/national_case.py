@@ -160,7 +160,7 @@ class CaseReader:
 
     def _encounter(self, current: Objects, current_id: str) -> Encounter:
         if not current:
-            reason = f"curr_mdtrt_id 的值“{current_id}”不是报文中任何一次就诊" if current_id else "没有 curr_mdtrt_id"
+            reason = f"当前就诊标识“{current_id}”不是报文中任何一次就诊" if current_id else "没有当前就诊标识"
             unknown = (UnknownFact("encounter_id", current_id, reason),)
             return Encounter(
                 facility_id=self._envelope.facility_id, region=self._envelope.region, unknown_facts=unknown
@@ -263,7 +263,7 @@ class CaseReader:
             return (_OUTPATIENT_MODES if mode == "outpatient" and visit is None else (mode,)), None
         if mode in (refined, "other") or (mode == "outpatient" and refined in _OUTPATIENT_MODES):
             return (refined,), None
-        reason = "med_mdtrt_type 与 med_type 相互矛盾"
+        reason = "就医方式与医疗类别相互矛盾"
         return (), UnknownFact("care_modes", f"{mode}/{visit}", reason)
 
     def _visits(self, encounters: Objects, current: Objects) -> tuple[Visit, ...]:
@@ -330,7 +330,7 @@ class CaseReader:
                 if line.begin is None:
                     changes |= {"begin": self._envelope.time, "begin_stated": False}
             elif in_current and flag is None and not any(unknown.fact == "current" for unknown in line.unknown_facts):
-                unknown = UnknownFact("current", "", "没有 curr_drord_flag")
+                unknown = UnknownFact("current", "", "没有当前医嘱标志")
                 changes["unknown_facts"] = (*changes.get("unknown_facts", line.unknown_facts), unknown)
             if changes:
                 line = msgspec.structs.replace(line, **changes)

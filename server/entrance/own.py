@@ -159,10 +159,10 @@ def _with_words(stated: WithWords, profile: Profile) -> WithWords:
     """Return a struct with standard words; one that is unknown is left out, and said where the struct can say it."""
     changes: dict[str, Any] = {}
     if stated.department_code:
-        changes["department_code"] = standard_department(profile, stated.department_code, "department_code")
+        changes["department_code"] = standard_department(profile, stated.department_code)
     if isinstance(stated, Line):
         if stated.route:
-            changes["route"] = standard_route(profile, stated.route, "route")
+            changes["route"] = standard_route(profile, stated.route)
         if stated.frequency:
             changes["frequency"] = standard_frequency(profile, stated.frequency)
     unknown: tuple[UnknownFact, ...] = tuple(fact for fact in changes.values() if isinstance(fact, UnknownFact))

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from ruleset.case import Diagnosis, Encounter, Line, Operation, Patient, UnknownFact, Visit
+from ruleset.facts import FACTS
 from server import limits
 from server.entrance import fields as table
 from server.entrance import values
@@ -233,9 +234,9 @@ class FactReader:
                 meaning = self._code(field, values.text(value))
                 return meaning == "true" if field.kind == "flag_code" and isinstance(meaning, str) else meaning
             case "department":
-                return standard_department(self._profile, values.text(value), field.national)
+                return standard_department(self._profile, values.text(value))
             case "route":
-                return standard_route(self._profile, values.text(value), field.national)
+                return standard_route(self._profile, values.text(value))
             case "frequency":
                 return standard_frequency(self._profile, values.text(value))
             case "positive_or_unknown":
@@ -250,9 +251,9 @@ class FactReader:
             return None
         meaning = self._profile.codes[field.code_list].get(code)
         if meaning is None:
-            return UnknownFact(field.unknown_as, code, f"{field.national} 的值“{code}”不在站点配置中")
+            return UnknownFact(field.unknown_as, code, f"{FACTS[field.unknown_as].label}的值“{code}”不在站点配置中")
         if not meaning:
-            return UnknownFact(field.unknown_as, code, f"{field.national} 的值“{code}”表示未知")
+            return UnknownFact(field.unknown_as, code, f"{FACTS[field.unknown_as].label}的值“{code}”表示未知")
         return meaning
 
 
@@ -266,7 +267,7 @@ def _positive_or_unknown(field: Field, value: Any) -> Any:
     try:
         return values.positive(value)
     except values.BadValueError:
-        return UnknownFact(field.unknown_as, str(value)[:80], f"{field.national} 的值不是大于零的数")
+        return UnknownFact(field.unknown_as, str(value)[:80], f"{FACTS[field.unknown_as].label}的值不是大于零的数")
 
 
 def with_unknown(facts: Facts, more: Mapping[str, Any]) -> Facts:

@@ -12,8 +12,12 @@ def national_names(missing: Iterable[Missing]) -> list[str]:
     return list(dict.fromkeys(name for item in missing for name in FACTS[item.fact].national or (item.fact,)))
 
 
-def missing_text(missing: Iterable[Missing], case: Case, line: Line | None) -> str:
-    """Return a Chinese sentence that names each missing fact, and why it is missing where the message tells."""
+def missing_text(missing: Iterable[Missing], case: Case, line: Line | None, *, with_fields: bool = True) -> str:
+    """Return a Chinese sentence that names each missing fact, and why it is missing where the message tells.
+
+    `with_fields`: also the national fields that would state it. They are for those who mend the message, and nothing to a
+    doctor.
+    """
     known: dict[str, UnknownFact] = {
         unknown.fact: unknown
         for unknown in (
@@ -26,7 +30,7 @@ def missing_text(missing: Iterable[Missing], case: Case, line: Line | None) -> s
     for item in missing:
         fact = FACTS[item.fact]
         detail = item.detail or (known[item.fact].reason if item.fact in known else "")
-        fields = f"（{'、'.join(fact.national)}）" if fact.national else ""
+        fields = f"（{'、'.join(fact.national)}）" if with_fields and fact.national else ""
         parts.append(f"缺少: {fact.label}{fields}" + (f"，{detail}" if detail else ""))
     return "；".join(dict.fromkeys(parts))
 

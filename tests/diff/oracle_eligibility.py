@@ -24,6 +24,7 @@ from tests.diff.oracle_world import (
     has_reached,
     is_of,
     is_refund,
+    kind_of,
     may_be_drug,
     moment_of,
     moments_of,
@@ -421,18 +422,18 @@ def is_approved(row: Row, line: LineDict, world: World) -> Tried:
 
 def herb_payment(row: Row, line: LineDict, world: World) -> list[Opinion]:
     """T10 and N10."""
-    if line.get("item_code") != row.text("item_code") or line.get("item_kind") not in ("herb_piece", None):
+    if line.get("item_code") != row.text("item_code") or kind_of(line) not in ("herb_piece", None):
         return FALSE
-    missing = {"item_kind"} if line.get("item_kind") is None else set()
+    missing = {"item_kind"} if kind_of(line) is None else set()
     if row.text("not_paid") == "never":
         return [Opinion(missing)]
     herbs = []
     for other in world.others(line):
-        if not same_prescription(line, other) or other.get("item_kind") not in ("herb_piece", None):
+        if not same_prescription(line, other) or kind_of(other) not in ("herb_piece", None):
             continue
         if is_refund(other):  # no herb that anybody takes
             continue
-        if other.get("item_kind") is None:
+        if kind_of(other) is None:
             missing.add("item_kind")
             continue
         herbs.append(other)

@@ -474,10 +474,13 @@ def test_the_command_takes_codes_from_a_dictionary_and_messages(tmp_path, capsys
         "--dictionary",
         str(dictionary),
         "--messages",
-        *(str(SAMPLES / f"{name}.json") for name in ("pass", "warn", "block")),
+        *(str(path) for path in SAMPLES.glob("*.*") if path.suffix in (".json", ".gbk") and path.stem != "refused"),
     ]
     assert main(["pack", "lint", str(root), *arguments]) == 0
     shown = capsys.readouterr()
     assert shown.err.splitlines() == [
         "rows/r.csv:3:1: warning: no ingredient `无此成分` in the dictionary or the messages"
     ]
+    refused = SAMPLES / "refused.json"
+    assert main(["pack", "lint", str(root), "--messages", str(refused)]) == 1
+    assert capsys.readouterr().err.startswith(f"{refused}: input.data.patient_dtos[0].brdy: ")

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -118,7 +119,7 @@ class TestCheck:
         document = message([order(NARCOTIC, rx_id="A")])
         code, out, _ = run(capsys, "check", file(document), "--grpc", product.grpc)
         assert code == 0
-        assert "缺少: 是否互联网诊疗（ext.internet）" in out
+        assert "缺少: 是否互联网诊疗\n" in out
 
     def test_a_note_on_the_message(self, capsys, product, file):
         document = message([order(CHILD_DRUG)], data={"trig_scen": "23"})
@@ -292,3 +293,19 @@ def test_a_mistyped_data_directory_is_said_and_not_made(capsys, tmp_path, argume
     code, _, errors = run(capsys, "pack", *arguments, "--data", mistyped)
     assert (code, "is no data directory" in errors) == (1, True)
     assert not mistyped.exists()
+
+
+class TestExplain:
+    SAMPLE = Path(__file__).resolve().parents[2] / "docs" / "samples" / "block.json"
+
+    def test_a_line_that_is_not_there_was_explained_as_a_pass(self, capsys):
+        code, out, err = run(capsys, "explain", self.SAMPLE, "--line", "99")
+        assert (code, out) == (1, "")
+        assert err == "precheck: --line: no line `99`: 2 current lines (HL1-1、HL1-2)\n"
+
+    def test_a_line_by_its_order_id_or_its_place(self, capsys):
+        by_id = run(capsys, "explain", self.SAMPLE, "--line", "HL1-1")
+        assert by_id[0] == 0
+        assert "第1行 HL1-1" in by_id[1]
+        assert "第2行" not in by_id[1]
+        assert run(capsys, "explain", self.SAMPLE, "--line", "1") == by_id

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from precheck.v1 import answer_pb2, check_pb2, facts_pb2
 
 from ruleset.case import Case, Encounter, Line, Patient
-from ruleset.document import PLACED_FIELDS, CheckDocument, LineDocument
+from ruleset.document import PLACED_FIELDS, CheckDocument
 from ruleset.facts import FACTS
 from ruleset.outcome import Action, Completeness, Verdict
 from server.entrance.fields import ALL_GROUPS
@@ -43,7 +43,7 @@ def item_of(type_):
 
 
 def stated_fields(struct):
-    placed = PLACED_FIELDS if struct is LineDocument else ()
+    placed = PLACED_FIELDS if struct is Line else ()
     return {field.name: field for field in msgspec.structs.fields(struct) if field.name not in placed}
 
 

@@ -486,7 +486,7 @@ def test_numbers_that_may_be_nothing_or_less(profiles):
         ({"patient": {"sex": "x"}}, "patient.sex", "x"),
         ({"encounter": {"lines": [{}, {"quantity": "many"}]}}, "encounter.lines[1].quantity", "many"),
         ({"visits": [{"id": 7}]}, "visits[0].id", "7"),
-        ({"patient": {"colour": "red"}}, "patient", "colour"),
+        ({"patient": {"colour": "red"}}, "patient.colour", "red"),
         ([], "document", "object"),
         ({"time": "2026-07-08T09:00:00Z"}, "document", "time"),
     ],

@@ -230,6 +230,61 @@ class TestStrictness:
         assert named in answer["error"]
         assert answer["completeness"] == "NONE"
 
+    @pytest.mark.parametrize(
+        ("change", "error"),
+        [
+            (
+                {"patient": {"allergies": [{"substance": "青霉素"}, {"severty": "severe"}]}},
+                "patient.allergies[1].severty: no such field; did you mean `severity`? (value: 'severe')",
+            ),
+            (
+                {"patient": {"observations": [{"name": "血肌酐", "val": 88}]}},
+                "patient.observations[0].val: no such field; did you mean `value`? (value: 88)",
+            ),
+            ({"patient": {"programs": [{"disease": "M00100"}]}}, "patient.programs[0].disease: no such field"),
+            ({"encounter": {"diagnoses": [{"cod": "I10"}]}}, "encounter.diagnoses[0].cod: no such field"),
+            ({"encounter": {"operations": [{"date": "x"}]}}, "encounter.operations[0].date: no such field"),
+            ({"encounter": {"attestations": [{"who": "D1"}]}}, "encounter.attestations[0].who: no such field"),
+            ({"encounter": {"counters": [{"total": 1}]}}, "encounter.counters[0].total: no such field"),
+            (
+                {"encounter": {"lines": [{"ingredients": [{"name": "氨", "amout": 1}]}]}},
+                "encounter.lines[0].ingredients[0].amout: no such field; did you mean `amount`?",
+            ),
+            (
+                {"history": [{"lines": [{}, {"ingredients": [{"generic": "氨"}]}]}]},
+                "history[0].lines[1].ingredients[0].generic: no such field",
+            ),
+            ({"visits": [{"id": "V", "diagnoses": [{"text": "x"}]}]}, "visits[0].diagnoses[0].text: no such field"),
+            (
+                {"practitioners": [{"id": "D1", "privileges": [{"code": "herb", "until": "2026-01-01"}]}]},
+                "practitioners[0].privileges[0].until: no such field",
+            ),
+            ({"patient": {"unknown_facts": [{"fakt": "sex"}]}}, "patient.unknown_facts[0].fakt: no such field"),
+            ({"colour": {"of": "x"}}, "colour: no such field"),
+            ({"pat`ient\n": 1}, "no such field"),
+        ],
+    )
+    def test_an_unknown_field_of_a_nested_object_was_passed_over(self, product, change, error):
+        content = document([line(CHILD_DRUG)])
+        for name, value in change.items():
+            content[name] = {**content[name], **value} if isinstance(content.get(name), dict) else value
+        status, answer = product.post("/v1/check", content)
+        assert status == 400
+        assert error in answer["error"]
+
+    def test_a_national_message_may_have_more_fields_in_any_object(self, product):
+        more = {"vendor_field": "x"}
+        plain, rich = (
+            message(
+                [order(WOMEN_DRUG, rx_id="A", **extra)],
+                patient={"ext": {"allergies": [{"substance": "头孢", **extra}], **extra}, **extra},
+                visit=extra,
+                head=extra,
+            )
+            for extra in ({}, more)
+        )
+        assert found(product.check(plain)) == found(product.check(rich)) != {}
+
     @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b"\xff"])
     def test_what_is_no_document(self, product, body):
         status, _, content = product.post_bytes("/v1/check", body)
