@@ -78,7 +78,7 @@ def test_nothing_shown_of_any_in_pack_case_has_a_field_name(pack_id, tmp_path):
     [
         (
             {"item_code": "HIS-0815", "item_name": "华法林钠片", "item_kind": "drug", "route": "口服"},
-            "“HIS-0815”不是国家医保编码，按编码的规则未判断；已按成分（华法林）判断",
+            "“HIS-0815”不是国家医保编码，按编码的规则未判断；已按成分（华法林）和药理分类判断",
         ),
         ({"item_name": "院内合剂", "item_kind": "drug", "route": "口服"}, "没有国家医保编码，按编码的规则未判断"),
     ],
