@@ -44,3 +44,17 @@ def tiny_packs(tmp_path_factory):
     packs.start((str(write_pack(folder / "source")),), ())
     yield packs
     packs.cancel()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kept(request, tmp_path):
+    """Where a server keeps its records, whatever happens to it."""
+    if request.param == "sqlite":
+        (tmp_path / "data").mkdir()
+        made = SqlitePlace(tmp_path / "data")
+        made.environment = {}
+    else:
+        made = PostgresPlace(request.getfixturevalue("cluster"))
+        made.environment = {"PRECHECK_STORE": made.address}
+    with contextlib.closing(made):
+        yield made

@@ -12,8 +12,6 @@ import msgspec
 import pytest
 
 from server.store import Commit
-from tests.store.clusters import PostgresPlace
-from tests.store.places import SqlitePlace
 from tests.web.messages import (
     BED,
     CHILD_DRUG,
@@ -70,20 +68,6 @@ class Load:
         for thread in self._threads:
             thread.join(PATIENCE_S)
         assert not any(thread.is_alive() for thread in self._threads)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def kept(request, tmp_path):
-    """Where a server keeps its records, whatever happens to it."""
-    if request.param == "sqlite":
-        (tmp_path / "data").mkdir()
-        made = SqlitePlace(tmp_path / "data")
-        made.environment = {}
-    else:
-        made = PostgresPlace(request.getfixturevalue("cluster"))
-        made.environment = {"PRECHECK_STORE": made.address}
-    with contextlib.closing(made):
-        yield made
 
 
 @pytest.mark.parametrize("rounds", [pytest.param(5), pytest.param(50, marks=pytest.mark.long)])

@@ -15,6 +15,7 @@ from tests.web.packs import write_pack
 from tests.web.product import PATIENCE_S, Server
 
 PAIRS = 120
+PAIRS_LONG = 10_000
 THREADS = 3
 _patients = itertools.count()
 
@@ -49,23 +50,29 @@ def two_workers(tmp_path_factory):
         yield server
 
 
-def test_what_one_server_commits_the_other_counts_with(two_servers):
+@pytest.mark.parametrize(
+    "pairs_wanted", [PAIRS, pytest.param(PAIRS_LONG, marks=[pytest.mark.long, pytest.mark.timeout(3_600)])]
+)
+def test_what_one_server_commits_the_other_counts_with(two_servers, pairs_wanted):
     """The bound is zero: the check is asked right after the commit's acknowledgement, by a server that has seen the patient."""
+    asked = []
 
     def pairs(_):
         with contextlib.ExitStack() as stack:
             here, there = (
                 stack.enter_context(server.client(deadline_ms=int(PATIENCE_S * 1000))) for server in two_servers
             )
-            for _ in range(PAIRS // THREADS):
+            for _ in range(-(-pairs_wanted // THREADS)):
                 patient = f"T{next(_patients)}"
                 assert PER_DAY not in rules_of(there.check(visit_of(patient, [1]), format=Format.NHSA_3101))
                 assert here.commit(visit_of(patient, [0]), format=Format.NHSA_3101).lines == 1
                 assert PER_DAY in rules_of(there.check(visit_of(patient, [1]), format=Format.NHSA_3101)), patient
+                asked.append(patient)
                 here, there = there, here
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(pairs, range(THREADS)))
+    assert len(asked) >= pairs_wanted
 
 
 def test_what_one_worker_commits_the_others_count_with(two_workers):
