@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,7 +17,7 @@ from server import check as check_module
 from server import clock
 from server.store import StoreError
 from server.store.gaps import Gap, GapFile
-from tests.store.clusters import Cluster, PostgresPlace
+from tests.store.clusters import SERVICE_USER, Cluster, PostgresPlace
 from tests.store.places import SqlitePlace
 from tests.store.services import Service
 from tests.web.messages import (
@@ -223,14 +224,14 @@ class SmallDisk:
         self.folder = folder
         folder.mkdir()
         command = ("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder))
-        self._is_mounted = (
+        self.is_mounted = (
             os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0
         )
         self._filler = folder / "filler"
         self._pids = []
 
     def fill(self, pids):
-        if not self._is_mounted:
+        if not self.is_mounted:
             self._pids = pids
             self._limit(1)
             return
@@ -247,7 +248,7 @@ class SmallDisk:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 
     def close(self):
-        if self._is_mounted:
+        if self.is_mounted:
             subprocess.run(("umount", "-l", str(self.folder)), check=True)
 
 
@@ -313,6 +314,101 @@ def test_a_kill_while_answers_go_out_unrecorded_on_a_full_disk_loses_none_of_the
         again.stop()
         assert list(data.glob("unrecorded-*")) == [], "who ends in order leaves nothing"
         assert command("records", "verify", "--data", data).returncode == 0
+
+
+@pytest.fixture
+def small_tablespace(tmp_path):
+    """A schema of a PostgreSQL server whose tables stand on a file system of their own; what the server logs stands elsewhere."""
+    with contextlib.closing(Cluster()) as cluster, contextlib.closing(SmallDisk(cluster.folder / "small")) as disk:
+        if not disk.is_mounted:
+            pytest.skip("without the right to mount a file system, only tables and log together can be filled")
+        shutil.chown(disk.folder, SERVICE_USER, SERVICE_USER)
+        cluster.execute(f"CREATE TABLESPACE small LOCATION '{disk.folder}'")
+        with contextlib.closing(PostgresPlace(cluster)) as place:
+            place.address += "%20-cdefault_tablespace%3Dsmall"
+            yield place, disk
+        cluster.execute("DROP TABLESPACE small")
+
+
+@pytest.mark.parametrize("behind", ["wait", "shed"])
+def test_a_full_disk_of_postgresql(tmp_path, small_tablespace, behind):
+    """PostgreSQL cannot extend its tables. What commits is refused, checks do what the setting says, and it goes on by itself."""
+    place, disk = small_tablespace
+    environment = {"PRECHECK_STORE": place.address, "PRECHECK_STORE_BEHIND": behind}
+    with Server(tmp_path / "data", "--pack", write_pack(tmp_path / "pack"), env=environment) as server:
+        check_until_full(server, disk, place, behind)
+    assert command("records", "verify", "--store", place.address).returncode == 0
+
+
+def check_until_full(server, disk, place, behind):
+    answered = [server.check(message([order(CHILD_DRUG)]))]
+    unrecorded = 0
+    disk.fill([])
+
+    def is_full():
+        """The pages that are there already take some more."""
+        nonlocal unrecorded
+        status, answer = server.post("/nhsa/3101", message([order(CHILD_DRUG)]))
+        if status == 503:
+            assert behind == "wait", answer
+            assert "No space left" in answer["err_msg"], answer
+            return True
+        assert rules(answer) == [CHILD_ONLY]
+        if ext_of(answer)["not_recorded"]:
+            assert behind == "shed"
+            unrecorded += 1
+            return True
+        answered.append(answer)
+        return False
+
+    until(is_full, "the disk is full")
+    settled = settlement(message([order(BED, rx_id="A")]))
+    # One or another may still find room in a page that is there.
+    statuses = [server.post("/nhsa/3102", settlement(message([order(BED)])))[0] for _ in range(3)]
+    assert 503 in statuses, "what commits is refused"
+    committed = 1 + statuses.count(200)
+    disk.free()
+    until(lambda: server.post("/nhsa/3102", settled)[0] == 200, "it goes on by itself")
+    if behind == "shed":
+        gaps = until(lambda: markers(place), "the marker")
+        until(lambda: server.metric("precheck_unrecorded_seconds") == 0.0, "it is told")
+        assert sum(gap["answers"] for gap in gaps) == unrecorded
+    answered.append(server.check(message([order(CHILD_DRUG)])))
+    kept = recorded(place)
+    assert {ext_of(answer)["check_id"] for answer in answered} <= kept
+    assert len(kept) == len(answered) + committed
+    assert place.rows("SELECT count(*) FROM event") == [(committed,)]
+
+
+@pytest.mark.parametrize("behind", ["shed", pytest.param("wait", marks=pytest.mark.long)])
+def test_postgresql_stopped_and_started_under_a_running_server(tmp_path, behind):
+    """Meanwhile checks wait and are refused, or are answered and say what they lack; then all goes on without a hand."""
+    with contextlib.closing(Stopped()) as away:
+        environment = {"PRECHECK_STORE": away.place.address, "PRECHECK_STORE_BEHIND": behind}
+        with Server(tmp_path / "data", "--pack", write_pack(tmp_path / "pack"), env=environment) as server:
+            known = message([order(BED, rx_id="A")])
+            acknowledged = [server.check(settlement(known), "/nhsa/3102")]
+            away.hold()
+            again = message([order(BED, rx_id="B")], patient={"patn_id": patient_of(known)["patn_id"]})
+            status, answer = server.post("/nhsa/3101", again)
+            if behind == "wait":
+                assert (status, answer["infcode"]) == (503, -1)
+            else:
+                assert (rules(answer), ext_of(answer)["not_recorded"]) == ([PER_DAY], True)
+                assert [gap["reason"] for gap in ext_of(answer)["not_evaluated"]] == ["history_unavailable"]
+            assert server.post("/nhsa/3102", settlement(message([order(BED)])))[0] == 503
+            away.release()
+            until(
+                lambda: server.post("/nhsa/3102", settlement(message([order(BED)])))[0] == 200, "it goes on by itself"
+            )
+            acknowledged.append(server.check(again))
+            assert rules(acknowledged[-1]) == [PER_DAY]
+            if behind == "shed":
+                (gap,) = until(lambda: markers(away.place), "the marker")
+                assert gap["answers"] == 1
+        assert {ext_of(answer)["check_id"] for answer in acknowledged} <= recorded(away.place)
+        assert len(recorded(away.place)) == 3
+        assert command("records", "verify", "--store", away.place.address).returncode == 0
 
 
 def left(folder, gap):
