@@ -114,7 +114,13 @@ def answer(
     """Write the answer; return it with the ids of its findings, in their order. Raises EntranceError for one too large."""
     stale = snapshot.stale(around.answered_at.date())
     head = AnswerHead(
-        around.check_id, snapshot.revision, around.answered_at, history.timeline.position, stale, around.not_recorded
+        around.check_id,
+        snapshot.revision,
+        around.answered_at,
+        history.timeline.position,
+        history.changed_at,
+        stale,
+        around.not_recorded,
     )
     if document.national is not None:
         message = document.national

@@ -33,6 +33,7 @@ CHANGING = frozenset(
         "revision",
         "pack_revision",
         "history_position",
+        "history_changed_at",
     )
 )
 """Fields of an answer that differ from call to call, or from build to build."""

@@ -32,6 +32,8 @@ class AnswerHead(NamedTuple):
     revision: str
     answered_at: datetime
     history_position: int
+    history_changed_at: str
+    """When the stored history last changed, as the check saw it, ISO 8601 with offset; empty: nothing was stored or read."""
     stale: Sequence[LoadedPack] = ()
     """The packs that judged past their expiry."""
     not_recorded: bool = False
@@ -61,6 +63,7 @@ def national_answer(
             "transaction": message.transaction,
             "transaction_from": message.transaction_from,
             "history_position": head.history_position,
+            "history_changed_at": head.history_changed_at,
             "committed_lines": committed_lines,
             "display": display(result, ids, case),
             "hints": [_hint(hint, case) for hint in result.hints],

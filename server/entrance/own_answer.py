@@ -24,6 +24,7 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
         "stale_packs": stale_packs(head.stale),
         "not_recorded": head.not_recorded,
         "history_position": head.history_position,
+        "history_changed_at": head.history_changed_at,
         "findings": [
             {
                 "finding_id": identifier,

@@ -24,7 +24,7 @@ def starter_pack(tmp_path_factory):
     return Snapshot([LoadedPack(PackFile(file))])
 
 
-HEAD = AnswerHead("0" * 26, "nhsa@1", datetime.fromisoformat("2026-07-06T09:00:00+08:00"), 0)
+HEAD = AnswerHead("0" * 26, "nhsa@1", datetime.fromisoformat("2026-07-06T09:00:00+08:00"), 0, "")
 
 
 @pytest.fixture(scope="session")

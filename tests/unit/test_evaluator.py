@@ -255,7 +255,7 @@ def starter(tmp_path_factory):
 
 
 class TestTheSameBytes:
-    HEAD = AnswerHead("0" * 26, "revision", clock.now(), 0)
+    HEAD = AnswerHead("0" * 26, "revision", clock.now(), 0, "")
 
     def answer(self, document, snapshot):
         read = read_message(document, "3101", Profiles("", "default"))

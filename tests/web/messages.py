@@ -190,7 +190,15 @@ def summary(answer):
 
 def without_places(value):
     """Return a JSON value without the places of lines and without what changes from call to call."""
-    dropped = ("position", "check_id", "inf_refmsgid", "refmsg_time", "respond_time", "history_position")
+    dropped = (
+        "position",
+        "check_id",
+        "inf_refmsgid",
+        "refmsg_time",
+        "respond_time",
+        "history_position",
+        "history_changed_at",
+    )
     if isinstance(value, dict):
         return {name: without_places(inner) for name, inner in value.items() if name not in dropped}
     if isinstance(value, list):

@@ -314,6 +314,11 @@ class TestCommitAndVoid:
         answer = check(product, content)
         assert codes(answer) == [PER_DAY]
         assert answer["history_position"] == change["history_position"]
+        recorded_at = product.rows("SELECT recorded_at FROM event WHERE position = ?", change["history_position"])
+        assert [(answer["history_changed_at"],)] == recorded_at
+        assert check(product, document([line(BED)]))["history_changed_at"] == "", (
+            "another patient, of whom nothing is known"
+        )
         assert [place["order_id"] for place in answer["findings"][0]["related"]] == ["L1"]
 
     def test_a_voided_line_does_not(self, product):

@@ -286,6 +286,8 @@ class TestCommit:
         answer = ask(stub, content)
         assert [finding.rule for finding in answer.findings] == [PER_DAY]
         assert answer.history_position == change.history_position
+        assert answer.history_changed_at <= answer.answered_at
+        assert answer.history_changed_at
 
     def test_not_both(self, stub):
         content = document([line(BED)])

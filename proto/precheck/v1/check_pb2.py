@@ -26,23 +26,23 @@ from precheck.v1 import answer_pb2 as precheck_dot_v1_dot_answer__pb2
 from precheck.v1 import facts_pb2 as precheck_dot_v1_dot_facts__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17precheck/v1/check.proto\x12\x0bprecheck.v1\x1a\x18precheck/v1/answer.proto\x1a\x17precheck/v1/facts.proto\"\xbf\x01\n\x14\x43heckDocumentRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12+\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1b.precheck.v1.DocumentFormat\x12/\n\x08\x65ncoding\x18\x03 \x01(\x0e\x32\x1d.precheck.v1.DocumentEncoding\x12\x0f\n\x07profile\x18\x04 \x01(\t\x12\x12\n\nstation_id\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"\xc8\x01\n\x15\x43heckDocumentResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x12%\n\x07verdict\x18\x02 \x01(\x0e\x32\x14.precheck.v1.Verdict\x12/\n\x0c\x63ompleteness\x18\x03 \x01(\x0e\x32\x19.precheck.v1.Completeness\x12\x10\n\x08\x63heck_id\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\t\x12\r\n\x05stale\x18\x06 \x01(\x08\x12\x14\n\x0cnot_recorded\x18\x07 \x01(\x08\"j\n\x0c\x43heckRequest\x12!\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32\x12.precheck.v1.Facts\x12\x0f\n\x07profile\x18\x02 \x01(\t\x12\x12\n\nstation_id\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\xc3\x03\n\rCheckResponse\x12\x10\n\x08\x63heck_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\x12%\n\x07verdict\x18\x03 \x01(\x0e\x32\x14.precheck.v1.Verdict\x12/\n\x0c\x63ompleteness\x18\x04 \x01(\x0e\x32\x19.precheck.v1.Completeness\x12\x10\n\x08revision\x18\x05 \x01(\t\x12\x13\n\x0b\x61nswered_at\x18\x06 \x01(\t\x12\x18\n\x10history_position\x18\x07 \x01(\x04\x12&\n\x08\x66indings\x18\x08 \x03(\x0b\x32\x14.precheck.v1.Finding\x12 \n\x05hints\x18\t \x03(\x0b\x32\x11.precheck.v1.Hint\x12\x30\n\rnot_evaluated\x18\n \x03(\x0b\x32\x19.precheck.v1.NotEvaluated\x12%\n\x07\x64isplay\x18\x0b \x01(\x0b\x32\x14.precheck.v1.Display\x12\r\n\x05stale\x18\x0c \x01(\x08\x12+\n\x0bstale_packs\x18\r \x03(\x0b\x32\x16.precheck.v1.StalePack\x12\x14\n\x0cnot_recorded\x18\x0e \x01(\x08\"\xc7\x01\n\rCommitRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12+\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1b.precheck.v1.DocumentFormat\x12/\n\x08\x65ncoding\x18\x03 \x01(\x0e\x32\x1d.precheck.v1.DocumentEncoding\x12\x0f\n\x07profile\x18\x04 \x01(\t\x12\x12\n\nstation_id\x18\x05 \x01(\t\x12!\n\x05\x66\x61\x63ts\x18\x06 \x01(\x0b\x32\x12.precheck.v1.Facts\"]\n\x0e\x43ommitResponse\x12\x17\n\x0f\x63ommitted_lines\x18\x01 \x01(\r\x12\x18\n\x10history_position\x18\x02 \x01(\x04\x12\x18\n\x10superseded_lines\x18\x03 \x01(\r\"\x8f\x01\n\x0bVoidRequest\x12\x12\n\npatient_id\x18\x01 \x01(\t\x12\x14\n\x0c\x65ncounter_id\x18\x02 \x01(\t\x12\x11\n\torder_ids\x18\x03 \x03(\t\x12\x11\n\titem_code\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x12\n\nstation_id\x18\x06 \x01(\t\x12\x0c\n\x04time\x18\x07 \x01(\t\">\n\x0cVoidResponse\x12\x14\n\x0cvoided_lines\x18\x01 \x01(\r\x12\x18\n\x10history_position\x18\x02 \x01(\x04\"H\n\x14RecentHistoryRequest\x12\x12\n\npatient_id\x18\x01 \x01(\t\x12\r\n\x05since\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\"x\n\x0bHistoryLine\x12\x1f\n\x04line\x18\x01 \x01(\x0b\x32\x11.precheck.v1.Line\x12\x14\n\x0c\x65ncounter_id\x18\x02 \x01(\t\x12\x13\n\x0b\x66\x61\x63ility_id\x18\x03 \x01(\t\x12\x1d\n\x15\x62\x65gin_is_the_messages\x18\x04 \x01(\x08\"\xe7\x01\n\x15RecentHistoryResponse\x12\'\n\x05lines\x18\x01 \x03(\x0b\x32\x18.precheck.v1.HistoryLine\x12\"\n\x06visits\x18\x02 \x03(\x0b\x32\x12.precheck.v1.Visit\x12\x13\n\x0blines_total\x18\x03 \x01(\r\x12\x14\n\x0cvisits_total\x18\x04 \x01(\r\x12\x18\n\x10history_position\x18\x05 \x01(\x04\x12\x12\n\nchanged_at\x18\x06 \x01(\t\x12\x18\n\x0b\x61ge_seconds\x18\x07 \x01(\x04H\x00\x88\x01\x01\x42\x0e\n\x0c_age_seconds\"\x81\x01\n\x1cRecentHistoryDocumentRequest\x12\x12\n\npatient_id\x18\x01 \x01(\t\x12\r\n\x05since\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\x12/\n\x08\x65ncoding\x18\x04 \x01(\x0e\x32\x1d.precheck.v1.DocumentEncoding\"/\n\x1dRecentHistoryDocumentResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\"X\n\x13ReviewStatusRequest\x12\x10\n\x08\x63heck_id\x18\x01 \x01(\t\x12/\n\x08\x65ncoding\x18\x02 \x01(\x0e\x32\x1d.precheck.v1.DocumentEncoding\"O\n\x14ReviewStatusResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.precheck.v1.ReviewState\"\x95\x01\n\x0f\x46\x65\x65\x64\x62\x61\x63kRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12+\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1b.precheck.v1.DocumentFormat\x12/\n\x08\x65ncoding\x18\x03 \x01(\x0e\x32\x1d.precheck.v1.DocumentEncoding\x12\x12\n\nstation_id\x18\x04 \x01(\t\"G\n\x10\x46\x65\x65\x64\x62\x61\x63kResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x12\x10\n\x08recorded\x18\x02 \x01(\r\x12\x11\n\tunmatched\x18\x03 \x01(\r*\xb1\x01\n\x0e\x44ocumentFormat\x12\x1f\n\x1b\x44OCUMENT_FORMAT_UNSPECIFIED\x10\x00\x12!\n\x1d\x44OCUMENT_FORMAT_PRECHECK_JSON\x10\x01\x12\x1d\n\x19\x44OCUMENT_FORMAT_NHSA_3101\x10\x02\x12\x1d\n\x19\x44OCUMENT_FORMAT_NHSA_3102\x10\x03\x12\x1d\n\x19\x44OCUMENT_FORMAT_NHSA_3103\x10\x04*w\n\x10\x44ocumentEncoding\x12!\n\x1d\x44OCUMENT_ENCODING_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44OCUMENT_ENCODING_UTF_8\x10\x01\x12\x1d\n\x19\x44OCUMENT_ENCODING_GB18030\x10\x02\"\x04\x08\x03\x10\x03*@\n\x07Verdict\x12\x10\n\x0cVERDICT_PASS\x10\x00\x12\x10\n\x0cVERDICT_WARN\x10\x01\x12\x11\n\rVERDICT_BLOCK\x10\x02*x\n\x0c\x43ompleteness\x12\x1c\n\x18\x43OMPLETENESS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43OMPLETENESS_COMPLETE\x10\x01\x12\x18\n\x14\x43OMPLETENESS_PARTIAL\x10\x02\x12\x15\n\x11\x43OMPLETENESS_NONE\x10\x03*\xce\x01\n\x0bReviewState\x12\x1c\n\x18REVIEW_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14REVIEW_STATE_PENDING\x10\x01\x12\x17\n\x13REVIEW_STATE_PASSED\x10\x02\x12\x19\n\x15REVIEW_STATE_RETURNED\x10\x03\x12\x17\n\x13REVIEW_STATE_LAPSED\x10\x04\x12\x1b\n\x17REVIEW_STATE_SUPERSEDED\x10\x05\x12\x1d\n\x19REVIEW_STATE_NOT_REQUIRED\x10\x06\x32\x88\x05\n\x08Precheck\x12V\n\rCheckDocument\x12!.precheck.v1.CheckDocumentRequest\x1a\".precheck.v1.CheckDocumentResponse\x12>\n\x05\x43heck\x12\x19.precheck.v1.CheckRequest\x1a\x1a.precheck.v1.CheckResponse\x12\x41\n\x06\x43ommit\x12\x1a.precheck.v1.CommitRequest\x1a\x1b.precheck.v1.CommitResponse\x12;\n\x04Void\x12\x18.precheck.v1.VoidRequest\x1a\x19.precheck.v1.VoidResponse\x12V\n\rRecentHistory\x12!.precheck.v1.RecentHistoryRequest\x1a\".precheck.v1.RecentHistoryResponse\x12n\n\x15RecentHistoryDocument\x12).precheck.v1.RecentHistoryDocumentRequest\x1a*.precheck.v1.RecentHistoryDocumentResponse\x12S\n\x0cReviewStatus\x12 .precheck.v1.ReviewStatusRequest\x1a!.precheck.v1.ReviewStatusResponse\x12G\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12\x1c.precheck.v1.FeedbackRequest\x1a\x1d.precheck.v1.FeedbackResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17precheck/v1/check.proto\x12\x0bprecheck.v1\x1a\x18precheck/v1/answer.proto\x1a\x17precheck/v1/facts.proto\"\xbf\x01\n\x14\x43heckDocumentRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12+\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1b.precheck.v1.DocumentFormat\x12/\n\x08\x65ncoding\x18\x03 \x01(\x0e\x32\x1d.precheck.v1.DocumentEncoding\x12\x0f\n\x07profile\x18\x04 \x01(\t\x12\x12\n\nstation_id\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"\xc8\x01\n\x15\x43heckDocumentResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x12%\n\x07verdict\x18\x02 \x01(\x0e\x32\x14.precheck.v1.Verdict\x12/\n\x0c\x63ompleteness\x18\x03 \x01(\x0e\x32\x19.precheck.v1.Completeness\x12\x10\n\x08\x63heck_id\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\t\x12\r\n\x05stale\x18\x06 \x01(\x08\x12\x14\n\x0cnot_recorded\x18\x07 \x01(\x08\"j\n\x0c\x43heckRequest\x12!\n\x05\x66\x61\x63ts\x18\x01 \x01(\x0b\x32\x12.precheck.v1.Facts\x12\x0f\n\x07profile\x18\x02 \x01(\t\x12\x12\n\nstation_id\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"\xdf\x03\n\rCheckResponse\x12\x10\n\x08\x63heck_id\x18\x01 \x01(\t\x12\x12\n\nmessage_id\x18\x02 \x01(\t\x12%\n\x07verdict\x18\x03 \x01(\x0e\x32\x14.precheck.v1.Verdict\x12/\n\x0c\x63ompleteness\x18\x04 \x01(\x0e\x32\x19.precheck.v1.Completeness\x12\x10\n\x08revision\x18\x05 \x01(\t\x12\x13\n\x0b\x61nswered_at\x18\x06 \x01(\t\x12\x18\n\x10history_position\x18\x07 \x01(\x04\x12&\n\x08\x66indings\x18\x08 \x03(\x0b\x32\x14.precheck.v1.Finding\x12 \n\x05hints\x18\t \x03(\x0b\x32\x11.precheck.v1.Hint\x12\x30\n\rnot_evaluated\x18\n \x03(\x0b\x32\x19.precheck.v1.NotEvaluated\x12%\n\x07\x64isplay\x18\x0b \x01(\x0b\x32\x14.precheck.v1.Display\x12\r\n\x05stale\x18\x0c \x01(\x08\x12+\n\x0bstale_packs\x18\r \x03(\x0b\x32\x16.precheck.v1.StalePack\x12\x14\n\x0cnot_recorded\x18\x0e \x01(\x08\x12\x1a\n\x12history_changed_at\x18\x0f \x01(\t\"\xc7\x01\n\rCommitRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12+\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1b.precheck.v1.DocumentFormat\x12/\n\x08\x65ncoding\x18\x03 \x01(\x0e\x32\x1d.precheck.v1.DocumentEncoding\x12\x0f\n\x07profile\x18\x04 \x01(\t\x12\x12\n\nstation_id\x18\x05 \x01(\t\x12!\n\x05\x66\x61\x63ts\x18\x06 \x01(\x0b\x32\x12.precheck.v1.Facts\"]\n\x0e\x43ommitResponse\x12\x17\n\x0f\x63ommitted_lines\x18\x01 \x01(\r\x12\x18\n\x10history_position\x18\x02 \x01(\x04\x12\x18\n\x10superseded_lines\x18\x03 \x01(\r\"\x8f\x01\n\x0bVoidRequest\x12\x12\n\npatient_id\x18\x01 \x01(\t\x12\x14\n\x0c\x65ncounter_id\x18\x02 \x01(\t\x12\x11\n\torder_ids\x18\x03 \x03(\t\x12\x11\n\titem_code\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x12\n\nstation_id\x18\x06 \x01(\t\x12\x0c\n\x04time\x18\x07 \x01(\t\">\n\x0cVoidResponse\x12\x14\n\x0cvoided_lines\x18\x01 \x01(\r\x12\x18\n\x10history_position\x18\x02 \x01(\x04\"H\n\x14RecentHistoryRequest\x12\x12\n\npatient_id\x18\x01 \x01(\t\x12\r\n\x05since\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\"x\n\x0bHistoryLine\x12\x1f\n\x04line\x18\x01 \x01(\x0b\x32\x11.precheck.v1.Line\x12\x14\n\x0c\x65ncounter_id\x18\x02 \x01(\t\x12\x13\n\x0b\x66\x61\x63ility_id\x18\x03 \x01(\t\x12\x1d\n\x15\x62\x65gin_is_the_messages\x18\x04 \x01(\x08\"\xe7\x01\n\x15RecentHistoryResponse\x12\'\n\x05lines\x18\x01 \x03(\x0b\x32\x18.precheck.v1.HistoryLine\x12\"\n\x06visits\x18\x02 \x03(\x0b\x32\x12.precheck.v1.Visit\x12\x13\n\x0blines_total\x18\x03 \x01(\r\x12\x14\n\x0cvisits_total\x18\x04 \x01(\r\x12\x18\n\x10history_position\x18\x05 \x01(\x04\x12\x12\n\nchanged_at\x18\x06 \x01(\t\x12\x18\n\x0b\x61ge_seconds\x18\x07 \x01(\x04H\x00\x88\x01\x01\x42\x0e\n\x0c_age_seconds\"\x81\x01\n\x1cRecentHistoryDocumentRequest\x12\x12\n\npatient_id\x18\x01 \x01(\t\x12\r\n\x05since\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\x12/\n\x08\x65ncoding\x18\x04 \x01(\x0e\x32\x1d.precheck.v1.DocumentEncoding\"/\n\x1dRecentHistoryDocumentResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\"X\n\x13ReviewStatusRequest\x12\x10\n\x08\x63heck_id\x18\x01 \x01(\t\x12/\n\x08\x65ncoding\x18\x02 \x01(\x0e\x32\x1d.precheck.v1.DocumentEncoding\"O\n\x14ReviewStatusResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.precheck.v1.ReviewState\"\x95\x01\n\x0f\x46\x65\x65\x64\x62\x61\x63kRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12+\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x1b.precheck.v1.DocumentFormat\x12/\n\x08\x65ncoding\x18\x03 \x01(\x0e\x32\x1d.precheck.v1.DocumentEncoding\x12\x12\n\nstation_id\x18\x04 \x01(\t\"G\n\x10\x46\x65\x65\x64\x62\x61\x63kResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x12\x10\n\x08recorded\x18\x02 \x01(\r\x12\x11\n\tunmatched\x18\x03 \x01(\r*\xb1\x01\n\x0e\x44ocumentFormat\x12\x1f\n\x1b\x44OCUMENT_FORMAT_UNSPECIFIED\x10\x00\x12!\n\x1d\x44OCUMENT_FORMAT_PRECHECK_JSON\x10\x01\x12\x1d\n\x19\x44OCUMENT_FORMAT_NHSA_3101\x10\x02\x12\x1d\n\x19\x44OCUMENT_FORMAT_NHSA_3102\x10\x03\x12\x1d\n\x19\x44OCUMENT_FORMAT_NHSA_3103\x10\x04*w\n\x10\x44ocumentEncoding\x12!\n\x1d\x44OCUMENT_ENCODING_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44OCUMENT_ENCODING_UTF_8\x10\x01\x12\x1d\n\x19\x44OCUMENT_ENCODING_GB18030\x10\x02\"\x04\x08\x03\x10\x03*@\n\x07Verdict\x12\x10\n\x0cVERDICT_PASS\x10\x00\x12\x10\n\x0cVERDICT_WARN\x10\x01\x12\x11\n\rVERDICT_BLOCK\x10\x02*x\n\x0c\x43ompleteness\x12\x1c\n\x18\x43OMPLETENESS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43OMPLETENESS_COMPLETE\x10\x01\x12\x18\n\x14\x43OMPLETENESS_PARTIAL\x10\x02\x12\x15\n\x11\x43OMPLETENESS_NONE\x10\x03*\xce\x01\n\x0bReviewState\x12\x1c\n\x18REVIEW_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14REVIEW_STATE_PENDING\x10\x01\x12\x17\n\x13REVIEW_STATE_PASSED\x10\x02\x12\x19\n\x15REVIEW_STATE_RETURNED\x10\x03\x12\x17\n\x13REVIEW_STATE_LAPSED\x10\x04\x12\x1b\n\x17REVIEW_STATE_SUPERSEDED\x10\x05\x12\x1d\n\x19REVIEW_STATE_NOT_REQUIRED\x10\x06\x32\x88\x05\n\x08Precheck\x12V\n\rCheckDocument\x12!.precheck.v1.CheckDocumentRequest\x1a\".precheck.v1.CheckDocumentResponse\x12>\n\x05\x43heck\x12\x19.precheck.v1.CheckRequest\x1a\x1a.precheck.v1.CheckResponse\x12\x41\n\x06\x43ommit\x12\x1a.precheck.v1.CommitRequest\x1a\x1b.precheck.v1.CommitResponse\x12;\n\x04Void\x12\x18.precheck.v1.VoidRequest\x1a\x19.precheck.v1.VoidResponse\x12V\n\rRecentHistory\x12!.precheck.v1.RecentHistoryRequest\x1a\".precheck.v1.RecentHistoryResponse\x12n\n\x15RecentHistoryDocument\x12).precheck.v1.RecentHistoryDocumentRequest\x1a*.precheck.v1.RecentHistoryDocumentResponse\x12S\n\x0cReviewStatus\x12 .precheck.v1.ReviewStatusRequest\x1a!.precheck.v1.ReviewStatusResponse\x12G\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12\x1c.precheck.v1.FeedbackRequest\x1a\x1d.precheck.v1.FeedbackResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'precheck.v1.check_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DOCUMENTFORMAT']._serialized_start=2565
-  _globals['_DOCUMENTFORMAT']._serialized_end=2742
-  _globals['_DOCUMENTENCODING']._serialized_start=2744
-  _globals['_DOCUMENTENCODING']._serialized_end=2863
-  _globals['_VERDICT']._serialized_start=2865
-  _globals['_VERDICT']._serialized_end=2929
-  _globals['_COMPLETENESS']._serialized_start=2931
-  _globals['_COMPLETENESS']._serialized_end=3051
-  _globals['_REVIEWSTATE']._serialized_start=3054
-  _globals['_REVIEWSTATE']._serialized_end=3260
+  _globals['_DOCUMENTFORMAT']._serialized_start=2593
+  _globals['_DOCUMENTFORMAT']._serialized_end=2770
+  _globals['_DOCUMENTENCODING']._serialized_start=2772
+  _globals['_DOCUMENTENCODING']._serialized_end=2891
+  _globals['_VERDICT']._serialized_start=2893
+  _globals['_VERDICT']._serialized_end=2957
+  _globals['_COMPLETENESS']._serialized_start=2959
+  _globals['_COMPLETENESS']._serialized_end=3079
+  _globals['_REVIEWSTATE']._serialized_start=3082
+  _globals['_REVIEWSTATE']._serialized_end=3288
   _globals['_CHECKDOCUMENTREQUEST']._serialized_start=92
   _globals['_CHECKDOCUMENTREQUEST']._serialized_end=283
   _globals['_CHECKDOCUMENTRESPONSE']._serialized_start=286
@@ -50,33 +50,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHECKREQUEST']._serialized_start=488
   _globals['_CHECKREQUEST']._serialized_end=594
   _globals['_CHECKRESPONSE']._serialized_start=597
-  _globals['_CHECKRESPONSE']._serialized_end=1048
-  _globals['_COMMITREQUEST']._serialized_start=1051
-  _globals['_COMMITREQUEST']._serialized_end=1250
-  _globals['_COMMITRESPONSE']._serialized_start=1252
-  _globals['_COMMITRESPONSE']._serialized_end=1345
-  _globals['_VOIDREQUEST']._serialized_start=1348
-  _globals['_VOIDREQUEST']._serialized_end=1491
-  _globals['_VOIDRESPONSE']._serialized_start=1493
-  _globals['_VOIDRESPONSE']._serialized_end=1555
-  _globals['_RECENTHISTORYREQUEST']._serialized_start=1557
-  _globals['_RECENTHISTORYREQUEST']._serialized_end=1629
-  _globals['_HISTORYLINE']._serialized_start=1631
-  _globals['_HISTORYLINE']._serialized_end=1751
-  _globals['_RECENTHISTORYRESPONSE']._serialized_start=1754
-  _globals['_RECENTHISTORYRESPONSE']._serialized_end=1985
-  _globals['_RECENTHISTORYDOCUMENTREQUEST']._serialized_start=1988
-  _globals['_RECENTHISTORYDOCUMENTREQUEST']._serialized_end=2117
-  _globals['_RECENTHISTORYDOCUMENTRESPONSE']._serialized_start=2119
-  _globals['_RECENTHISTORYDOCUMENTRESPONSE']._serialized_end=2166
-  _globals['_REVIEWSTATUSREQUEST']._serialized_start=2168
-  _globals['_REVIEWSTATUSREQUEST']._serialized_end=2256
-  _globals['_REVIEWSTATUSRESPONSE']._serialized_start=2258
-  _globals['_REVIEWSTATUSRESPONSE']._serialized_end=2337
-  _globals['_FEEDBACKREQUEST']._serialized_start=2340
-  _globals['_FEEDBACKREQUEST']._serialized_end=2489
-  _globals['_FEEDBACKRESPONSE']._serialized_start=2491
-  _globals['_FEEDBACKRESPONSE']._serialized_end=2562
-  _globals['_PRECHECK']._serialized_start=3263
-  _globals['_PRECHECK']._serialized_end=3911
+  _globals['_CHECKRESPONSE']._serialized_end=1076
+  _globals['_COMMITREQUEST']._serialized_start=1079
+  _globals['_COMMITREQUEST']._serialized_end=1278
+  _globals['_COMMITRESPONSE']._serialized_start=1280
+  _globals['_COMMITRESPONSE']._serialized_end=1373
+  _globals['_VOIDREQUEST']._serialized_start=1376
+  _globals['_VOIDREQUEST']._serialized_end=1519
+  _globals['_VOIDRESPONSE']._serialized_start=1521
+  _globals['_VOIDRESPONSE']._serialized_end=1583
+  _globals['_RECENTHISTORYREQUEST']._serialized_start=1585
+  _globals['_RECENTHISTORYREQUEST']._serialized_end=1657
+  _globals['_HISTORYLINE']._serialized_start=1659
+  _globals['_HISTORYLINE']._serialized_end=1779
+  _globals['_RECENTHISTORYRESPONSE']._serialized_start=1782
+  _globals['_RECENTHISTORYRESPONSE']._serialized_end=2013
+  _globals['_RECENTHISTORYDOCUMENTREQUEST']._serialized_start=2016
+  _globals['_RECENTHISTORYDOCUMENTREQUEST']._serialized_end=2145
+  _globals['_RECENTHISTORYDOCUMENTRESPONSE']._serialized_start=2147
+  _globals['_RECENTHISTORYDOCUMENTRESPONSE']._serialized_end=2194
+  _globals['_REVIEWSTATUSREQUEST']._serialized_start=2196
+  _globals['_REVIEWSTATUSREQUEST']._serialized_end=2284
+  _globals['_REVIEWSTATUSRESPONSE']._serialized_start=2286
+  _globals['_REVIEWSTATUSRESPONSE']._serialized_end=2365
+  _globals['_FEEDBACKREQUEST']._serialized_start=2368
+  _globals['_FEEDBACKREQUEST']._serialized_end=2517
+  _globals['_FEEDBACKRESPONSE']._serialized_start=2519
+  _globals['_FEEDBACKRESPONSE']._serialized_end=2590
+  _globals['_PRECHECK']._serialized_start=3291
+  _globals['_PRECHECK']._serialized_end=3939
 # @@protoc_insertion_point(module_scope)

@@ -115,7 +115,7 @@ class CheckRequest(_message.Message):
     def __init__(self, facts: _Optional[_Union[_facts_pb2.Facts, _Mapping]] = ..., profile: _Optional[str] = ..., station_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CheckResponse(_message.Message):
-    __slots__ = ("check_id", "message_id", "verdict", "completeness", "revision", "answered_at", "history_position", "findings", "hints", "not_evaluated", "display", "stale", "stale_packs", "not_recorded")
+    __slots__ = ("check_id", "message_id", "verdict", "completeness", "revision", "answered_at", "history_position", "findings", "hints", "not_evaluated", "display", "stale", "stale_packs", "not_recorded", "history_changed_at")
     CHECK_ID_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
@@ -130,6 +130,7 @@ class CheckResponse(_message.Message):
     STALE_FIELD_NUMBER: _ClassVar[int]
     STALE_PACKS_FIELD_NUMBER: _ClassVar[int]
     NOT_RECORDED_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_CHANGED_AT_FIELD_NUMBER: _ClassVar[int]
     check_id: str
     message_id: str
     verdict: Verdict
@@ -144,7 +145,8 @@ class CheckResponse(_message.Message):
     stale: bool
     stale_packs: _containers.RepeatedCompositeFieldContainer[_answer_pb2.StalePack]
     not_recorded: bool
-    def __init__(self, check_id: _Optional[str] = ..., message_id: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., revision: _Optional[str] = ..., answered_at: _Optional[str] = ..., history_position: _Optional[int] = ..., findings: _Optional[_Iterable[_Union[_answer_pb2.Finding, _Mapping]]] = ..., hints: _Optional[_Iterable[_Union[_answer_pb2.Hint, _Mapping]]] = ..., not_evaluated: _Optional[_Iterable[_Union[_answer_pb2.NotEvaluated, _Mapping]]] = ..., display: _Optional[_Union[_answer_pb2.Display, _Mapping]] = ..., stale: _Optional[bool] = ..., stale_packs: _Optional[_Iterable[_Union[_answer_pb2.StalePack, _Mapping]]] = ..., not_recorded: _Optional[bool] = ...) -> None: ...
+    history_changed_at: str
+    def __init__(self, check_id: _Optional[str] = ..., message_id: _Optional[str] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., completeness: _Optional[_Union[Completeness, str]] = ..., revision: _Optional[str] = ..., answered_at: _Optional[str] = ..., history_position: _Optional[int] = ..., findings: _Optional[_Iterable[_Union[_answer_pb2.Finding, _Mapping]]] = ..., hints: _Optional[_Iterable[_Union[_answer_pb2.Hint, _Mapping]]] = ..., not_evaluated: _Optional[_Iterable[_Union[_answer_pb2.NotEvaluated, _Mapping]]] = ..., display: _Optional[_Union[_answer_pb2.Display, _Mapping]] = ..., stale: _Optional[bool] = ..., stale_packs: _Optional[_Iterable[_Union[_answer_pb2.StalePack, _Mapping]]] = ..., not_recorded: _Optional[bool] = ..., history_changed_at: _Optional[str] = ...) -> None: ...
 
 class CommitRequest(_message.Message):
     __slots__ = ("document", "format", "encoding", "profile", "station_id", "facts")
