@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kit kit-compilers test-popup popup-pictures test-full test-windows fuzz lint format bench bench-client bench-reload reload native windows dist proto proto-check clean
+.PHONY: help demo test test-kit kit-compilers test-popup popup-pictures test-full test-windows fuzz lint format bench bench-workers bench-client bench-reload reload native windows dist proto proto-check clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -87,6 +87,9 @@ reload: build/system-test.stamp native ## packs published in every way while sta
 
 bench-reload: native ## what publishing a pack of a million rows costs the checks meanwhile (three minutes)
 	$(PY) -m bench.reload
+
+bench-workers: native ## what a second worker brings: two servers side by side (a minute and a half)
+	$(PY) -m bench.workers
 
 bench-client: build/system-test.stamp native ## what the C client adds to a call, beside the shortest loop of nghttp2
 	$(PY) -m bench.client_overhead
