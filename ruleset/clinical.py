@@ -20,12 +20,16 @@ from ruleset.units import convert
 
 
 class Analyte(msgspec.Struct, frozen=True):
-    """A measured quantity: `fact` is what is missing without it, `codes` are LOINC, `names` in lower case."""
+    """A measured quantity: `fact` is what is missing without it, `codes` are LOINC, `names` in lower case.
+
+    `lower_is_worse`: of two results of one moment the worse one is used.
+    """
 
     fact: str
     label: str
     codes: frozenset[str]
     names: frozenset[str]
+    lower_is_worse: bool = False
 
 
 CREATININE = Analyte(
@@ -41,6 +45,7 @@ CLEARANCE = Analyte(
     "肌酐清除率",
     frozenset({"2164-2", "35591-7"}),
     frozenset({"肌酐清除率", "内生肌酐清除率", "crcl", "ccr"}),
+    lower_is_worse=True,
 )
 """Creatinine clearance, measured in 24 h urine, or predicted by Cockcroft-Gault."""
 
@@ -49,6 +54,7 @@ FILTRATION = Analyte(
     "估算肾小球滤过率",
     frozenset({"33914-3", "48642-3", "62238-1", "98979-8", "77147-7"}),
     frozenset({"egfr", "估算肾小球滤过率", "肾小球滤过率", "gfr", "估算的肾小球滤过率"}),
+    lower_is_worse=True,
 )
 """Estimated glomerular filtration rate (MDRD, CKD-EPI)."""
 
@@ -117,7 +123,7 @@ def latest(
             continue
         if observation.time is None:
             untimed = True
-        elif observation.time <= known_by and (last is None or _rank(observation) > _rank(last)):
+        elif observation.time <= known_by and (last is None or _rank(observation, analyte) > _rank(last, analyte)):
             last = observation
     if last is None or last.time is None:
         return Missing(analyte.fact, f"{analyte.label}没有检验时间。" if untimed else "")
@@ -126,11 +132,12 @@ def latest(
     return last
 
 
-def _rank(observation: Observation) -> tuple[datetime, Decimal, str, str, str]:
-    """Return what the last of results is last by: of one time the higher value, whatever their order."""
+def _rank(observation: Observation, analyte: Analyte) -> tuple[datetime, bool, Decimal, str, str, str]:
+    """Return what the last of results is last by: of one time the worse value, whatever their order."""
     assert observation.time is not None  # results without a time are left out
-    value = Decimal(-1) if observation.value is None else observation.value
-    return observation.time, value, observation.unit, observation.text, observation.code
+    value = observation.value or Decimal(0)
+    worse = -value if analyte.lower_is_worse else value
+    return observation.time, observation.value is not None, worse, observation.unit, observation.text, observation.code
 
 
 _PARENTHESES = re.compile(r"[(\uff08][^()\uff08\uff09]*[)\uff09]")

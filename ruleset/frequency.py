@@ -180,6 +180,12 @@ def _regular(times: Fraction, periods: Fraction, period: str) -> Frequency | Non
     return Frequency(per_day=times / days, interval_hours=days * HOURS_A_DAY if hourly else None)
 
 
+def is_continuous(line: Line) -> bool:
+    """Say whether the line runs without a pause: its dose is that of an unstated time, and not of one administration."""
+    frequency = parse(line.frequency) if line.frequency else None
+    return frequency is not None and frequency.continuous
+
+
 def times_per_day(line: Line) -> Fraction | Missing:
     """Return how often a day the line is given: the number that it states, else what its frequency says.
 

@@ -14,7 +14,7 @@ from ruleset.ages import has_reached, moment_of, parse_age, text_of
 from ruleset.case import Line
 from ruleset.chart import Chart
 from ruleset.clinical import body_surface_m2
-from ruleset.frequency import times_per_day
+from ruleset.frequency import is_continuous, times_per_day
 from ruleset.outcome import Missing
 from ruleset.templates.item_row import ItemRow
 from ruleset.units import dose_of, read_unit
@@ -154,6 +154,15 @@ def daily_dose(line: Line, unit: str, ingredient: str) -> Fraction | Missing:
     if isinstance(times, Missing):
         return times
     return Fraction(dose) * max(times, Fraction(1))
+
+
+def dose_at_least(line: Line, unit: str, ingredient: str) -> Fraction | None:
+    """Return the one dose that a line of unknown frequency (必要时, a misspelt code) gives at least, in `unit`.
+
+    None where not even that is known.
+    """
+    dose = dose_of(line, unit, ingredient=ingredient)
+    return None if isinstance(dose, Missing) or is_continuous(line) else Fraction(dose)
 
 
 def number(value: Decimal | Fraction) -> str:

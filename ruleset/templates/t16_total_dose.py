@@ -18,6 +18,7 @@ from ruleset.templates.band import (
     Limit,
     band_problems,
     daily_dose,
+    dose_at_least,
     dose_problems,
     exceeded,
     in_band,
@@ -56,8 +57,9 @@ class TotalDose(Template):
     `course_days` (where all of its days are, at least one dose); a single dose (st) counts once; a line that tells no
     duration counts one day, a standing order too.
 
-    TRUE as soon as what is known exceeds, where the line is in the band. Else UNKNOWN where a counted line's share is not known (`dose`, `dose_unit`,
-    `strength`, `pack_size`, `frequency`, `route`, `days`), the judged line of 疗程 or 终身 tells no duration (`days`),
+    TRUE as soon as what is known exceeds, where the line is in the band; of the judged line one dose is known whatever its
+    frequency, unless it runs continuously. Else UNKNOWN where a counted line's share is not known (`dose`,
+    `dose_unit`, `strength`, `pack_size`, `frequency`, `route`, `days`), the judged line of 疗程 or 终身 tells no duration (`days`),
     the band or the limit is not known (`birth_date`, `birth_time`, `begin`, `weight_kg`, `height_cm`), or 终身 is asked and the
     site's history is not complete (`history`). Current lines that begin on one day and exceed together are one result with
     all of them; the others are related.
@@ -146,11 +148,19 @@ def _shares_of_day(params: Params, line: Line, chart: Chart) -> _Shares:
             shares.unknown.append(used)
         elif isinstance(share, Missing):
             shares.unknown.append(_of(other, line, share))
+            if other is line:
+                shares.counted.extend(_one_dose(line, params))
         elif params.routes and not other.route and other is not line:
             shares.unknown.append(_of(other, line, Missing("route")))
         else:
             shares.counted.append((other, share))
     return shares
+
+
+def _one_dose(line: Line, params: Params) -> list[tuple[Line, Fraction]]:
+    """Return what the judged line gives whatever its frequency; of another one, as needed, perhaps no dose was taken."""
+    dose = dose_at_least(line, params.unit, params.ingredient)
+    return [] if dose is None else [(line, dose)]
 
 
 def _is_in_use(line: Line, other: Line, chart: Chart) -> bool | Missing:
@@ -186,9 +196,12 @@ def _shares_of_course(params: Params, line: Line, chart: Chart) -> _Shares:
         days = min(span[1], last) - max(span[0], first) + 1
         if days < 1 or (in_encounter and other.encounter_id != line.encounter_id):
             continue
-        share = _share(other, params, days, days == span[1] - span[0] + 1)
+        is_whole = days == span[1] - span[0] + 1
+        share = _share(other, params, days, is_whole)
         if isinstance(share, Missing):
             shares.unknown.append(_of(other, line, share))
+            if other is line and is_whole:
+                shares.counted.extend(_one_dose(line, params))
         elif params.routes and not other.route and other is not line:
             shares.unknown.append(_of(other, line, Missing("route")))
         else:

@@ -12,7 +12,7 @@ from ruleset.frequency import HOURS_A_DAY, times_per_day
 from ruleset.outcome import Judgement, Missing
 from ruleset.supply import is_single_dose
 from ruleset.template import FALSE, Template, subject_keys, subject_problems
-from ruleset.templates.band import Band, Truth, band_problems, daily_dose, in_band, number
+from ruleset.templates.band import Band, Truth, band_problems, daily_dose, dose_at_least, in_band, number
 from ruleset.units import read_unit
 
 ON_DIALYSIS = "dialysis"
@@ -49,7 +49,7 @@ class Params(Band, frozen=True, kw_only=True):
     `organ` 肾: `min_clearance` and `below_clearance`, creatinine clearance in mL/min from the first up to but not
     including the second; or `dialysis` 是, patients on dialysis, whatever their clearance. 肝: `child_pugh`, the classes.
     `demand` 禁用: not at all. 减量: at most `max_daily_dose` in `unit` a day, the line's dose x times a day (at least one
-    dose). 间隔: at least `min_interval_hours` between two doses, as the line's frequency says. A figure equal to the
+    dose, and one that is too much by itself is so at any frequency). 间隔: at least `min_interval_hours` between two doses, as the line's frequency says. A figure equal to the
     limit is within it. `within_days`: how many calendar days older than the order a result may be.
     """
 
@@ -83,10 +83,10 @@ class Params(Band, frozen=True, kw_only=True):
 class OrganFunction(Template):
     """TRUE when the patient's organ is so impaired and the line does not do what the row demands; one result per line.
 
-    肾: a patient on dialysis (the stated degree, or the flag `dialysis`) clears 0 mL/min. Else the clearance of an adult, to 0.1 mL/min:
-    a reported one, else a reported eGFR, else by Cockcroft-Gault from serum creatinine, each the last final one
-    known - by the order's begin, by the end of its day where it states a date alone, or by the message's time, whichever
-    is last - and at most `within_days` old; else, where the degree is stated, the range of the degree (normal from
+    肾: a patient on dialysis (the stated degree, or the flag `dialysis`) clears 0 mL/min. Else the clearance of an adult,
+    to 0.1 mL/min: a reported one, else by Cockcroft-Gault from serum creatinine, else a reported eGFR, neither older
+    than the last creatinine; each the last final one known (of one moment the worse) - by the order's begin, by the end of
+    its day where it states a date alone, or by the message's time, whichever is last - and at most `within_days` old; else, where the degree is stated, the range of the degree (normal from
     90, mild 60, moderate 30, severe below 30 mL/min): UNKNOWN where the row's range holds only a part of it.
     肝: the stated class, else a Child-Pugh result of at most `within_days`; normal is in no class.
     Any FALSE settles the row: the organ works well enough, the band is another, the dose or interval is right. Else
@@ -208,7 +208,10 @@ def _against_demand(params: Params, line: Line) -> str | Truth:
     if params.max_daily_dose is not None:
         daily = daily_dose(line, params.unit, params.ingredient)
         if isinstance(daily, Missing):
-            return (daily,)
+            single = dose_at_least(line, params.unit, params.ingredient)
+            if single is None or single <= params.max_daily_dose:
+                return (daily,)
+            return f"每次{number(single)} {params.unit}"
         return f"每日{number(daily)} {params.unit}" if daily > params.max_daily_dose else False
     hours = interval_hours(line)
     if isinstance(hours, Missing):

@@ -30,6 +30,10 @@ DRUGS: dict[str, dict[str, Any]] = {
     "K": {"item_name": "培养", "item_kind": "service"},
     NATIONAL: {"item_name": "注射用头孢曲松钠"},
 }
+CHILD_PUGH = (
+    *({"value": Decimal(points)} for points in (5, 6, 7, 9, 10, 16)),
+    *({"text": text} for text in ("A级", "C", "轻度")),
+)
 HERB_CODES = ("H1", "H2", "H3", "H4")
 HERB_TEMPLATES = ("T10", "T23", "T26")
 OF_VISITS = ("T39", "T40", "T41")
@@ -180,20 +184,17 @@ class ClaimMaker:
         }
         found["time"] = None if self.chance(0.08) else self.moment()
         found["encounter_id"] = self.one("", "E1", "E2")
-        if code == "2160-0":
+        if code in ("2160-0", "38483-4") or "肌酐" in name.removesuffix("清除率"):
+            value, unit = self.one(("80", "umol/L"), ("150", "umol/L"), ("300", "umol/L"), ("1.7", "mg/dL"), ("0", ""))
+            return {**found, "value": Decimal(value), "unit": self.one(unit, unit, unit, "")}
+        if code in ("2164-2", "33914-3") or name in ("肌酐清除率", "eGFR"):
             return {
                 **found,
-                "value": self.one(Decimal(80), Decimal(150), Decimal(300)),
-                "unit": self.one("umol/L", "umol/L", ""),
-            }
-        if code == "33914-3":
-            return {
-                **found,
-                "value": self.one(Decimal(29), Decimal(30), Decimal(60), Decimal(95)),
-                "unit": self.one("mL/min", "mL/min/1.73m2"),
+                "value": self.one(None, *map(Decimal, ("29", "29.96", "30", "60", "95", "0"))),
+                "unit": self.one("mL/min", "mL/min", "mL/min/1.73m2", "mL/min/1.73m2", ""),
             }
         if name == "Child-Pugh":
-            return {**found, "value": self.one(Decimal(5), Decimal(7), Decimal(10))}
+            return {**found, **self.one(*CHILD_PUGH)}
         if kind == "skin_test" or self.chance(0.3):
             return {**found, "text": self.one("阳性", "阴性", "阴性", "")}
         return {
@@ -205,7 +206,11 @@ class ClaimMaker:
     def wanted_observation(self) -> tuple[str, str, str]:
         if self.focus == "T17":
             return self.one(
-                ("laboratory", "2160-0", ""), ("laboratory", "33914-3", ""), ("screening", "", "Child-Pugh")
+                ("laboratory", "2160-0", ""),
+                ("laboratory", *self.one(("2160-0", "肌酐"), ("38483-4", ""), ("CR", "血肌酐"), ("", "尿肌酐"))),
+                ("laboratory", *self.one(("2164-2", ""), ("CCR", "肌酐清除率"))),
+                ("laboratory", *self.one(("33914-3", ""), ("", "eGFR"), ("2951-2", "eGFR"))),
+                ("screening", "", "Child-Pugh"),
             )
         if self.focus in ("T20", "T14"):
             return ("skin_test", "", self.one("皮试一", "甲素皮试", "乙素"))

@@ -1,12 +1,12 @@
-"""T15 to T18: how much, how often and by which route. See `oracle_world.py`."""
+"""T15, T16, T18: how much, how often and by which route. See `oracle_world.py`."""
 
 from datetime import date, time, timedelta
 from fractions import Fraction
 
 from tests.diff.oracle_eligibility import Tried, every
-from tests.diff.oracle_tests import results_named
 from tests.diff.oracle_together import use_of
 from tests.diff.oracle_world import (
+    ENDLESS,
     FALSE,
     LOOK_BACK_DAYS,
     TRUE,
@@ -15,7 +15,6 @@ from tests.diff.oracle_world import (
     Opinion,
     Row,
     World,
-    completed,
     converted,
     days_taken,
     dose_in,
@@ -119,6 +118,8 @@ def total_dose(row: Row, line: LineDict, world: World) -> list[Opinion]:
             share = {"route"}
         if isinstance(share, set):
             unsure |= share
+            if other is line:
+                total += one_dose(row, line)
         elif share:
             total += share
             counted.append(other)
@@ -156,6 +157,14 @@ def counted_with(row: Row, line: LineDict, world: World) -> list[LineDict]:
                 continue
         found.append(other)
     return found
+
+
+def one_dose(row: Row, line: LineDict) -> Fraction:
+    """What the judged line gives at least, whatever its frequency."""
+    dose = dose_in(line, row.text("unit"), row.text("ingredient"))
+    is_whole = row.text("per") == "日" or min(days_taken(line)[0]) >= first_of_course(row, line)
+    is_known = isinstance(dose, Fraction) and is_whole and line.get("frequency") not in ENDLESS
+    return dose if is_known and isinstance(dose, Fraction) else Fraction(0)
 
 
 def first_of_course(row: Row, line: LineDict) -> date:
@@ -206,114 +215,6 @@ def share_of_course(row: Row, line: LineDict, other: LineDict, world: World) -> 
         return {"frequency"}
     doses = often.per_day * len(counted)
     return dose * (max(doses, Fraction(1)) if len(counted) == len(days) else doses)
-
-
-# T17.
-
-DEGREES = {"normal": (90, None), "mild": (60, 90), "moderate": (30, 60), "severe": (0, 30), "dialysis": (0, 1)}
-
-
-def organ_function(row: Row, line: LineDict, world: World) -> list[Opinion]:
-    """T17."""
-    if not world.speaks_of(row, line):
-        return FALSE
-    impaired = kidney(row, line, world) if row.text("organ") == "肾" else liver(row, line, world)
-    answers: list[Tried] = [in_band(row, line, world), impaired]
-    if row.text("demand") == "减量":
-        answers.append(exceeds(row, line))
-    if row.text("demand") == "间隔":
-        interval = interval_hours(line)
-        wanted = row.number("min_interval_hours")
-        answers.append(interval if isinstance(interval, set) else interval is not None and interval < (wanted or 0))
-    held = every(answers)
-    if isinstance(held, set):
-        return unknown(*held)
-    return [TRUE()] if held else FALSE
-
-
-def exceeds(row: Row, line: LineDict) -> Tried:
-    dose = dose_in(line, row.text("unit"), row.text("ingredient"))
-    often = frequency_of(line)
-    most = row.number("max_daily_dose") or Fraction(0)
-    if isinstance(dose, set):
-        return dose
-    return dose * max(often.per_day, Fraction(1)) > most if often.per_day else {"frequency"}
-
-
-def interval_hours(line: LineDict) -> Fraction | set[str] | None:
-    """Hours between two doses; None for a single one."""
-    often = frequency_of(line)
-    if often.is_once:
-        return None
-    return Fraction(24) / often.per_day if often.per_day else {"frequency"}
-
-
-def kidney(row: Row, line: LineDict, world: World) -> Tried:
-    patient = world.patient
-    dialysed = patient.get("renal_function") == "dialysis" or "dialysis" in (patient.get("flags") or ())
-    if row.text("dialysis"):
-        return dialysed
-    low, below = row.number("min_clearance") or Fraction(0), row.number("below_clearance")
-    if dialysed:
-        return low <= 0
-    clearance = clearance_of(row, line, world)
-    if isinstance(clearance, Fraction):
-        return low <= clearance and (below is None or clearance < below)
-    degree = patient.get("renal_function")
-    if degree is None:
-        return clearance
-    first, last = DEGREES[degree]
-    if (below is not None and first >= below) or (last is not None and last <= low):
-        return False
-    if first >= low and (below is None or (last is not None and last <= below)):
-        return True
-    return {"renal_function"}
-
-
-def clearance_of(row: Row, line: LineDict, world: World) -> Fraction | set[str]:
-    """mL/min to 0.1, of an adult: reported, else Cockcroft-Gault, else eGFR; nothing that is older than the creatinine."""
-    patient, within, at = world.patient, row.whole("within_days", 90), line["begin"]
-    if patient.get("birth_date") is None:
-        return {"birth_date"}
-    if completed(patient["birth_date"], at.date(), "years") < 18:
-        return {"renal_function"}
-    results = results_named(world, ["2160-0"], line, within)
-    taken_at = results[-1]["time"] if results else None
-    reported: dict[str, Fraction] = {}
-    for code in ("2164-2", "33914-3"):
-        found = results_named(world, [code], line, within)
-        last = found[-1] if found else {}
-        is_told = last.get("value") is not None and last.get("unit") in ("mL/min", "mL/min/1.73m2")
-        if is_told and (taken_at is None or last["time"] >= taken_at):
-            reported[code] = round(Fraction(last["value"]), 1)
-    if "2164-2" in reported:
-        return reported["2164-2"]
-    creatinine = None
-    if results and results[-1].get("value") is not None:
-        creatinine = {"umol/L": Fraction(10, 884), "mg/dL": Fraction(1)}.get(results[-1].get("unit") or "")
-        creatinine = Fraction(results[-1]["value"]) * creatinine if creatinine else None
-    missing = "creatinine" if creatinine is None else None
-    for fact in ("weight_kg", "sex"):
-        missing = missing or (fact if patient.get(fact) is None else None)
-    if missing:
-        return reported.get("33914-3", {missing})
-    assert creatinine is not None
-    birth, weight = patient["birth_date"], patient["weight_kg"]
-    years = completed(birth, at.date(), "years")
-    factor = Fraction(85, 100) if patient["sex"] == "female" else Fraction(1)
-    return round((140 - years) * Fraction(weight) * factor / (72 * creatinine), 1)
-
-
-def liver(row: Row, line: LineDict, world: World) -> Tried:
-    stated = world.patient.get("hepatic_function")
-    classes = row.texts("child_pugh")
-    if stated is not None:
-        return stated != "normal" and stated[-1].upper() in classes
-    results = results_named(world, ["Child-Pugh"], line, row.whole("within_days", 90))
-    if results and results[-1].get("value") is not None:
-        points = results[-1]["value"]
-        return ("A" if points <= 6 else "B" if points <= 9 else "C") in classes
-    return {"hepatic_function"}
 
 
 # T18.
@@ -369,5 +270,5 @@ def rate_in(value: Fraction, unit: str, target: str) -> Fraction | None:
     return converted(value, unit, target) if unit == target and unit else None
 
 
-OF_LINES = {"T15": single_dose, "T16": total_dose, "T17": organ_function, "T18": administration}
+OF_LINES = {"T15": single_dose, "T16": total_dose, "T18": administration}
 OF_ENCOUNTERS: dict = {}

@@ -291,6 +291,10 @@ PER_DAY: dict[str, Fraction | None] = {
 }
 
 
+ENDLESS = ("持续泵入",)
+"""What runs without an end: nobody says in how many hours the stated dose does."""
+
+
 def frequency_of(line: LineDict) -> Frequency:
     """What the words say, or the number beside them, which agrees with the words within 2 %."""
     text, stated = line.get("frequency") or "", line.get("times_per_day")

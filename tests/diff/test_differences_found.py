@@ -55,7 +55,7 @@ def answers(tmp_path):
 
     def both(rule, claim):
         rule = {"kind": "payment", "action": "WARN", **rule}
-        source = write_pack_source(tmp_path / "source", [rule])
+        source = write_pack_source(tmp_path / f"source of {rule['template']}", [rule])
         return engine_answer(case_of(claim), snapshot_of(source, tmp_path / "pack")), judge(claim, read_rows(source))
 
     return both
@@ -669,3 +669,41 @@ def test_a_line_of_no_money_is_not_named_in_a_sum(answers):
     )
     assert engine == naive
     assert [finding.related for finding in engine.findings] == [()]
+
+
+@pytest.mark.parametrize("frequency", ["prn", "", "怪频次"])
+def test_dose_that_is_too_much_for_a_day_is_so_at_any_frequency(answers, frequency):
+    """T16 and T17: one dose of twice the daily limit was a hint that asked how often it is given."""
+    given = drug("A", "甲素", dose=Decimal(1000), dose_unit="mg", frequency=frequency)
+    for rule in (
+        {"template": "T16", "rows": [{"item_code": "A", "per": "日", "max_dose": "500", "unit": "mg"}]},
+        {"template": "T17", "rows": [{"item_code": "A", **ON_DIALYSIS, "max_daily_dose": "500", "unit": "mg"}]},
+    ):
+        dialysed = claim(dict(given))
+        dialysed["patient"]["flags"] = ["dialysis"]
+        engine, oracle = answers({**SAFETY, **rule}, dialysed)
+        assert engine == oracle
+        assert [finding.violating for finding in engine.findings] == [("c1",)]
+
+
+def test_dose_of_what_runs_continuously_is_of_no_day(answers):
+    row = {"item_code": "A", "per": "日", "max_dose": "500", "unit": "mg"}
+    pumped = drug("A", "甲素", dose=Decimal(1000), dose_unit="mg", frequency="持续泵入")
+    engine, oracle = answers({"template": "T16", **SAFETY, "rows": [row]}, claim(pumped))
+    assert engine == oracle
+    assert [hint.missing for hint in engine.hints] == [("frequency",)]
+
+
+ON_DIALYSIS = {"organ": "肾", "dialysis": "是", "demand": "减量"}
+
+
+@pytest.mark.parametrize("values", [(29, 61), (61, 29)])
+def test_of_two_clearances_of_one_moment_the_worse_one_counts(answers, values):
+    """T17: the higher one was taken, as it is (rightly) of creatinine."""
+    row = {"item_code": "A", "organ": "肾", "demand": "禁用", "below_clearance": "30"}
+    of_kidneys = claim(drug("A", "甲素"))
+    test = {"kind": "laboratory", "code": "2164-2", "status": "final", "time": DAY, "unit": "mL/min"}
+    of_kidneys["patient"]["observations"] = [{**test, "value": Decimal(value)} for value in values]
+    engine, oracle = answers({"template": "T17", **SAFETY, "rows": [row]}, of_kidneys)
+    assert engine == oracle
+    assert [finding.violating for finding in engine.findings] == [("c1",)]
