@@ -104,7 +104,7 @@ def evaluate(
         if more_keys:
             judged |= _judge_by_kind(work, line)
     judged |= "every" in kinds and _judge_prescriptions(work, snapshot, any_judged=judged)
-    findings = _each_once(work.findings, _finding_order)
+    findings = _each_once(sorted(work.findings, key=lambda finding: finding.message), _finding_order)
     hints = _one_for_the_same_lines(_each_once(work.hints, _hint_order))
     gaps = work.gaps
     gaps.sort(key=_gap_order)
@@ -419,7 +419,17 @@ def _answer(
             work.findings.append(_finding(row, line, about, judgement, chart))
 
 
+def _in_order_of_needs(row: Row, missing: tuple[Missing, ...]) -> tuple[Missing, ...]:
+    """Return what is missing as the template lists its needs, whatever the order of the lines of which it is missing."""
+    if len(missing) < 2:
+        return missing
+    needs = row.rule.template.needs
+    place = {fact: number for number, fact in enumerate(needs)}
+    return tuple(sorted(set(missing), key=lambda one: (place.get(one.fact, len(needs)), one.fact, one.detail)))
+
+
 def _hint(row: Row, line: Line | None, judgement: Judgement, missing: tuple[Missing, ...]) -> Hint:
+    missing = _in_order_of_needs(row, missing)
     if line is not None and not judgement.also_violating and not judgement.related:
         return Hint(row, line, (), missing)
     lines = sorted((*((line,) if line is not None else ()), *judgement.also_violating), key=line_order)
@@ -463,7 +473,10 @@ Answered = TypeVar("Answered", Finding, Hint)
 
 
 def _each_once(answers: list[Answered], order: Callable[[Answered], tuple[Any, ...]]) -> list[Answered]:
-    """Return answers in their order, without those that a pair of lines gave from either of its lines."""
+    """Return answers in their order, without those that a pair of lines gave from either of its lines.
+
+    Of such the first one given stays: whoever calls sees to it that this does not depend on the order of lines.
+    """
     keyed = sorted((order(answer), place) for place, answer in enumerate(answers))
     return [answers[place] for n, (key, place) in enumerate(keyed) if n == 0 or keyed[n - 1][0] != key]
 
@@ -476,7 +489,7 @@ def _one_for_the_same_lines(hints: list[Hint]) -> list[Hint]:
         if last is None or _hint_order(last)[:-1] != _hint_order(hint)[:-1]:
             merged.append(hint)
         else:
-            missing = tuple(dict.fromkeys((*last.missing, *hint.missing)))
+            missing = _in_order_of_needs(hint.row, (*last.missing, *hint.missing))
             merged[-1] = Hint(hint.row, hint.line, hint.related, missing)
     return merged
 
@@ -486,13 +499,14 @@ def _finding_order(finding: Finding) -> tuple[Any, ...]:
     lines = [line_order(line) for line in (*finding.violating, *finding.related)]
     # Two diagnoses of one encounter may break the same row: their messages tell them apart.
     about = "" if lines else finding.message
-    return (-finding.action, rule.official_code, lines, finding.row.id, about)
+    return (-finding.action, rule.official_code, lines, finding.row.id, rule.pack_id, about)
 
 
 def _hint_order(hint: Hint) -> tuple[Any, ...]:
     line = line_order(hint.line) if hint.line is not None else ()
+    rule = hint.row.rule
     missing = [(item.fact, item.detail) for item in hint.missing]
-    return (line, hint.row.rule.official_code, hint.row.id, [line_order(x) for x in hint.related], missing)
+    return (line, rule.official_code, hint.row.id, rule.pack_id, [line_order(x) for x in hint.related], missing)
 
 
 def _gap_order(gap: NotEvaluated) -> tuple[Any, ...]:

@@ -112,4 +112,6 @@ def _care_mode(forbidden: Sequence[Mode], encounter: Encounter, line: Line) -> s
     """Return how the patient is treated, for a person: the special mode that is forbidden, else the care modes."""
     special = _special_modes(encounter, line)
     named = [text for mode, text in SPECIAL_TEXT.items() if mode in forbidden and special[mode][0]]
-    return "、".join(named) or "或".join(MODE_OF[mode] for mode in encounter.care_modes) or "不明"
+    return (
+        "、".join(named) or "或".join(text for mode, text in MODE_OF.items() if mode in encounter.care_modes) or "不明"
+    )

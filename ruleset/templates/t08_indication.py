@@ -148,7 +148,7 @@ class Indication(Template):
         alternatives = [one.params for one in judged]
         if missing:
             return (Judgement(missing=tuple(dict.fromkeys(missing))),)
-        known = [diagnosis.name or diagnosis.code for diagnosis in chart.case.encounter.diagnoses]
+        known = sorted({diagnosis.name or diagnosis.code for diagnosis in chart.case.encounter.diagnoses})
         evidence = {
             "indication": "；或".join(dict.fromkeys(_indication(alternative) for alternative in alternatives)),
             "diagnoses": "、".join(known) or "无",

@@ -72,7 +72,7 @@ class HerbPayment(Template):
         if undecided:
             return (Judgement(missing=tuple(undecided)),)
         related = tuple(other for other in herbs if other is not line)
-        return (Judgement(evidence={"herbs": "、".join(herb.name for herb in herbs)}, related=related),)
+        return (Judgement(evidence={"herbs": "、".join(sorted(herb.name for herb in herbs))}, related=related),)
 
     def _is_listed(self, item_code: str, day: int, chart: Chart) -> bool:
         return any(

@@ -33,7 +33,7 @@ def finding_id(case: Case, finding: Finding) -> str:
     stays valid when the message is sent again.
     """
     digest = hashlib.blake2b(digest_size=FINDING_ID_CHARACTERS // 2)
-    parts = [case.message_id, case.patient.id, case.encounter.id, finding.row.id]
+    parts = [case.message_id, case.patient.id, case.encounter.id, finding.row.rule.pack_id, finding.row.id]
     for role, lines in (("violating", finding.violating), ("related", finding.related)):
         parts.append(role)
         parts.extend(sorted(_line_part(line) for line in lines))

@@ -130,6 +130,43 @@ def answer_of(result: Result) -> Answer:
     )
 
 
+def shown(result: Result) -> list[Any]:
+    """All that a result says, in the order in which it says it, with lines by their tags."""
+    return [
+        (result.verdict.name, result.completeness.name),
+        *(
+            (one.row.id, one.action.name, *map(_shown_tags, (one.violating, one.related)), one.message, one.amount)
+            for one in result.findings
+        ),
+        *((one.row.id, _shown_tags(_of_hint(one)), one.missing) for one in result.hints),
+        *((one.reason, _shown_tags([one.line] if one.line else []), one.missing) for one in result.not_evaluated),
+    ]
+
+
+def _of_hint(hint: EngineHint) -> list[Line]:
+    return [line for line in (hint.line, *hint.related) if line is not None]
+
+
+def _shown_tags(lines: Iterable[Line]) -> list[str]:
+    return [line.specification for line in lines]
+
+
+def with_telling_ids(claim: Claim) -> Claim:
+    """Give lines that agree in time and order id different ids: the place in the message decides between them."""
+    seen = set()
+    for line in (*claim["lines"], *claim["history"]):
+        if (line["order_id"], line["begin"]) in seen or line["begin"] is None:
+            line["order_id"] = f"{line['order_id']}-{line['tag']}"
+        seen.add((line["order_id"], line["begin"]))
+    return claim
+
+
+def placed(current: list[LineDict], history: list[LineDict]) -> dict[str, list[LineDict]]:
+    """The lines of a claim in another order."""
+    lines = [{**line, "position": number} for number, line in enumerate((*current, *history), 1)]
+    return {"lines": lines[: len(current)], "history": lines[len(current) :]}
+
+
 def _one_each(hints: list[Hint]) -> list[Hint]:
     """Hints of counters, one for each row: whose counter each is about is not compared."""
     missing: dict[tuple[str, str], set[str]] = {}
@@ -151,12 +188,15 @@ def _tags(lines: Iterable[Line]) -> tuple[str, ...]:
 
 
 def write_pack_source(
-    root: Path, rules: list[dict[str, Any]], lists: dict[str, list[tuple[str, str]]] = LISTLESS
+    root: Path,
+    rules: list[dict[str, Any]],
+    lists: dict[str, list[tuple[str, str]]] = LISTLESS,
+    pack_id: str = "small",
 ) -> Path:
     """Write a pack's source directory; each rule has its `rows` (all with the same columns) and its other fields."""
     for folder in ("rules", "rows", "lists"):
         (root / folder).mkdir(parents=True)
-    (root / "pack.toml").write_text('id = "small"\nrevision = 1\ntitle = "small"\n', encoding="utf-8")
+    (root / "pack.toml").write_text(f'id = "{pack_id}"\nrevision = 1\ntitle = "small"\n', encoding="utf-8")
     _write_csv(
         root / SUBSTANCES_FILE,
         ("ingredient", "systemic_class"),

@@ -7,9 +7,13 @@ import msgspec
 import pytest
 
 from ruleset.evaluator import evaluate
+from ruleset.pack.compile import LoadedPack, compile_pack
 from ruleset.pack.diagnostics import PackError
+from ruleset.pack.file import PackFile
+from ruleset.snapshot import Snapshot
 from ruleset.timeline import Timeline
-from tests.diff.harness import answer_of, case_of, engine_answer, snapshot_of, write_pack_source
+from server.entrance.identifiers import finding_id
+from tests.diff.harness import answer_of, case_of, engine_answer, shown, snapshot_of, write_pack_source
 from tests.diff.oracle import Hint, judge, read_rows
 
 DAY = datetime(2026, 1, 28, 9)
@@ -707,3 +711,85 @@ def test_of_two_clearances_of_one_moment_the_worse_one_counts(answers, values):
     engine, oracle = answers({"template": "T17", **SAFETY, "rows": [row]}, of_kidneys)
     assert engine == oracle
     assert [finding.violating for finding in engine.findings] == [("c1",)]
+
+
+def permuted(claim, order):
+    """The same claim with its current lines in another order."""
+    lines = [{**claim["lines"][place], "position": number} for number, place in enumerate(order, 1)]
+    return {**claim, "lines": lines}
+
+
+def said(tmp_path, rule, *claims):
+    """What the engine says of each claim, to the last word."""
+    source = write_pack_source(tmp_path / "source", [{"kind": "safety", "action": "WARN", **rule}])
+    snapshot = snapshot_of(source, tmp_path / "pack")
+    return [shown(evaluate(case_of(one), Timeline(), snapshot)) for one in claims]
+
+
+def test_what_is_missing_of_several_lines_is_told_in_one_order(tmp_path):
+    """T16: the facts that a sum lacks stood in the order of the lines, or of where the lines came from."""
+    row = {"ingredient": "甲素", "per": "日", "max_dose": "500", "unit": "mg"}
+    earlier = {"begin": DAY - timedelta(hours=1), "days": 3, "frequency": "qd"}
+    doseless = drug("B", "甲素", **earlier)
+    doseless.pop("dose", None)
+    unitless = drug("C", "甲素", **earlier, dose=Decimal(1))
+    unitless.pop("dose_unit", None)
+    judged = drug("A", "甲素", dose=Decimal(1), dose_unit="mg", frequency="qd")
+    whole = claim(judged, doseless, unitless)
+    one, other = said(tmp_path, {"template": "T16", "rows": [row]}, whole, permuted(whole, (2, 1, 0)))
+    assert one == other
+    assert [fact.fact for fact in one[-1][2]] == ["dose", "dose_unit"]
+
+
+def test_possible_care_modes_are_told_in_one_order(tmp_path):
+    """T03."""
+    here, there = (
+        claim(line(item_code="A"), care_modes=modes) for modes in (["other", "emergency"], ["emergency", "other"])
+    )
+    one, other = said(tmp_path, {"template": "T03", "rows": [{**ITEM, "allowed_modes": "住院"}]}, here, there)
+    assert one == other
+
+
+def test_diagnoses_of_which_none_is_an_indication_are_told_in_one_order(tmp_path):
+    """T08."""
+    codes = [{"code": "I10", "primary": True}, {"code": "E11"}]
+    row = {"row_ref": "KP-1", "item_codes": "A", "diagnoses": "J18"}
+    here, there = (claim(line(item_code="A"), diagnoses=some) for some in (codes, codes[::-1]))
+    one, other = said(tmp_path, {"template": "T08", "rows": [row]}, here, there)
+    assert one == other
+    assert len(one) == 2
+
+
+def test_herbs_that_are_not_paid_together_are_told_in_one_order(tmp_path):
+    """T10."""
+    rows = [{"item_code": code, "item_name": "草", "not_paid": "alone"} for code in "AB"]
+    whole = claim(line(item_code="A", item_name="甲草"), line(item_code="B", item_name="乙草"))
+    one, other = said(tmp_path, {"template": "T10", "kind": "payment", "rows": rows}, whole, permuted(whole, (1, 0)))
+    assert one == other
+    assert len(one) == 3
+
+
+def test_a_pair_that_either_line_finds_is_told_in_one_way(tmp_path):
+    """T22: the drug named first was that of the line that came first in the message."""
+    row = {"drug_class": "J01", "check": "配伍", "other_class": "J01"}
+    bag = {"group_id": "g", "route": "静脉滴注", "classes": ["J01"]}
+    whole = claim(drug("A", "甲素", item_name="甲", **bag), drug("B", "乙素", item_name="乙", **bag))
+    one, other = said(tmp_path, {"template": "T22", "rows": [row]}, whole, permuted(whole, (1, 0)))
+    assert one == other
+    assert len(one) == 2
+
+
+@pytest.mark.parametrize("sex", ["male", None])
+def test_two_packs_with_one_row_id_both_speak(tmp_path, sex):
+    """Of two packs whose rows have one id (and no code of a rule) the answer of one was taken for the other's."""
+    rule = {"kind": "payment", "action": "WARN", "official_code": "", **SEX}
+    sources = [write_pack_source(tmp_path / name, [rule], pack_id=name) for name in ("ours", "theirs")]
+    for source in sources:
+        compile_pack(source, tmp_path / f"{source.name}.pack")
+    snapshot = Snapshot([LoadedPack(PackFile(tmp_path / f"{source.name}.pack")) for source in sources])
+    judged = claim(line(item_code="A"))
+    judged["patient"]["sex"] = sex
+    case = case_of(judged)
+    result = evaluate(case, Timeline(), snapshot)
+    assert [one.row.rule.pack_id for one in (*result.findings, *result.hints)] == ["ours", "theirs"]
+    assert len({finding_id(case, finding) for finding in result.findings}) == len(result.findings)

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from ruleset.case import identity
 from ruleset.evaluator import evaluate
 from ruleset.timeline import EMPTY, Timeline
-from tests.diff.harness import answer_of, case_of, snapshot_of, write_pack_source
+from tests.diff.harness import (
+    answer_of,
+    case_of,
+    placed,
+    shown,
+    snapshot_of,
+    with_telling_ids,
+    write_pack_source,
+)
 from tests.diff.strategies import claims, packs
 
 SETTINGS = settings(
@@ -29,47 +37,7 @@ def small_snapshot(pack):
         return snapshot_of(write_pack_source(Path(folder) / "source", pack), Path(folder) / "pack")
 
 
-def with_telling_ids(claim):
-    """Give lines that are the same item at the same time different order ids: ties are decided by the place then."""
-    seen = set()
-    for line in (*claim["lines"], *claim["history"]):
-        key = (line["order_id"], line["item_code"] or line["item_name"] or line["local_name"], line["begin"])
-        if key in seen:
-            line["order_id"] = line["tag"]
-        seen.add((line["order_id"], *key[1:]))
-    return claim
-
-
 telling_claims = claims().map(with_telling_ids)
-
-
-def placed(current, history):
-    lines = [{**line, "position": number} for number, line in enumerate((*current, *history), 1)]
-    return {"lines": lines[: len(current)], "history": lines[len(current) :]}
-
-
-def in_order(result):
-    """The answer as it would be shown: with the order of its parts, its messages and its names of missing facts."""
-    return (
-        result.verdict,
-        result.completeness,
-        [
-            (
-                finding.row.id,
-                finding.action,
-                [line.group_id for line in finding.violating],
-                [line.group_id for line in finding.related],
-                finding.message,
-                finding.amount,
-            )
-            for finding in result.findings
-        ],
-        [
-            (hint.row.id, hint.line.group_id, [line.group_id for line in hint.related], hint.missing)
-            for hint in result.hints
-        ],
-        [(gap.reason, gap.line.group_id if gap.line else "", gap.rule_id) for gap in result.not_evaluated],
-    )
 
 
 @SETTINGS
@@ -80,7 +48,7 @@ def test_order_of_lines_changes_nothing(pack, claim, random):
     current = random.sample(claim["lines"], len(claim["lines"]))
     history = random.sample(claim["history"], len(claim["history"]))
     other = {**claim, **placed(current, history)}
-    assert in_order(evaluate(case_of(other), EMPTY, snapshot)) == in_order(evaluate(case_of(claim), EMPTY, snapshot))
+    assert shown(evaluate(case_of(other), EMPTY, snapshot)) == shown(evaluate(case_of(claim), EMPTY, snapshot))
 
 
 @SETTINGS
@@ -97,7 +65,7 @@ def test_where_history_comes_from_changes_nothing(pack, claim, origins):
         for line, origin in lines
         if origin != "message"
     ]
-    assert in_order(evaluate(case, Timeline(stored), snapshot)) == in_order(evaluate(whole, EMPTY, snapshot))
+    assert shown(evaluate(case, Timeline(stored), snapshot)) == shown(evaluate(whole, EMPTY, snapshot))
 
 
 @SETTINGS
@@ -108,7 +76,7 @@ def test_checking_again_what_was_committed_changes_nothing(pack, claim):
     note(f"claim = {claim!r}")
     case = case_of(claim)
     committed = EMPTY.with_changes((*case.lines, *case.history), (), 1).with_changes(case.lines, (), 2)
-    assert in_order(evaluate(case, committed, snapshot)) == in_order(evaluate(case, EMPTY, snapshot))
+    assert shown(evaluate(case, committed, snapshot)) == shown(evaluate(case, EMPTY, snapshot))
 
 
 @SETTINGS
@@ -119,7 +87,7 @@ def test_voiding_what_was_committed_leaves_no_trace(pack, claim):
     case = case_of(claim)
     bare = msgspec.structs.replace(case, history=())
     stored = Timeline(case.history).with_changes((), map(identity, case.history), 2)
-    assert in_order(evaluate(bare, stored, snapshot)) == in_order(evaluate(bare, EMPTY, snapshot))
+    assert shown(evaluate(bare, stored, snapshot)) == shown(evaluate(bare, EMPTY, snapshot))
 
 
 @SETTINGS
@@ -155,4 +123,4 @@ def test_rx_ids_that_are_new_on_every_call_change_nothing(pack, claim):
         for line in (*case.lines, *case.history)
     ]
     again = evaluate(case, Timeline(stored), snapshot, same_line_by_content=True)
-    assert in_order(again) == in_order(evaluate(case, EMPTY, snapshot))
+    assert shown(again) == shown(evaluate(case, EMPTY, snapshot))
