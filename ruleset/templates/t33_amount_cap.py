@@ -46,7 +46,8 @@ class AmountCap(Template):
     calendar period of the judged line's day (单次就诊: in its encounter) that are not later than it; a judged line
     without a positive amount is FALSE. Others: judged once per encounter, for each doctor or department that
     orders a counted current line of that period (the line's, else the encounter's), or for the encounter's primary diagnosis (where none is marked, its first). The
-    counter is the one of that id, metric and period whose `at`, if stated, lies in the period of the check's day.
+    counter is the one of that id, metric and period whose `at`, if stated, lies in the period of the check's day: of
+    several the newest, of equally new ones the highest.
 
     TRUE when the sum exceeds the limit. UNKNOWN when it does not and a counted line has no amount (`amount`); for
     counters also where the subject is not known (`practitioner_id`, `department`, `diagnoses`) or has no counter
@@ -196,17 +197,18 @@ def _is_named(params: Params, subject_id: str) -> bool:
 
 
 def _counter(params: Params, subject_id: str, chart: Chart) -> Counter | None:
+    """Return the newest counter of the subject in the period; of equally new ones the highest, whatever their order."""
     day = chart.day_of(None)
-    for counter in chart.case.encounter.counters:
-        if (
-            counter.subject == COUNTER_SUBJECT[params.capped]
-            and counter.subject_id == subject_id
-            and counter.metric == params.metric
-            and counter.period == COUNTER_PERIOD[params.period]
-            and (counter.at is None or (day is not None and _same_period(params, counter.at, day, chart)))
-        ):
-            return counter
-    return None
+    fitting = [
+        counter
+        for counter in chart.case.encounter.counters
+        if counter.subject == COUNTER_SUBJECT[params.capped]
+        and counter.subject_id == subject_id
+        and counter.metric == params.metric
+        and counter.period == COUNTER_PERIOD[params.period]
+        and (counter.at is None or (day is not None and _same_period(params, counter.at, day, chart)))
+    ]
+    return max(fitting, key=lambda counter: (counter.at or date.min, counter.value), default=None)
 
 
 def _same_period(params: Params, one: date, other: date, chart: Chart) -> bool:

@@ -110,13 +110,8 @@ def answer_of(result: Result) -> Answer:
         )
         for hint in result.hints
     ]
+    # Of two diagnoses or operations that break one row there are two findings, told apart by their messages alone.
     findings = [one for at, one in enumerate(findings) if one.violating or one.related or one not in findings[:at]]
-    hints = [one for at, one in enumerate(hints) if one.lines or one not in hints[:at]]  # of two alike diagnoses, say
-    counters = {hint.row.id for hint in result.hints if hint.row.rule.template.id == "T33" and hint.line is None}
-    hints = [
-        *(one for one in hints if one.row not in counters),
-        *_one_each([one for one in hints if one.row in counters]),
-    ]
     gaps = [
         Gap(
             gap.reason,
@@ -167,19 +162,11 @@ def placed(current: list[LineDict], history: list[LineDict]) -> dict[str, list[L
     return {"lines": lines[: len(current)], "history": lines[len(current) :]}
 
 
-def _one_each(hints: list[Hint]) -> list[Hint]:
-    """Hints of counters, one for each row: whose counter each is about is not compared."""
-    missing: dict[tuple[str, str], set[str]] = {}
-    for hint in hints:
-        missing.setdefault((hint.official_code, hint.row), set()).update(hint.missing)
-    return [Hint(*row, (), tuple(sorted(facts))) for row, facts in missing.items()]
-
-
 def _lines_of(hint: EngineHint) -> tuple[Line, ...]:
-    """The line, none for the encounter; of a pair or set, which has no first line, all of them."""
+    """The line; of a pair or set, which has no first line, and of the encounter, all that it rests on."""
     if hint.row.rule.template.id in OF_WHOLE_PRESCRIPTIONS:
         return ()
-    related = hint.related if hint.row.rule.template.id in OF_PAIRS else ()
+    related = hint.related if hint.row.rule.template.id in OF_PAIRS or hint.line is None else ()
     return tuple(dict.fromkeys(line for line in (hint.line, *related) if line is not None))
 
 

@@ -116,7 +116,7 @@ class Finding(NamedTuple):
 
 
 class Hint(NamedTuple):
-    """`lines` is the line itself, none for the encounter; of a pair, which has no first line, both."""
+    """`lines` is the line itself; of a pair, which has no first line, both; of the encounter, those that it rests on."""
 
     official_code: str
     row: str
@@ -173,7 +173,7 @@ class Judged:
         missing = opinion.missing
         if not missing:
             missing = undecided | ({"payer"} if payer is None and exempt else set())
-        of_set = [*opinion.related, *opinion.also_violating] if row.template in OF_PAIRS else []
+        of_set = [*opinion.related, *opinion.also_violating] if row.template in OF_PAIRS or line is None else []
         if missing and row.template in OF_WHOLE_PRESCRIPTIONS:
             hint = Hint(rule.get("official_code", ""), row.id, (), tuple(sorted(missing)))
             self.hints.extend([hint] if hint not in self.hints else [])  # of which lines is not compared

@@ -1,6 +1,6 @@
 """T29 to T34: how much, how long and how often, over time. See `oracle_world.py`."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 
 from tests.diff.oracle_world import (
@@ -395,6 +395,7 @@ def counted_cap(row: Row, subject: str, lines: list[LineDict], world: World) -> 
 
 def counter_of(row: Row, subject: str, world: World) -> Facts | None:
     day = world.day_of(None) or max((line["begin"].date() for line in world.lines if line.get("begin")), default=None)
+    fitting = []
     for one in world.encounter.get("counters") or ():
         if (one["subject"], one["metric"]) != (COUNTED_OF[row.text("capped")], row.text("metric")):
             continue
@@ -406,8 +407,11 @@ def counter_of(row: Row, subject: str, world: World) -> Facts | None:
             at is not None and day is not None and period_of(kind, at, world.site) != period_of(kind, day, world.site)
         )
         if not is_other:
-            return one
-    return None
+            fitting.append(one)
+    newest = max((one.get("at") or date.min for one in fitting), default=None)
+    return max(
+        (one for one in fitting if (one.get("at") or date.min) == newest), key=lambda one: one["value"], default=None
+    )
 
 
 # T34.

@@ -793,3 +793,22 @@ def test_two_packs_with_one_row_id_both_speak(tmp_path, sex):
     result = evaluate(case, Timeline(), snapshot)
     assert [one.row.rule.pack_id for one in (*result.findings, *result.hints)] == ["ours", "theirs"]
     assert len({finding_id(case, finding) for finding in result.findings}) == len(result.findings)
+
+
+@pytest.mark.parametrize("values", [(10, 90), (90, 10)])
+def test_of_two_counters_of_one_day_the_higher_one_counts(answers, values):
+    """T33: the first one of the message was taken."""
+    counters = [{**DEPARTMENT["counters"][0], "value": Decimal(value)} for value in values]
+    drug = {"item_kind": "drug", "item_code": "A", "classes": ["J01"], "quantity": Decimal(20)}
+    engine, naive = answers(COUNTED, claim(line(**drug), **{**DEPARTMENT, "counters": counters}))
+    assert engine == naive
+    assert len(engine.findings) == 1
+
+
+def test_the_newest_counter_counts(answers):
+    dates = {10: date(2026, 1, 27), 90: date(2026, 1, 20)}
+    counters = [{**DEPARTMENT["counters"][0], "value": Decimal(value), "at": at} for value, at in dates.items()]
+    drug = {"item_kind": "drug", "item_code": "A", "classes": ["J01"], "quantity": Decimal(20)}
+    engine, naive = answers(COUNTED, claim(line(**drug), **{**DEPARTMENT, "counters": counters}))
+    assert engine == naive
+    assert not engine.findings
