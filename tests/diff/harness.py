@@ -112,6 +112,8 @@ def answer_of(result: Result) -> Answer:
     ]
     # Of two diagnoses or operations that break one row there are two findings, told apart by their messages alone.
     findings = [one for at, one in enumerate(findings) if one.violating or one.related or one not in findings[:at]]
+    of_prescriptions = {hint.row.id for hint in result.hints if hint.row.rule.template.id in OF_WHOLE_PRESCRIPTIONS}
+    hints = [one for at, one in enumerate(hints) if one.row not in of_prescriptions or one not in hints[:at]]
     gaps = [
         Gap(
             gap.reason,

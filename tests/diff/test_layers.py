@@ -25,7 +25,7 @@ KNOWN_LISTS = {**LISTS, SUBSTANCES_FILE: list(SYSTEMIC_CLASSES)}
 REGIONS = ("370000", "370100", "370102", "370200", "420000")
 STATEMENT_COLUMNS = ("pack", "rule", "row_id", "mode", "action", "reason", "approved_by", "valid_from", "valid_to")
 CLAIMS_OF_A_SET = 40
-SETS = 24
+SETS = 32
 SETS_LONG = 1_500
 PLACES_MIN = 3
 """How often each kind of outcome must come up in the short form."""
