@@ -34,7 +34,7 @@ def change_row(pack, changes):
     file = pack / "rows/age-forbidden.csv"
     with file.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    (row,) = (row for row in rows if row["ingredient"] == "曲马多")
+    (row,) = (row for row in rows if row["drug_class"] == "J01G")
     for column, (old, new) in changes.items():
         assert row.get(column, "") == old
         row[column] = new
