@@ -134,10 +134,10 @@ int pck_net_wait(struct pck_wait *waits, size_t count, const struct pck_wake *wa
 	if (poll(fds, (nfds_t)count + 1, (int)timeout_ms) <= 0)
 		return 0;
 	for (i = 0; i < count; i++) {
-		/* An error or a hang-up shows itself to whoever reads or writes next. */
-		if (fds[i].revents & (POLLIN | POLLERR | POLLHUP))
+		/* An error, a hang-up or a socket that a host closed shows itself to whoever reads or writes next. */
+		if (fds[i].revents & (POLLIN | POLLERR | POLLHUP | POLLNVAL))
 			waits[i].seen |= waits[i].wanted & PCK_READABLE;
-		if (fds[i].revents & (POLLOUT | POLLERR | POLLHUP))
+		if (fds[i].revents & (POLLOUT | POLLERR | POLLHUP | POLLNVAL))
 			waits[i].seen |= waits[i].wanted & PCK_WRITABLE;
 	}
 	return fds[count].revents != 0 ? PCK_WOKEN : 0;

@@ -148,12 +148,41 @@ static int is_woken(const struct pck_wake *wake)
 	return InterlockedCompareExchange(flag_of(wake), 0, 0) != 0;
 }
 
+static int is_socket(SOCKET s)
+{
+	int type;
+	int len = sizeof type;
+
+	return getsockopt(s, SOL_SOCKET, SO_TYPE, (char *)&type, &len) == 0;
+}
+
+/*
+ * select() refuses all sockets where one is none any more: a host closed what is not its own.  That one is
+ * ready, so that whoever reads or writes next meets the error; for the others time passes, so that an error
+ * that stays makes nobody spin.
+ */
+static int look_for_broken(struct pck_wait *waits, size_t count, const struct timeval *timeout)
+{
+	int broken = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		if (is_socket((SOCKET)waits[i].socket))
+			continue;
+		waits[i].seen = waits[i].wanted;
+		broken = 1;
+	}
+	if (!broken)
+		Sleep((DWORD)(timeout->tv_usec + 999) / 1000);
+	return broken;
+}
+
 /* One look at the sockets for at most WAKE_LOOK_US.  Returns 1 if one of them is ready. */
 static int look(struct pck_wait *waits, size_t count, int64_t timeout_us)
 {
 	struct timeval timeout = {0, (long)(timeout_us < WAKE_LOOK_US ? timeout_us : WAKE_LOOK_US)};
 	fd_set readable, writable, failed;
-	int ready = 0;
+	int ready;
 	size_t i;
 
 	FD_ZERO(&readable);
@@ -175,7 +204,10 @@ static int look(struct pck_wait *waits, size_t count, int64_t timeout_us)
 		Sleep((DWORD)(timeout.tv_usec + 999) / 1000);
 		return 0;
 	}
-	if (select(0, &readable, &writable, &failed, &timeout) <= 0)
+	ready = select(0, &readable, &writable, &failed, &timeout);
+	if (ready < 0)
+		return look_for_broken(waits, count, &timeout);
+	if (ready == 0)
 		return 0;
 	for (i = 0; i < count; i++) {
 		SOCKET s = (SOCKET)waits[i].socket;
@@ -185,9 +217,8 @@ static int look(struct pck_wait *waits, size_t count, int64_t timeout_us)
 			waits[i].seen |= waits[i].wanted & PCK_READABLE;
 		if (FD_ISSET(s, &writable) || FD_ISSET(s, &failed))
 			waits[i].seen |= waits[i].wanted & PCK_WRITABLE;
-		ready |= waits[i].seen != 0;
 	}
-	return ready;
+	return 1;
 }
 
 int pck_net_wait(struct pck_wait *waits, size_t count, const struct pck_wake *wake, int64_t timeout_us)

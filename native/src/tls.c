@@ -1,15 +1,10 @@
 #include "tls.h"
 
-#include <mbedtls/asn1.h>
-#include <mbedtls/bignum.h>
-#include <mbedtls/cipher.h>
-#include <mbedtls/ecp.h>
-#include <mbedtls/md.h>
-#include <mbedtls/pem.h>
 #include <mbedtls/pk.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,26 +33,31 @@ static int random_bytes(void *unused, unsigned char *data, size_t len)
 }
 
 /*
- * Is it a failed allocation?  mbedTLS adds the code of the low-level module that failed to that of the
- * high-level one, in seven bits of its own.
+ * Allocations of mbedTLS that failed, in this process.  mbedTLS takes a signature that it has no memory to
+ * verify for one that is wrong, and a key that it has none to parse for one of another format; so it is asked
+ * here, not there, whether memory was the reason.  Another thread's may be counted too: then it is short for
+ * all of them.
  */
-static int is_memory(int code)
-{
-	const int high = -(-code & 0xff80);
-	const int low = -(-code & 0x007f);
+static atomic_uint failed_allocations;
 
-	switch (high) {
-	case MBEDTLS_ERR_SSL_ALLOC_FAILED:
-	case MBEDTLS_ERR_X509_ALLOC_FAILED:
-	case MBEDTLS_ERR_PK_ALLOC_FAILED:
-	case MBEDTLS_ERR_PEM_ALLOC_FAILED:
-	case MBEDTLS_ERR_ECP_ALLOC_FAILED:
-	case MBEDTLS_ERR_MD_ALLOC_FAILED:
-	case MBEDTLS_ERR_CIPHER_ALLOC_FAILED:
-		return 1;
-	default:
-		return low == MBEDTLS_ERR_MPI_ALLOC_FAILED || low == MBEDTLS_ERR_ASN1_ALLOC_FAILED;
-	}
+void *pck_tls_calloc(size_t count, size_t size)
+{
+	void *made = calloc(count, size);
+
+	if (made == NULL && count > 0 && size > 0)
+		(void)atomic_fetch_add(&failed_allocations, 1);
+	return made;
+}
+
+/* For lacked_memory(), before mbedTLS is called. */
+static unsigned memory_mark(void)
+{
+	return atomic_load(&failed_allocations);
+}
+
+static int lacked_memory(unsigned mark)
+{
+	return atomic_load(&failed_allocations) != mark;
 }
 
 /* Reads a PEM file by one of mbedTLS's parsers into `target`. */
@@ -66,12 +66,13 @@ static int32_t load(const char *path, int (*parse)(void *target, const uint8_t *
 {
 	struct pck_bytes file = {0};
 	int32_t result = pck_read_file(path, PEM_BYTES_MAX, &file, error);
+	unsigned mark = memory_mark();
 	int refused;
 
 	if (result == PCK_OK) {
 		/* The length that mbedTLS wants for PEM counts the zero byte. */
 		refused = parse(target, file.data, file.len);
-		if (is_memory(refused)) {
+		if (refused != 0 && lacked_memory(mark)) {
 			result = PCK_E_MEMORY;
 		} else if (refused != 0) {
 			pck_error_set(error, "`%s`: no usable PEM file (mbedTLS -0x%04x)", path,
@@ -99,6 +100,7 @@ static int32_t configure(struct pck_tls_context *context, const char *ca_file, c
                          const char *key_file, struct pck_error *error)
 {
 	mbedtls_ssl_config *config = &context->config;
+	unsigned mark;
 	int32_t result;
 	int refused;
 
@@ -120,8 +122,9 @@ static int32_t configure(struct pck_tls_context *context, const char *ca_file, c
 		result = load(key_file, parse_key, &context->key, error);
 	if (result != PCK_OK)
 		return result;
+	mark = memory_mark();
 	refused = mbedtls_pk_check_pair(&context->cert.pk, &context->key, random_bytes, NULL);
-	if (is_memory(refused))
+	if (refused != 0 && lacked_memory(mark))
 		return PCK_E_MEMORY;
 	if (refused != 0) {
 		pck_error_set(error, "`%s` is not the key of `%s`", key_file, cert_file);
@@ -215,8 +218,6 @@ static int32_t handshake_failed(struct pck_tls_session *session, int reason, str
 	uint32_t flags = mbedtls_ssl_get_verify_result(&session->ssl);
 	char why[256];
 
-	if (is_memory(reason))
-		return PCK_E_MEMORY;
 	if (reason == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED &&
 	    mbedtls_x509_crt_verify_info(why, sizeof why, "", flags) > 0)
 		pck_error_set(error, "TLS: %s", why);
@@ -231,6 +232,7 @@ static int32_t handshake_failed(struct pck_tls_session *session, int reason, str
 
 int32_t pck_tls_handshake(struct pck_tls_session *session, struct pck_error *error)
 {
+	unsigned mark = memory_mark();
 	int result = mbedtls_ssl_handshake(&session->ssl);
 	const char *protocol;
 
@@ -239,7 +241,7 @@ int32_t pck_tls_handshake(struct pck_tls_session *session, struct pck_error *err
 	if (result == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return PCK_WRITABLE;
 	if (result != 0)
-		return handshake_failed(session, result, error);
+		return lacked_memory(mark) ? PCK_E_MEMORY : handshake_failed(session, result, error);
 	protocol = mbedtls_ssl_get_alpn_protocol(&session->ssl);
 	if (protocol == NULL || strcmp(protocol, alpn[0]) != 0) {
 		pck_error_set(error, "TLS: the server does not speak HTTP/2");

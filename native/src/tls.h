@@ -1,8 +1,8 @@
 /*
  * TLS 1.2 by mbedTLS, over the non-blocking sockets of platform.h.  No other file knows mbedTLS.
  *
- * A context holds the files of one client; a session is one connection.  There is no state that
- * two clients share, so there is no lock.
+ * A context holds the files of one client; a session is one connection.  Two clients share no state but
+ * a count of failed allocations, so there is no lock.
  */
 #ifndef PCK_TLS_H
 #define PCK_TLS_H

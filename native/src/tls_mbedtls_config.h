@@ -1,6 +1,7 @@
 /*
  * The part of mbedTLS 3.6 that the client uses: TLS 1.2, mutual authentication, ALPN, no files, no
- * sockets, no random generator of its own (tls.c brings the system's), no global state.
+ * sockets, no random generator of its own (tls.c brings the system's), no global state.  tls.c allocates
+ * for it too.
  *
  * Its name differs from that of mbedTLS's own configuration: an #include would find that one first.
  */
@@ -12,6 +13,12 @@
 #define MBEDTLS_HAVE_TIME
 #define MBEDTLS_HAVE_TIME_DATE
 #define MBEDTLS_PLATFORM_C
+
+#include <stdlib.h>
+void *pck_tls_calloc(size_t count, size_t size);
+#define MBEDTLS_PLATFORM_MEMORY
+#define MBEDTLS_PLATFORM_CALLOC_MACRO pck_tls_calloc
+#define MBEDTLS_PLATFORM_FREE_MACRO free
 
 #define MBEDTLS_AES_C
 #define MBEDTLS_AESNI_C

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,6 +22,7 @@ from server.conformance.ground import REFUSALS, Ground, open_ground
 from server.conformance.samples import DEFAULT_FOLDER, Samples, SamplesError
 from server.conformance.text import message_lines, report_lines
 from server.dictionary.reading import DictionaryError
+from server.entrance.text import EntranceError, read_json
 from server.grpc_service import credentials_of
 from server.packs import ActivationError
 from server.profile import ProfileError
@@ -133,11 +134,24 @@ def _arrivals(options: argparse.Namespace, ground: Ground, samples: Samples | No
 def _document_of(file: str) -> tuple[str, bytes, Format, bool]:
     """Return a file's name, content, format, and whether it is feedback. Raises OSError."""
     document = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    feedback = _feedback_format(document)
+    if feedback is not None:
+        return file, document, feedback, True
     form = format_of(document)
-    if form == "precheck":
-        is_national_feedback = b'"warns"' in document
-        return file, document, "3103" if is_national_feedback else "precheck", b'"feedback"' in document
-    return file, document, "3102" if form == "3102" else "3101", False
+    return file, document, "precheck" if form == "precheck" else "3102" if form == "3102" else "3101", False
+
+
+def _feedback_format(document: bytes) -> Literal["3103", "precheck"] | None:
+    """Return the format of feedback, by the list that its reader demands; None for anything else, and for what is no JSON."""
+    try:
+        value, _ = read_json(document, None)
+    except EntranceError:
+        return None
+    outer = value.get("input", value) if isinstance(value, dict) else None
+    body = outer.get("data", outer) if isinstance(outer, dict) else None
+    if isinstance(body, dict) and "warns" in body:
+        return "3103"
+    return "precheck" if isinstance(value, dict) and "feedback" in value else None
 
 
 def _from_files(ground: Ground, files: Iterable[tuple[str, bytes, Format, bool]]) -> Iterator[Arrival]:

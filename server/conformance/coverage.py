@@ -53,6 +53,8 @@ class FactCoverage(msgspec.Struct, frozen=True):
     arrived: bool
     missed: int
     """How often a rule could not be decided for want of it."""
+    misread: int
+    """How many of these times the message stated it, by a value that nobody here understands or that says "unknown"."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -97,6 +99,7 @@ class Coverage:
         self._values: dict[tuple[str, str], set[str]] = {}
         self._patients: set[str] = set()
         self._missed: Counter[str] = Counter()
+        self._misread: Counter[str] = Counter()
         self._unknown_fields: Counter[str] = Counter()
         self._codes: Counter[str] = Counter()
         self._not_evaluated: Counter[str] = Counter()
@@ -127,7 +130,12 @@ class Coverage:
             self._message_ids[examined.message_id] += 1
         for gap in outcome.get("not_evaluated", ()):
             self._not_evaluated[gap["reason"]] += 1
-        self._missed.update(_missed(outcome))
+        missed = Counter(_missed(outcome))
+        self._missed.update(missed)
+        misread = {_as_fact_table(one.object, one.field) for one in examined.not_understood}
+        for name, count in missed.items():
+            if name in FACTS and not misread.isdisjoint(FACTS[name].national):
+                self._misread[name] += count
 
     def report(self) -> Report:
         """Return the report on all messages so far."""
@@ -166,7 +174,8 @@ class Coverage:
         for name, (rules, rows) in sorted(asked.items(), key=lambda one: (-self._missed[one[0]], -one[1][0], one[0])):
             fact = FACTS[name]
             has_arrived = any(field in arrived for field in fact.national)
-            yield FactCoverage(name, fact.label, fact.national, rules, rows, has_arrived, self._missed[name])
+            missed, misread = self._missed[name], self._misread[name]
+            yield FactCoverage(name, fact.label, fact.national, rules, rows, has_arrived, missed, misread)
 
 
 def _as_fact_table(object_: str, field: str) -> str:

@@ -177,16 +177,23 @@ def _facts(facts: Iterable[FactCoverage]) -> Iterator[str]:
     """Yield the facts that were missed, and those that may be asked for and never arrived."""
     missed = [fact for fact in facts if fact.missed]
     if missed:
-        yield "  规则要用而缺的信息（缺一次，就有一条规则没能判断）："
+        yield "  规则要用而没有得到的信息（每次都有一条规则没能判断）："
         for fact in missed:
             fields = "、".join(fact.national) or "报文里没有这个字段，由医院的字典提供"
             sent = "，有的报文已经送了" if fact.arrived else "，从未收到" if fact.national else ""
-            yield f"    {fact.label}（{fields}）：缺 {fact.missed} 次，{fact.rules} 条规则会用{sent}"
+            yield f"    {fact.label}（{fields}）：{_times(fact)}，{fact.rules} 条规则会用{sent}"
     waiting = [fact for fact in facts if not fact.missed and not fact.arrived and fact.national]
     if waiting:
         yield "  规则可能要用、从未收到、这一批里没有缺过的信息："
         for chunk in _chunks([f"{fact.label}（{'、'.join(fact.national)}）" for fact in waiting]):
             yield f"    {chunk}"
+
+
+def _times(fact: FactCoverage) -> str:
+    """Tell what was not sent from what was sent and not understood: the vendor mends the one, the site's profile the other."""
+    lacking = fact.missed - fact.misread
+    counted = [f"缺 {lacking} 次" if lacking else "", f"送了值而没读懂 {fact.misread} 次" if fact.misread else ""]
+    return "，".join(filter(None, counted))
 
 
 def _never_sent(report: Report) -> Iterator[str]:

@@ -22,7 +22,7 @@ from server.conformance.ground import REFUSALS, open_ground
 from server.conformance.samples import DEFAULT_FOLDER, Samples, difference
 from server.conformance.text import message_lines, report_lines
 from server.entrance import fields
-from tests.web.messages import CHILD_DRUG, WOMEN_DRUG, camel_case, encoded, encounter, message, order
+from tests.web.messages import CHILD_DRUG, SECONDARY_DRUG, WOMEN_DRUG, camel_case, encoded, encounter, message, order
 from tests.web.product import PATIENCE_S, ROOT, Server, command, environment
 
 SAMPLES = Samples(DEFAULT_FOLDER).every
@@ -310,6 +310,16 @@ class TestTheReport:
         text = "\n".join(report_lines(report))
         assert "过敏史（ext.allergies）：缺 2 次" in text
 
+    def test_a_code_that_nobody_knows_is_not_told_as_one_that_was_not_sent(self, ground, told):
+        """A level of 99 was counted as a level that is missing: the vendor looked for a field that they do send."""
+        coverage = Coverage(ground.packs.current())
+        limited = order(SECONDARY_DRUG)
+        coverage.add(told(message([limited], visit={"medins_lv": "99"})))
+        coverage.add(told(message([limited], visit={"medins_lv": ""})))
+        (level,) = [one for one in coverage.report().facts if one.fact == "facility_level"]
+        assert (level.missed, level.misread) == (2, 1)
+        assert "医疗机构等级（medins_lv）：缺 1 次，送了值而没读懂 1 次，" in "\n".join(report_lines(coverage.report()))
+
     def test_a_fact_that_only_a_list_of_objects_states_has_arrived(self, ground, told):
         coverage = Coverage(ground.packs.current())
         coverage.add(told(message([order(CHILD_DRUG)], patient={"ext": {"labs": [{"name": "钾", "value": "4"}]}})))
@@ -402,6 +412,22 @@ class TestFiles:
         assert check["message"]["answer"]["output"]["ext"]["verdict"] == "WARN"
         assert feedback["message"]["told"] == {"recorded": 2, "unmatched": 0}
         assert last["report"]["verdicts"] == {"WARN": 1}
+
+    @pytest.mark.parametrize("word", ["feedback", "warns"])
+    def test_a_check_that_says_feedback_somewhere_is_still_a_check(self, capsys, tmp_path, word):
+        """The word anywhere in a file made feedback of it."""
+        document = {**json.loads((DEFAULT_FOLDER / "own-check.json").read_bytes()), "message_id": word}
+        (tmp_path / "own.json").write_text(json.dumps(document), encoding="utf-8")
+        _, out = run(capsys, "--json", tmp_path / "own.json")
+        told = json.loads(out.splitlines()[0])["message"]
+        assert (told["call"], told["error"]) == ("check", "")
+
+    @pytest.mark.parametrize("sample", ["own-feedback.json", "feedback-3103.json"])
+    def test_feedback_about_a_check_is_feedback(self, capsys, tmp_path, sample):
+        document = (DEFAULT_FOLDER / sample).read_text(encoding="utf-8").replace("已", "patient_dtos 已")
+        (tmp_path / sample).write_text(document, encoding="utf-8")
+        _, out = run(capsys, "--json", tmp_path / sample)
+        assert json.loads(out.splitlines()[0])["message"]["call"] == "feedback"
 
     def test_brief_leaves_out_what_was_understood(self, capsys):
         _, out = run(capsys, "--brief", DEFAULT_FOLDER / "pass.json")
