@@ -277,6 +277,23 @@ def test_with_a_backup_a_fault_costs_no_check(browser, site, server, name):
         assert station.status == "已保存", station.popup
 
 
+def test_a_failure_beside_a_silent_server_brings_the_next_one_at_once(browser, site, server):
+    """The third server was asked only after a share of the time, where the second failed beside a silent first one.
+
+    The first one answers before that share is over: whose answer is shown tells whether the third was asked in time.
+    """
+
+    def late(sock):
+        time.sleep(1.5)  # twice: a browser asks for leave first
+        replying(200, PASSED.encode())(sock)
+
+    with listening(late) as slow, listening(gone) as broken:
+        station = Station(browser, site, [slow, broken, server.http], 6000)
+        station.write(SAMPLES.joinpath("outpatient-complete.json").read_text(), "3101")
+        station.save()
+        assert station.status == "已保存", "the first server's answer would be a stale one"
+
+
 def test_a_page_whose_origin_is_not_allowed_gets_no_check(browser, site, product):
     station = Station(browser, site, [product.http])
     station.save()

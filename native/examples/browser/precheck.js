@@ -100,6 +100,7 @@ var PrecheckClient = (function () {
       const end = performance.now() + deadlineMs;
       const waiting = order();
       const running = new Map(); /* server -> how to stop asking it */
+      let newest = null; /* the server that was asked last */
       let last = null;
       let timer = 0;
 
@@ -123,6 +124,7 @@ var PrecheckClient = (function () {
           const controller = new AbortController();
           const share = Math.max(0, end - performance.now()) / (waiting.length + 1);
           running.set(server, controller);
+          newest = server;
           if (waiting.length > 0) timer = setTimeout(beginNext, server.openMs > 0 ? Math.min(share, PROBE_MS_MAX) : share);
           const outcome = judged(await ask(server.address, path, body, headers, controller.signal));
           if (running.get(server) !== controller) return; /* settled meanwhile */
@@ -134,7 +136,8 @@ var PrecheckClient = (function () {
           }
           hasFailed(server);
           last = outcome;
-          if (waiting.length > 0 && running.size === 0) beginNext();
+          /* An older one that fails beside it takes nothing from the newest's share of the time. */
+          if (waiting.length > 0 && server === newest) beginNext();
           else if (running.size === 0) settle(last);
         }
 
