@@ -20,6 +20,7 @@ struct pck_tls_context {
 struct pck_tls_session {
 	mbedtls_ssl_context ssl;
 	pck_socket socket;
+	unsigned memory_mark; /* what fails for want of memory may show itself in what the server says to it later */
 };
 
 /* mbedTLS keeps a pointer to it. */
@@ -193,6 +194,7 @@ int32_t pck_tls_session_open(struct pck_tls_session **made, struct pck_tls_conte
 	if (session == NULL)
 		return PCK_E_MEMORY;
 	session->socket = s;
+	session->memory_mark = memory_mark();
 	mbedtls_ssl_init(&session->ssl);
 	if (mbedtls_ssl_setup(&session->ssl, &context->config) != 0 ||
 	    mbedtls_ssl_set_hostname(&session->ssl, name) != 0) {
@@ -232,7 +234,6 @@ static int32_t handshake_failed(struct pck_tls_session *session, int reason, str
 
 int32_t pck_tls_handshake(struct pck_tls_session *session, struct pck_error *error)
 {
-	unsigned mark = memory_mark();
 	int result = mbedtls_ssl_handshake(&session->ssl);
 	const char *protocol;
 
@@ -241,7 +242,7 @@ int32_t pck_tls_handshake(struct pck_tls_session *session, struct pck_error *err
 	if (result == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return PCK_WRITABLE;
 	if (result != 0)
-		return lacked_memory(mark) ? PCK_E_MEMORY : handshake_failed(session, result, error);
+		return lacked_memory(session->memory_mark) ? PCK_E_MEMORY : handshake_failed(session, result, error);
 	protocol = mbedtls_ssl_get_alpn_protocol(&session->ssl);
 	if (protocol == NULL || strcmp(protocol, alpn[0]) != 0) {
 		pck_error_set(error, "TLS: the server does not speak HTTP/2");
