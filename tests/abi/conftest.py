@@ -1,8 +1,11 @@
 import pytest
 
 from client_shim.client import Client
+from client_shim.targets import HERE, WINDOWS_X64, WINDOWS_X86
 from tests.abi.certificates import make as make_certificates
+from tests.abi.linux_station import LinuxStation
 from tests.abi.servers import grpc_server
+from tests.abi.wine import wine_for
 from tests.web.product import Server
 
 
@@ -34,3 +37,25 @@ def secure_product(tmp_path_factory, certificates):
     }
     with Server(tmp_path_factory.mktemp("secure") / "data", env=environment) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def wine64():
+    return wine_for(WINDOWS_X64)
+
+
+@pytest.fixture(scope="session")
+def wine32():
+    return wine_for(WINDOWS_X86)
+
+
+@pytest.fixture(scope="session")
+def this_machine(tmp_path_factory):
+    return LinuxStation(HERE, tmp_path_factory.mktemp("station"))
+
+
+@pytest.fixture(scope="session")
+def station_for(request):
+    """A function that returns whoever runs stations of a target. It skips where nobody can."""
+    names = {WINDOWS_X64: "wine64", WINDOWS_X86: "wine32", HERE: "this_machine"}
+    return lambda target: request.getfixturevalue(names[target])

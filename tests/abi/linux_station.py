@@ -1,4 +1,4 @@
-"""The station of station.c on Linux: run by this machine, or by qemu for another one."""
+"""The station on Linux: run by this machine, or by qemu for another one."""
 
 import platform
 import shutil
@@ -24,12 +24,19 @@ class LinuxStation:
             self._command = [EMULATOR, "-L", AARCH64_ROOT, "-E", f"LD_LIBRARY_PATH={folder}", *self._command]
         shutil.copy(target.output, folder)
         linked = (f"-L{folder}", "-lprecheck", "-lm", "-lpthread", f"-Wl,-rpath,{folder}")
-        run([*target.compiler, *STATION_FLAGS, "-Wno-unused-result", STATION, *linked, "-o", folder / "station"])
+        run([*target.compiler, *STATION_FLAGS, "-Wno-unused-result", *STATION, *linked, "-o", folder / "station"])
 
     def bring(self, path):
         """Return the name of a file as a station finds it in its own folder."""
         shutil.copy(path, self.folder / Path(path).name)
         return Path(path).name
+
+    def obeying_station(self):
+        """Start the station to be told what to call; return the process."""
+        command = [str(word) for word in (*self._command, "obey")]
+        return subprocess.Popen(
+            command, cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
 
     def station(self, *arguments, seconds):
         """Run the station in its folder; return what it printed."""

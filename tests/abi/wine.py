@@ -21,7 +21,8 @@ CHROOT = ROOT / "build" / "wine32"
 """Made by .ci/wine32.sh; a Debian of 32 bits with a Wine of 32 bits."""
 PREPARE_SECONDS_MAX = 300
 SERVER_STAYS_SECONDS = 60
-STATION = Path(__file__).with_name("station.c")
+STATION = tuple(sorted((Path(__file__).parent / "station").glob("*.c")))
+"""The sources of the test station, for Linux too."""
 STATION_FLAGS = ("-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", f"-I{NATIVE / 'include'}")
 
 
@@ -114,12 +115,25 @@ class Wine:
         shutil.copy(path, self.folder / Path(path).name)
         return Path(path).name
 
-    def station(self, *arguments, seconds):
-        """Run station.exe in its folder; return what it printed."""
+    def _station(self, *arguments):
         place = "/station" if self.in_chroot else str(self.folder)
         # A shell, because the folder of a chroot cannot be asked for otherwise.
-        command = 'cd "$0" && exec wine ./station.exe "$@"'
-        return self.run("sh", "-c", command, place, *arguments, seconds=seconds)
+        return ["sh", "-c", 'cd "$0" && exec wine ./station.exe "$@"', place, *map(str, arguments)]
+
+    def station(self, *arguments, seconds):
+        """Run station.exe in its folder; return what it printed."""
+        return self.run(*self._station(*arguments), seconds=seconds)
+
+    def obeying_station(self):
+        """Start station.exe to be told what to call; return the process."""
+        return subprocess.Popen(
+            self._command(self._station("obey")),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=self._environment(),
+            text=True,
+        )
 
 
 def make_station(target: Target, folder: Path) -> None:
@@ -129,7 +143,7 @@ def make_station(target: Target, folder: Path) -> None:
     shutil.copy(target.output, folder)
     flags = (*STATION_FLAGS, "-D__USE_MINGW_ANSI_STDIO=1")
     library = target.folder / build.MINGW_IMPORT_LIBRARY
-    run([*target.compiler, *flags, STATION, library, "-o", folder / "station.exe"])
+    run([*target.compiler, *flags, *STATION, library, "-lws2_32", "-o", folder / "station.exe"])
 
 
 def wine_for(target: Target) -> Wine:
