@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <time.h>
 
 #define REFUSED 111
 
@@ -15,7 +16,40 @@ static struct {
 	int64_t now_us;
 	int open;
 	intptr_t made;
+	FILE *log;
 } world;
+
+/* What stays from run to run. */
+static struct {
+	const uint8_t *file;
+	size_t file_len;
+	int64_t date;
+} fixed;
+
+void fuzz_platform_file(const uint8_t *data, size_t len)
+{
+	fixed.file = data;
+	fixed.file_len = len;
+}
+
+void fuzz_platform_date(int64_t seconds)
+{
+	fixed.date = seconds;
+}
+
+void fuzz_platform_log(FILE *file)
+{
+	world.log = file;
+}
+
+/* mbedTLS's clock, by the linker's --wrap: the time is in what it sends, and in whether a certificate is valid. */
+time_t __wrap_time(time_t *to);
+time_t __wrap_time(time_t *to)
+{
+	if (to != NULL)
+		*to = (time_t)fixed.date;
+	return (time_t)fixed.date;
+}
 
 void fuzz_platform_start(struct fuzz_input *input, size_t send_max, void (*cancel)(void))
 {
@@ -81,6 +115,8 @@ int32_t pck_net_send(pck_socket s, const void *data, size_t len)
 		return PCK_NET_AGAIN;
 	/* Reads every byte, as a kernel would. */
 	copy = fuzz_copy(data, len, 0);
+	if (world.log != NULL)
+		(void)fwrite(copy, 1, taken, world.log);
 	free(copy);
 	return (int32_t)taken;
 }
@@ -183,10 +219,14 @@ int pck_random(void *data, size_t len)
 
 int32_t pck_read_file(const char *path, size_t max, struct pck_bytes *bytes, struct pck_error *error)
 {
-	(void)max;
-	(void)bytes;
-	pck_error_set(error, "`%s`: there are no files here", path);
-	return PCK_E_CERTIFICATE;
+	int32_t result;
+
+	if (fixed.file == NULL || fixed.file_len > max) {
+		pck_error_set(error, "`%s`: there are no files here", path);
+		return PCK_E_CERTIFICATE;
+	}
+	result = pck_bytes_append(bytes, fixed.file, fixed.file_len);
+	return result == PCK_OK ? pck_bytes_append(bytes, "", 1) : result;
 }
 
 const char pck_gbk_name[] = "ASCII";

@@ -27,4 +27,9 @@ void fuzz_platform_start(struct fuzz_input *input, size_t send_max, void (*cance
 /* Sockets and pipes that are open. */
 int fuzz_platform_open(void);
 
+/* For the target behind TLS: the one file there is, the date in seconds since 1970, and where to write what is sent. */
+void fuzz_platform_file(const uint8_t *data, size_t len);
+void fuzz_platform_date(int64_t seconds);
+void fuzz_platform_log(FILE *file);
+
 #endif

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from client_shim import Client
 from client_shim.client import ClientError
+from native.fuzz.tls_seeds import tls_seeds
 
 NOTHING, CLOSED, LOST, TIME, CANCEL, FULL, DATA = 0, 1, 2, 3, 4, 5, 8
 """The operations of platform_fuzz.h."""
@@ -114,14 +115,23 @@ def conversations(port: int) -> Iterator[bytes]:
     yield b"".join(came)
 
 
-def http2_seeds() -> Iterator[bytes]:
-    """Yield inputs of fuzz_http2: choices, then operations."""
+@contextlib.contextmanager
+def seeder() -> Iterator[int]:
+    """Run the server; yield its port."""
     server = grpc.server(futures.ThreadPoolExecutor(2))
     check_pb2_grpc.add_PrecheckServicer_to_server(Seeder(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    talks = list(conversations(port))
-    server.stop(0).wait()
+    try:
+        yield port
+    finally:
+        server.stop(0).wait()
+
+
+def http2_seeds() -> Iterator[bytes]:
+    """Yield inputs of fuzz_http2: choices, then operations."""
+    with seeder() as port:
+        talks = list(conversations(port))
     for talk in talks:
         for choice in (0, 1, 0x8E):
             yield bytes([choice, 0, 0]) + pieces(talk)
@@ -204,6 +214,12 @@ def flat_seeds() -> Iterator[bytes]:
             yield bytes([given + 1, 60]) + text.encode("utf-16-le")
 
 
+def behind_tls(folder: Path) -> Iterator[bytes]:
+    """Yield inputs of fuzz_tls, which lies in a folder."""
+    with seeder() as port:
+        yield from tls_seeds(folder / "fuzz_tls", pieces, port)
+
+
 SEEDS = {
     "http2": http2_seeds,
     "grpc": grpc_seeds,
@@ -217,7 +233,7 @@ SEEDS = {
 def main() -> None:
     """Write all of them, each into a file of its own."""
     (folder,) = (Path(argument) for argument in sys.argv[1:])
-    for name, make in SEEDS.items():
+    for name, make in {**SEEDS, "tls": lambda: behind_tls(folder.parent.resolve())}.items():
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
         for number, seed in enumerate(make()):

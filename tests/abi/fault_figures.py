@@ -1,4 +1,4 @@
-"""What calls take under the faults, for docs/reference/c-client.md: `python -m tests.abi.fault_figures [TRIES]`.
+"""What calls take under the faults, for docs/reference/c-client.md: `python -m tests.abi.fault_figures [TRIES [TARGET...]]`.
 
 Every row of the fault matrix is done TRIES times to the DLLs under Wine and to the Linux library. The figures are the
 longest call of a row, alone and with a good backup; a try in which the control was late too is made again (matrix.py).
@@ -26,9 +26,7 @@ def longest_ms(station, scene, fault, backup, tries):
     if expected is None:
         return None, None
     alone = max(strike(station, scene, fault, lambda address: address, expected) for _ in range(tries))
-    both = max(
-        strike(station, scene, fault, lambda address: f"{address},{backup}", fault.backup) for _ in range(tries)
-    )
+    both = max(strike(station, scene, fault, lambda address: f"{address},{backup}", fault.backup) for _ in range(tries))
     return alone, both
 
 
@@ -52,10 +50,16 @@ def main():
         namespace = stack.enter_context(namespaces.Namespace()) if namespaces.available() else None
         scenes = [Scene(tls=tls, certificates=made, namespace=namespace) for tls in (False, True)]
         for target in (HERE, WINDOWS_X64, WINDOWS_X86):
+            if len(sys.argv) > 2 and target.name not in sys.argv[2:]:
+                continue
             if target is not HERE and why_not(target):
                 print(f"\n{target.name}: {why_not(target)}")
                 continue
-            runner = LinuxStation(HERE, folder) if target is HERE else wine_for(target)
+            runner = (
+                LinuxStation(HERE, Path(stack.enter_context(tempfile.TemporaryDirectory())))
+                if target is HERE
+                else wine_for(target)
+            )
             print(f"\n{target.name}, longest of {tries} calls in ms, deadline {DEADLINE_MS} ms")
             print("| what happens | plaintext | with a good backup | TLS | with a good backup |\n|---|---|---|---|---|")
             with ObeyingStation(runner) as station:

@@ -35,7 +35,12 @@ class LinuxStation:
         """Start the station to be told what to call; return the process."""
         command = [str(word) for word in (*self._command, "obey")]
         return subprocess.Popen(
-            command, cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            cwd=self.folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
 
     def station(self, *arguments, seconds):

@@ -132,4 +132,3 @@ def cells(faults, transports=("plain", "tls")):
         for fault in faults:
             if fault.expected(transport):
                 yield transport, fault
-

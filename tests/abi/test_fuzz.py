@@ -1,5 +1,7 @@
 """The fuzz targets, for a few seconds each: `make fuzz` runs them for an hour."""
 
+import os
+import re
 import subprocess
 import sys
 
@@ -37,6 +39,23 @@ def test_every_target_begins_with_real_messages(name):
     seeds = [path.read_bytes() for path in (fuzz.FOLDER / "seeds" / name).iterdir()]
     assert len(seeds) > 5
     assert len(set(seeds)) > len(seeds) / 2
+
+
+def test_conversations_behind_tls_come_as_far_as_an_answer(tmp_path):
+    """The target's handshake can only succeed with what a real server said to this very client."""
+    ends = []
+    for seed in sorted((fuzz.FOLDER / "seeds" / "tls").iterdir())[:18:2]:
+        done = subprocess.run(
+            [fuzz.FOLDER / "fuzz_tls", seed],
+            env={**os.environ, "PRECHECK_FUZZ_SENT": str(tmp_path / "sent")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        ends.append(re.findall("^PCK_.*", done.stderr, re.MULTILINE)[-1])
+    assert ends[:2] == ["PCK_PASS ", "PCK_PASS "]
+    assert {end.split()[0] for end in ends[2:]} == {"PCK_E_TLS"}
+    assert len(set(ends)) > 5, "they fail for reasons of their own"
 
 
 def test_a_target_that_finds_something_says_so(tmp_path):

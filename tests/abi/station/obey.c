@@ -5,9 +5,9 @@
  *   check DEADLINE_MS                          RESULT TOOK_US LATE_US REASONED
  *   close                                      closed
  *
- * TOOK_US is what the call took.  LATE_US is by how much a thread that did nothing but sleep, beside the call,
- * was woken too late at its worst: what the machine, not the library, kept everybody waiting.  REASONED is 1
- * if the client has a text for its last result.
+ * TOOK_US is what the call took.  LATE_US is by how much a thread that did nothing but wait for a socket, beside
+ * the call, was woken too late at its worst: what the machine, not the library, kept everybody waiting.  REASONED
+ * is 1 if the client has a text for its last result.
  */
 #include "station.h"
 
@@ -34,7 +34,7 @@ static THREAD_RESULT nap(void *argument)
 		int64_t began_us = clock_us();
 		int64_t late_us;
 
-		sleep_ms(NAP_MS);
+		wait_for_quiet_socket(NAP_MS);
 		late_us = clock_us() - began_us - NAP_MS * 1000;
 		if (late_us > sleeper->late_us)
 			sleeper->late_us = late_us;
@@ -69,6 +69,7 @@ void run_obey(void)
 	pck_client *client = NULL;
 	char line[LINE_BYTES];
 
+	open_quiet_socket();
 	while (fgets(line, sizeof line, stdin) != NULL) {
 		const char *words[5] = {NULL};
 		char *word = strtok(line, " \r\n");

@@ -28,6 +28,10 @@ void join_thread(thread_id thread);
 void sleep_ms(int ms);
 int64_t clock_us(void);
 
+/* Waits as the library waits: for a socket, on which nothing comes.  Under Wine that goes through its server. */
+void open_quiet_socket(void);
+void wait_for_quiet_socket(int ms);
+
 /* What a leak would make grow: handles (file descriptors), and memory that is this process's alone. */
 int open_handles(void);
 int64_t private_bytes(void);
