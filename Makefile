@@ -61,12 +61,13 @@ popup-pictures: build/system-popup.stamp native windows ## take the pictures of 
 test-full: build/system-test.stamp build/system-wine.stamp build/system-qemu.stamp native windows dist lint proto-check ## the long forms too
 	$(PY) -m pytest -o faulthandler_timeout=900 tests
 
-test-windows: build/system-test.stamp build/system-wine.stamp kit-compilers native windows ## the DLLs under Wine, 10,000 calls each: x64, and x86 in a chroot
+test-windows: build/system-test.stamp build/system-wine.stamp kit-compilers native windows ## the DLLs under Wine, 10,000 calls each and every fault: x64, and x86 in a chroot
 	@.ci/wine32.sh
 	$(PY) -m pytest -o faulthandler_timeout=900 tests/abi/test_windows.py tests/abi/test_windows_file.py
+	$(PY) -m pytest -o faulthandler_timeout=900 tests/abi/test_faults.py tests/abi/test_station_growth.py -k windows
 	TEST_EVERY_LANGUAGE=1 $(PY) -m pytest tests/kit/test_examples.py -k windows
 
-fuzz: build/system-test.stamp native ## fuzz the C client for an hour (FUZZ_SECONDS=600 each target)
+fuzz: build/system-test.stamp native ## fuzz the C client for seventy minutes (FUZZ_SECONDS=600 each target)
 	$(PY) -m client_shim.fuzz --seconds $(or $(FUZZ_SECONDS),600)
 	$(PY) -m client_shim.popup --fuzz $(or $(FUZZ_SECONDS),600)
 

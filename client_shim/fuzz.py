@@ -28,7 +28,7 @@ SOURCES = NATIVE / "fuzz"
 TARGETS = tuple(sorted(path.stem.removeprefix("fuzz_") for path in SOURCES.glob("fuzz_*.c")))
 """What can be fuzzed."""
 SECONDS_DEFAULT = 600
-"""For each target: an hour for all of them."""
+"""For each target: over an hour for all of them."""
 INPUT_BYTES_MAX = 8192
 TIMEOUT_S = 10
 """Longer than that for one input is a finding."""

@@ -7,20 +7,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As pck_flat_begin(), for a call that gives out a text: `bytes` is the size of `out`, where it is sound. */
+static int32_t begin_with_text(struct pck_flat_call *call, int32_t handle, int wide, void *out, int32_t cap,
+                               int32_t *need, uint32_t *bytes)
+{
+	int32_t result;
+
+	pck_flat_give_nothing(wide, out, cap, need);
+	result = pck_flat_begin(call, handle, wide);
+	if (result == PCK_OK)
+		*bytes = pck_flat_cap(call, out, cap);
+	return result;
+}
+
 static int32_t flat_check(int wide, int32_t handle, int32_t format, const void *document, const void *request_id,
                           int32_t deadline_ms, void *out, int32_t cap, int32_t *need, int32_t *state)
 {
 	struct pck_flat_call call;
 	pck_request request;
-	uint32_t bytes, needed = 0;
+	uint32_t bytes = 0, needed = 0;
 	int32_t result;
 
-	pck_flat_give_nothing(wide, out, cap, need);
 	pck_flat_give_number(state, PCK_COMPLETENESS_UNKNOWN);
-	result = pck_flat_begin(&call, handle, wide);
+	result = begin_with_text(&call, handle, wide, out, cap, need, &bytes);
 	if (result != PCK_OK)
 		return result;
-	bytes = pck_flat_cap(&call, out, cap);
 	pck_flat_document(&call, &request, format, document, deadline_ms);
 	request.request_id = pck_flat_text(&call, "request_id", request_id, PCK_ID_BYTES_MAX);
 	result = call.result;
@@ -191,16 +202,14 @@ static int32_t flat_feedback(int wide, int32_t handle, int32_t format, const voi
 {
 	struct pck_flat_call call;
 	pck_request request;
-	uint32_t bytes, needed = 0, recorded_count = 0, unmatched_count = 0;
+	uint32_t bytes = 0, needed = 0, recorded_count = 0, unmatched_count = 0;
 	int32_t result;
 
-	pck_flat_give_nothing(wide, out, cap, need);
 	pck_flat_give_number(recorded, 0);
 	pck_flat_give_number(unmatched, 0);
-	result = pck_flat_begin(&call, handle, wide);
+	result = begin_with_text(&call, handle, wide, out, cap, need, &bytes);
 	if (result != PCK_OK)
 		return result;
-	bytes = pck_flat_cap(&call, out, cap);
 	pck_flat_document(&call, &request, format, document, deadline_ms);
 	result = call.result;
 	if (result == PCK_OK)
@@ -230,14 +239,12 @@ static int32_t flat_recent_history(int wide, int32_t handle, const void *patient
 {
 	struct pck_flat_call call;
 	pck_history_request request;
-	uint32_t bytes, needed = 0;
+	uint32_t bytes = 0, needed = 0;
 	int32_t result;
 
-	pck_flat_give_nothing(wide, out, cap, need);
-	result = pck_flat_begin(&call, handle, wide);
+	result = begin_with_text(&call, handle, wide, out, cap, need, &bytes);
 	if (result != PCK_OK)
 		return result;
-	bytes = pck_flat_cap(&call, out, cap);
 	memset(&request, 0, sizeof request);
 	request.struct_size = sizeof request;
 	request.encoding = wide ? PCK_ENCODING_UTF16 : PCK_ENCODING_GBK;
@@ -271,15 +278,13 @@ static int32_t flat_review_status(int wide, int32_t handle, const void *check_id
 {
 	struct pck_flat_call call;
 	pck_review_request request;
-	uint32_t bytes, needed = 0;
+	uint32_t bytes = 0, needed = 0;
 	int32_t result;
 
-	pck_flat_give_nothing(wide, out, cap, need);
 	pck_flat_give_number(review, PCK_REVIEW_UNKNOWN);
-	result = pck_flat_begin(&call, handle, wide);
+	result = begin_with_text(&call, handle, wide, out, cap, need, &bytes);
 	if (result != PCK_OK)
 		return result;
-	bytes = pck_flat_cap(&call, out, cap);
 	memset(&request, 0, sizeof request);
 	request.struct_size = sizeof request;
 	request.encoding = wide ? PCK_ENCODING_UTF16 : PCK_ENCODING_GBK;

@@ -10,6 +10,14 @@
 
 #define SERVICE "/precheck.v1.Precheck/"
 
+/* What pck_give_nothing() said of `out` and `cap`, before there was a client to say it to. */
+static int32_t take_out(struct pck_client *client, int32_t sound)
+{
+	if (sound != PCK_OK)
+		pck_error_set(&client->error, "out is NULL and cap is not 0");
+	return sound;
+}
+
 /* The encoding to ask the server for: UTF-16 is only between us and the caller. */
 static uint32_t take_encoding(struct pck_client *client, uint32_t encoding)
 {
@@ -55,6 +63,14 @@ static int32_t put_document(struct pck_client *client, struct pck_body *body, pc
 	return result == PCK_OK ? pck_wire_number(body, 3, encoding) : result;
 }
 
+/* So have who sends it, and how it is to be read, where the server judges or keeps it. */
+static int32_t put_sender(const struct pck_client *client, struct pck_body *body)
+{
+	int32_t result = pck_wire_string(body, 4, client->profile);
+
+	return result == PCK_OK ? pck_wire_string(body, 5, client->station_id) : result;
+}
+
 #define REQUEST_ID_BYTES (2 * PCK_SEED_BYTES + 1 + PCK_DIGITS_MAX + 1)
 
 /* 16 random bytes of the client, and the number of the call. */
@@ -82,9 +98,7 @@ static int32_t send_check(struct pck_client *client, pck_request *request)
 		id = made_id;
 	}
 	if (result == PCK_OK)
-		result = pck_wire_string(&body, 4, client->profile);
-	if (result == PCK_OK)
-		result = pck_wire_string(&body, 5, client->station_id);
+		result = put_sender(client, &body);
 	if (result == PCK_OK)
 		result = pck_wire_string(&body, 6, id);
 	if (result == PCK_OK)
@@ -162,9 +176,7 @@ PCK_API int32_t PCK_CALL pck_check(pck_client *client, const pck_request *reques
 	result = pck_begin(client);
 	if (result != PCK_OK)
 		return result;
-	if (sound != PCK_OK)
-		pck_error_set(&client->error, "out is NULL and cap is not 0");
-	result = sound;
+	result = take_out(client, sound);
 	if (result == PCK_OK)
 		result = pck_take_request(&own, request, 1, client->deadline_ms, &client->error);
 	if (result == PCK_OK)
@@ -213,9 +225,7 @@ PCK_API int32_t PCK_CALL pck_commit(pck_client *client, const pck_request *reque
 	if (result == PCK_OK) {
 		result = put_document(client, &body, &own);
 		if (result == PCK_OK)
-			result = pck_wire_string(&body, 4, client->profile);
-		if (result == PCK_OK)
-			result = pck_wire_string(&body, 5, client->station_id);
+			result = put_sender(client, &body);
 		result = send_body(client, SERVICE "Commit", &body, result, 1, own.deadline_ms, "nn", &fields);
 	}
 	if (result == PCK_OK)
@@ -278,9 +288,7 @@ PCK_API int32_t PCK_CALL pck_feedback(pck_client *client, const pck_request *req
 	result = pck_begin(client);
 	if (result != PCK_OK)
 		return result;
-	if (sound != PCK_OK)
-		pck_error_set(&client->error, "out is NULL and cap is not 0");
-	result = sound;
+	result = take_out(client, sound);
 	if (result == PCK_OK)
 		result = pck_take_request(&own, request, 0, client->deadline_ms, &client->error);
 	if (result == PCK_OK) {
@@ -323,9 +331,7 @@ PCK_API int32_t PCK_CALL pck_recent_history(pck_client *client, const pck_histor
 
 	if (result != PCK_OK)
 		return result;
-	if (sound != PCK_OK)
-		pck_error_set(&client->error, "out is NULL and cap is not 0");
-	result = sound;
+	result = take_out(client, sound);
 	if (result == PCK_OK)
 		result = pck_take_history(&own, request, client->deadline_ms, &client->error);
 	if (result == PCK_OK)
@@ -375,9 +381,7 @@ PCK_API int32_t PCK_CALL pck_review_status(pck_client *client, const pck_review_
 	result = pck_begin(client);
 	if (result != PCK_OK)
 		return result;
-	if (sound != PCK_OK)
-		pck_error_set(&client->error, "out is NULL and cap is not 0");
-	result = sound;
+	result = take_out(client, sound);
 	if (result == PCK_OK)
 		result = pck_take_review(&own, request, client->deadline_ms, &client->error);
 	if (result == PCK_OK)

@@ -1,7 +1,7 @@
 """One cell of the fault matrix: a fault is done to a station's call, and what came of it is judged.
 
 The station is the C program of tests/abi/station, on Linux or under Wine: it measures its own call, so that no
-interpreter's lock is in the figure, and tells by how much a thread that only slept beside the call was late.
+interpreter's lock is in the figure, and tells by how much a thread that only waited for a socket beside the call was late.
 
 That control decides what may be tried again. A call that was late, or that ran into its deadline where another result
 is due, is a failure of the library when the control was punctual. Only where the control (there, or the same one in

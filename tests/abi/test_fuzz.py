@@ -1,4 +1,4 @@
-"""The fuzz targets, for a few seconds each: `make fuzz` runs them for an hour."""
+"""The fuzz targets, for a few seconds each: `make fuzz` runs them for ten minutes each."""
 
 import os
 import re
