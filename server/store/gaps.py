@@ -33,6 +33,8 @@ class Gap(NamedTuple):
     until: str
     reason: str
     """Why the first of them could not be recorded."""
+    counted_by: str = ""
+    """Tells the counts of processes apart; says nothing else."""
 
     def content(self) -> dict[str, Any]:
         """Return what the marker says."""
@@ -46,9 +48,13 @@ class GapFile:
         """Make it, with all the room that it will ever need. Raises OSError."""
         self._path = folder / f"{FILES}{os.getpid()}-{secrets.token_hex(4)}"
         self._file = self._path.open("x+b", buffering=0)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        self.write(None)
-        flush(self._path)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self.write(None)
+            flush(self._path)
+        except OSError:
+            self.close(keep=False)
+            raise
 
     def write(self, gap: Gap | None) -> None:
         """Let it say this. Raises OSError."""
@@ -93,6 +99,7 @@ class Gaps:
         self._lock = threading.Lock()
         self._open: Gap | None = None
         self._since_us = 0
+        self._name = secrets.token_hex(8)
         self.markers = 0
         """Markers that the chain has got."""
         self._file: GapFile | None = None
@@ -130,7 +137,7 @@ class Gaps:
         with self._lock:
             if self._open is None:
                 self._since_us = clock.ticks_us()
-                self._open = Gap(1, now, now, reason[:REASON_MAX_CHARACTERS])
+                self._open = Gap(1, now, now, reason[:REASON_MAX_CHARACTERS], self._name)
             else:
                 self._open = self._open._replace(answers=self._open.answers + 1, until=now)
             self._write()

@@ -155,8 +155,8 @@ class Marker(msgspec.Struct, frozen=True):
     """What a chain says of itself: `content` is a JSON object, by kind.
 
     start: `process`, `heads` ([writer, number, chain hash] of the other chains), `migrated` after a migration.
-    stop: the process ended in order. gap: so many `answers` were not recorded, `since`, `until`, `reason`; `found`, where a
-    later process says so for one that was killed.
+    stop: the process ended in order. gap: so many `answers` were not recorded, `since`, `until`, `reason`, and
+    `counted_by` to tell processes apart; `found`, where a later process says so for one that was killed.
     erasure: `count`, `digest` over what was erased, `before`.
     """
 

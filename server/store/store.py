@@ -22,7 +22,7 @@ from server.store.chain import Head, Link, entry_id, writer_of
 from server.store.content import Contents
 from server.store.copying import COPIED, copy
 from server.store.database import ConflictError, Database, LostError, Statement
-from server.store.gaps import Gaps, left_behind
+from server.store.gaps import Gap, Gaps, left_behind
 from server.store.keys import Keys, check_key, day_key, finding_key, findings_of
 from server.store.records import (
     Commit,
@@ -407,19 +407,23 @@ class Store:
         """
         until = clock.moment(limits.STORE_WAIT_MAX_S)
         for gap in left_behind(folder):
-            answers = gap.answers - self._told_since(gap.since, until)
+            answers = gap.answers - self._told_of(gap, until)
             if answers or not gap.answers:
                 content = {**gap._replace(answers=answers).content(), "found": "left by a process that was killed"}
                 with self._chain.turn(until):
                     self._chain.append(marker_links("gap", content), until)
                 log.warning("answers without a record, of a process that was killed", **content)
-        self.gaps.keep_in(folder)
+        try:
+            self.gaps.keep_in(folder)
+        except OSError as error:  # a full disk: answering goes before counting what a kill would make forget
+            log.warning("answers without a record are counted in memory alone", error=str(error))
 
-    def _told_since(self, since: str, until: int) -> int:
-        """Return of how many answers the chain tells already: who is killed may have had no time to forget them."""
+    def _told_of(self, gap: Gap, until: int) -> int:
+        """Return how many answers of a gap the chain tells of already: who is killed may have had no time to forget them."""
         rows = self.database.rows("SELECT content FROM marker WHERE kind = 'gap'", (), until)
         told = (msgspec.json.decode(content) for (content,) in rows)
-        return sum(gap["answers"] for gap in told if gap["since"] == since)
+        same = (gap.counted_by, gap.since)
+        return sum(other["answers"] for other in told if (other.get("counted_by"), other["since"]) == same)
 
     def _forget_requests(self) -> None:
         """Forget request ids that are too old to come again, now and then."""

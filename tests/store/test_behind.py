@@ -425,19 +425,37 @@ def test_what_the_chain_tells_already_is_not_told_twice(tmp_path):
             store.gaps.add("x")
             until(lambda: markers(place), "the marker")
         (told,) = markers(place)
-        gap = Gap(told["answers"], told["since"], told["until"], told["reason"])
+        gap = Gap(**told)
+        assert gap.counted_by
         left(tmp_path, gap)
-        left(tmp_path, gap._replace(answers=4))
         left(tmp_path, None)
         with contextlib.closing(place.open()) as store:
             store.keep_gaps_in(tmp_path)
-            assert [one["answers"] for one in markers(place)] == [1, 3]
+            assert [one["answers"] for one in markers(place)] == [1], "it was told before"
+        left(tmp_path, gap._replace(answers=4))
+        left(tmp_path, gap._replace(counted_by="another process of the same moment", answers=1))
+        with contextlib.closing(place.open()) as store:
+            store.keep_gaps_in(tmp_path)
+            assert sorted(one["answers"] for one in markers(place)) == [1, 1, 3]
             left(tmp_path, Gap(2, "2026-07-01", "2026-07-02", "y" * 300))
             # Beside a process that lives, another one starts.
             with contextlib.closing(place.open()) as other:
                 other.keep_gaps_in(tmp_path)
                 assert len(list(tmp_path.glob("unrecorded-*"))) == 2
-            assert [one["answers"] for one in markers(place)] == [1, 3, 2]
+            assert sorted(one["answers"] for one in markers(place)) == [1, 1, 2, 3]
+
+
+def test_without_room_for_the_file_answers_are_counted_in_memory(tmp_path):
+    with contextlib.closing(SqlitePlace(tmp_path)) as place, contextlib.closing(place.open(upkeep=False)) as store:
+        with contextlib.closing(SmallDisk(tmp_path / "disk")) as disk:
+            if not disk.is_mounted:
+                pytest.skip("without the right to mount a file system there is none to fill")
+            disk.fill([])
+            store.keep_gaps_in(disk.folder)
+            assert list(disk.folder.glob("unrecorded-*")) == []
+        store.gaps.add("x")
+        store.close()
+        assert [gap["answers"] for gap in markers(place)] == [1]
 
 
 def test_a_damaged_file_of_unrecorded_answers_is_said(tmp_path):
