@@ -140,6 +140,14 @@ def kill_the_server(server, rng, start):
     return start(server)
 
 
+def all_of(place, table, columns):
+    """Return the rows of a table by their first column; what is binary as bytes."""
+    found = {}
+    for key, *rest in place.rows(f"SELECT {columns} FROM {table} ORDER BY id"):
+        found.setdefault(key, []).append(tuple(bytes(one) if isinstance(one, memoryview) else one for one in rest))
+    return found
+
+
 @pytest.mark.parametrize("rounds", [pytest.param(1), pytest.param(12, marks=pytest.mark.long)])
 @pytest.mark.parametrize("kill", [kill_a_worker, kill_the_server])
 @pytest.mark.timeout(1_800)
@@ -171,18 +179,19 @@ def test_what_was_acknowledged_is_there_once(tmp_path, kept, kill, rounds):
         server.stop()
     assert not stations.problems, stations.problems[:3]
     assert stations.repeated, "a kill that no station notices shows nothing"
+    decisions, events = (
+        all_of(kept, "decision", "request_id, check_id, answer"),
+        all_of(kept, "event", "patient_id, kind, content"),
+    )
     with contextlib.closing(kept.open(upkeep=False)) as store:
         for visit in stations.visits:
             for step in ("before", "after"):
                 answer = visit.answers[step]
-                rows = kept.rows(
-                    "SELECT check_id, answer FROM decision WHERE request_id = ?", f"{visit.patient}-{step}"
-                )
-                assert [(check_id, bytes(said)) for check_id, said in rows] == [(answer.check_id, answer.answer)]
-            events = kept.rows("SELECT kind, content FROM event WHERE patient_id = ? ORDER BY position", visit.patient)
-            (committed,) = [msgspec.msgpack.decode(said, type=Commit) for kind, said in events if kind == "commit"]
+                assert decisions[f"{visit.patient}-{step}"] == [(answer.check_id, answer.answer)]
+            changes = events[visit.patient]
+            (committed,) = [msgspec.msgpack.decode(said, type=Commit) for kind, said in changes if kind == "commit"]
             assert len(committed.lines) == 2
-            voids = [msgspec.msgpack.decode(said, type=Void) for kind, said in events if kind == "void"]
+            voids = [msgspec.msgpack.decode(said, type=Void) for kind, said in changes if kind == "void"]
             assert 1 <= len(voids) <= visit.attempts["void"], "one for each time that it was asked, at most"
             there = stored(store, visit.patient).by_identity.values()
             assert [line.order_id for line in there] == [f"{visit.patient}-kept"]
