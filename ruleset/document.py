@@ -132,11 +132,13 @@ def _unknown_fields(value: Any, struct: type[msgspec.Struct], path: str) -> Iter
                 yield UnknownField(path, name, stated, tuple(known))
     for name, inner in _holding_structs(struct):
         stated = value.get(name)
+        if not stated:
+            continue
         place = f"{path}.{name}" if path else name
         if isinstance(stated, list):
             for number, item in enumerate(stated):
                 yield from _unknown_fields(item, inner, f"{place}[{number}]")
-        elif stated is not None:
+        else:
             yield from _unknown_fields(stated, inner, place)
 
 
