@@ -3,6 +3,8 @@
 What a program printed is what counts: Wine that cannot run a program prints nothing and may still exit with 0.
 """
 
+import atexit
+import functools
 import os
 import platform
 import shutil
@@ -146,11 +148,32 @@ def make_station(target: Target, folder: Path) -> None:
     run([*target.compiler, *flags, *STATION, library, "-lws2_32", "-o", folder / "station.exe"])
 
 
+def keep_awake(wine: Wine) -> None:
+    """Keep a station running as long as this process lives, and with it Wine's server.
+
+    A server that starts anew starts Windows' services anew, and now and then one of them crashes while it does (some 2
+    of 60 times): Wine says so in the output of whichever program made it start, which was then not what a test expected.
+    """
+    keeper = wine.obeying_station()
+
+    def let_go():
+        keeper.stdin.close()
+        keeper.wait(PREPARE_SECONDS_MAX)
+        keeper.stdout.close()
+
+    atexit.register(let_go)
+    print("close", file=keeper.stdin, flush=True)
+    if keeper.stdout.readline() != "closed\n":
+        raise AssertionError("Wine does not run the station")
+
+
+@functools.cache
 def wine_for(target: Target) -> Wine:
-    """Return a Wine with the station of a target. Skips the test where there is none."""
+    """Return a Wine with the station of a target, and keep it awake. Skips the test where there is none."""
     reason = why_not(target)
     if reason:
         pytest.skip(reason)
     made = Wine(target)
     make_station(target, made.folder)
+    keep_awake(made)
     return made

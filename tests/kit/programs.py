@@ -9,7 +9,7 @@ from typing import NamedTuple
 from client_shim.build import BUILD, EXAMPLE, ROOT
 from client_shim.steps import locked
 from client_shim.targets import WINDOWS_X64
-from tests.abi.wine import Wine
+from tests.abi.wine import wine_for
 
 EXAMPLES = ROOT / "native" / "examples"
 INCLUDE = ROOT / "native" / "include"
@@ -75,7 +75,7 @@ def python(_folder):
 def under_wine(folder):
     """The program station.exe of a folder, with the DLL beside it, as Wine runs it."""
     shutil.copy(WINDOWS_X64.output, folder)
-    return Program(["wine", folder / "station.exe"], tuple(Wine(WINDOWS_X64)._environment().items()))
+    return Program(["wine", folder / "station.exe"], tuple(wine_for(WINDOWS_X64)._environment().items()))
 
 
 def c_for_windows(folder):
