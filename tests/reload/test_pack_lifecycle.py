@@ -450,6 +450,22 @@ class TestSigned:
         assert started.current().revision.startswith("tiny@2+")
         assert "no roll-back record" in started.error()
 
+    def test_damage_brings_no_older_revision_back(self, directory, packs, signers):
+        """Without a trust file an earlier set stands in for a damaged one; with one, whoever damages it would choose."""
+        for revision in (1, 2):
+            do(directory, "activate", signers.signed(packs(revision), "li", "zhang"), trust=signers.trust)
+        file = directory.file_of(directory.find("tiny@2"))
+        file.write_bytes(file.read_bytes()[:-1] + b"\0")
+        started = PackHolder(directory.root, trust=str(signers.trust), metrics=Metrics())
+        with pytest.raises(ActivationError, match="damaged"):
+            started.start((), ())
+        started.cancel()
+        assert started.current().revision == ""
+        trusting = PackHolder(directory.root, metrics=Metrics())
+        trusting.start((), ())
+        trusting.cancel()
+        assert trusting.current().revision.startswith("tiny@1+")
+
     def test_a_process_that_runs_remembers_what_was_live_when_every_file_forgets_it(self, directory, packs, signers):
         trust = signers.trust
         for revision in (1, 2):
