@@ -62,7 +62,7 @@ CLASSES_UNKNOWN = Missing("classes", "字典、报文和编码中都没有药理
 KIND_UNKNOWN = Missing("item_kind", "目录类别不明，编码也看不出是不是药品")
 
 
-DrugKey = tuple[str | None, str, str, tuple[Any, ...], tuple[str, ...], str, str]
+DrugKey = tuple[str | None, str, str, str, tuple[Any, ...], tuple[str, ...], str, str]
 
 
 def drug_of(line: Line, rows: RowSource) -> Drug:
@@ -71,13 +71,15 @@ def drug_of(line: Line, rows: RowSource) -> Drug:
     Stated ones, else those of the national catalogue: the generic name without form and salt, and the ATC class
     that stands in a western drug's code. Where no class is stated either, and the drug is given systemically, those of
     its substances in `substances.csv` of a pack. The name of a drug without such a code is believed where some row or list
-    speaks of just that substance: 华法林钠片 is warfarin whoever sends it, a brand name stays unknown. A line that is
-    no drug has only the lists that name its item code.
+    speaks of just that substance: 华法林钠片 is warfarin whoever sends it, a brand name stays unknown. So is the hospital's
+    own name of an item that has no national one; a code does not vouch for it. A line that is no drug has only the lists that
+    name its item code.
     """
     key: DrugKey = (
         line.item_kind,
         line.item_code,
         line.item_name,
+        "" if line.item_name else line.local_name,
         line.ingredients,
         line.classes,
         line.form,
@@ -94,9 +96,10 @@ def drug_of(line: Line, rows: RowSource) -> Drug:
 
 def _drug_of(line: Line, rows: RowSource) -> Drug:
     ingredients, classes = substances_and_classes(line)
+    name = line.item_name or line.local_name
     if not ingredients and line.item_kind == "drug":
-        ingredients = _known_by_name(line.item_name, rows)
-    if not classes and is_systemic(line.route, line.form, line.item_name):
+        ingredients = _known_by_name(name, rows)
+    if not classes and is_systemic(line.route, line.form, name):
         stated = (name for ingredient in ingredients for name in _systemic_classes(ingredient, rows))
         classes = _at_all_levels(stated)
     kinds = rows.kinds

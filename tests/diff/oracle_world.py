@@ -146,7 +146,8 @@ def given_systemically(line: LineDict) -> bool:
     """By its route, else its form, else its name; generated lines are tablets and injections, or state a local route."""
     if line.get("route"):
         return line["route"] in ("口服", "静脉滴注", "静脉注射", "肌内注射", "皮下注射", "鼻饲")
-    return any(word in (line.get("form") or "") + (line.get("item_name") or "") for word in ("片", "注射"))
+    words = (line.get("form") or "") + (line.get("item_name") or line.get("local_name") or "")
+    return any(word in words for word in ("片", "注射"))
 
 
 def kind_of(line: LineDict) -> str | None:
@@ -555,9 +556,11 @@ class World:
         if line.get("ingredients"):
             return [one["name"] for one in line["ingredients"]]
         name = GENERIC_NAMES.get(line.get("item_name") or "")
-        if name and (is_national(line) or (line.get("item_kind") == "drug" and self.is_spoken_of(name))):
+        if name and is_national(line):
             return [name]
-        return []
+        # Without a national name the hospital's own.
+        name = GENERIC_NAMES.get(line.get("item_name") or line.get("local_name") or "")
+        return [name] if name and line.get("item_kind") == "drug" and self.is_spoken_of(name) else []
 
     def is_spoken_of(self, substance: str) -> bool:
         """Whether some row or list of the packs names the substance."""

@@ -93,6 +93,25 @@ def test_a_generic_name_is_believed_without_a_national_code_where_a_row_speaks_o
     assert [one.fact for one in drug.missing] == (["classes"] if ingredients else ["ingredients", "classes"])
 
 
+def test_a_drug_that_has_only_the_hospitals_own_name_is_known_by_it():
+    """A station that leaves hilist_name empty and sends 盐酸替扎尼定片 as hosplist_name got no interaction."""
+    rows = Rows("ingredient", "class", lists={"ingredient:布洛芬": ("解热镇痛药",), "systemic:布洛芬": ("M01AE",)})
+    drug = drug_of(line(item_kind="drug", local_code="YP1", local_name="布洛芬缓释胶囊"), rows)
+    assert drug.ingredients == ("布洛芬",)
+    assert "M01A" in drug.classes
+    assert drug_of(line(item_kind="drug", local_name="芬必得"), rows).ingredients == ()
+    assert drug_of(line(item_kind="drug", item_name="芬必得", local_name="布洛芬缓释胶囊"), rows).ingredients == ()
+
+
+def test_a_code_does_not_vouch_for_the_hospitals_own_name():
+    """The national name of a coded drug is its substance, whatever rows speak of; a local one may be a brand."""
+    rows = Rows("ingredient", lists={"ingredient:布洛芬": ("解热镇痛药",)})
+    coded = {"item_kind": "drug", "item_code": "XM01AEB168A001010100001"}
+    assert drug_of(line(**coded, item_name="芬必得"), rows).ingredients == ("芬必得",)
+    assert drug_of(line(**coded, local_name="芬必得"), rows).ingredients == ()
+    assert drug_of(line(**coded, local_name="布洛芬片"), rows).ingredients == ("布洛芬",)
+
+
 def test_a_name_says_nothing_of_a_line_that_may_be_no_drug():
     rows = Rows("ingredient", lists={"ingredient:华法林": ("抗凝药",)})
     assert drug_of(line(item_kind=None, item_name="华法林钠片"), rows).ingredients == ()
