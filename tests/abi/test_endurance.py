@@ -68,7 +68,7 @@ FORMS = [
     pytest.param(ENDURANCE, VALGRIND, 100, id="valgrind"),
     pytest.param(ENDURANCE_SANITIZED, (), LONG, id="sanitizers, long", marks=pytest.mark.long),
     pytest.param(ENDURANCE, (), LONG, id="heap counted, long", marks=pytest.mark.long),
-    pytest.param(ENDURANCE, VALGRIND, 5_000, id="valgrind, long", marks=pytest.mark.long),
+    pytest.param(ENDURANCE, VALGRIND, LONG, id="valgrind, long", marks=pytest.mark.long),
 ]
 
 
