@@ -68,7 +68,7 @@ DrugKey = tuple[str | None, str, str, str, tuple[Any, ...], tuple[str, ...], str
 def drug_of(line: Line, rows: RowSource) -> Drug:
     """Return the substances and classes of a line, worked out once for all lines of the same drug.
 
-    Stated ones, else those of the national catalogue: the generic name without form and salt, and the ATC class
+    Stated ones without their salt, else those of the national catalogue: the generic name without form and salt, and the ATC class
     that stands in a western drug's code. Where no class is stated either, and the drug is given systemically, those of
     its substances in `substances.csv` of a pack. The name of a drug without such a code is believed where some row or list
     speaks of just that substance: 华法林钠片 is warfarin whoever sends it, a brand name stays unknown. So is the hospital's
@@ -100,7 +100,7 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
     if not ingredients and line.item_kind == "drug":
         ingredients = _known_by_name(name, rows)
     if not classes and is_systemic(line.route, line.form, name):
-        stated = (name for ingredient in ingredients for name in _systemic_classes(ingredient, rows))
+        stated = (name for ingredient in ingredients for name in rows.lists(systemic_key(ingredient)))
         classes = _at_all_levels(stated)
     kinds = rows.kinds
     missing = tuple(_missing(line, ingredients, classes, kinds))
@@ -132,13 +132,6 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
 def _row_key(row: "Row") -> tuple[str, str, int]:
     """Return what tells a row from others: two packs may name a row alike, and a statement of another layer splits one."""
     return row.rule.pack_id, row.id, row.valid_from
-
-
-def _systemic_classes(ingredient: str, rows: RowSource) -> Sequence[str]:
-    """Return the classes of a substance given systemically; of one that is stated with its salt or ester, those of itself."""
-    found = rows.lists(systemic_key(ingredient))
-    plain = drug_names.generic_name(ingredient)
-    return found if found or plain in ("", ingredient) else rows.lists(systemic_key(plain))
 
 
 def _known_by_name(item_name: str, rows: RowSource) -> tuple[str, ...]:
@@ -176,7 +169,7 @@ def substances_and_classes(line: Line) -> tuple[tuple[str, ...], tuple[str, ...]
     atc = codes.atc_of(line.item_code)
     if line.item_kind not in DRUG_KINDS or (line.item_kind is None and not line.ingredients and not atc):
         return (), ()
-    ingredients = tuple(ingredient.name for ingredient in line.ingredients)
+    ingredients = tuple(dict.fromkeys(drug_names.substance_name(ingredient.name) for ingredient in line.ingredients))
     if not ingredients and atc:
         name = drug_names.generic_name(line.item_name)
         ingredients = (name,) if name else ()

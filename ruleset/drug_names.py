@@ -202,6 +202,17 @@ def generic_name(item_name: str) -> str:
     return name if len(name) >= _NAME_MIN_CHARACTERS else ""
 
 
+@lru_cache(maxsize=16_384)
+def substance_name(stated: str) -> str:
+    """Return the name by which rows know a stated active substance: without the salt or ester that it is stated with.
+
+    盐酸二甲双胍 of a message or a dictionary is 二甲双胍, as it is in the name of a product. It is one substance, so a
+    name that would be a combination as a product's (盐酸伪麻黄碱) is none.
+    """
+    name = _without_salt(stated.strip())
+    return _ESTERS.get(name, name)
+
+
 def _is_combination(name: str) -> bool:
     """Say whether a known partner has another substance before or after it; `name` is without its acid."""
     if _ONLY_IONS.fullmatch(name):

@@ -17,7 +17,8 @@ from functools import lru_cache
 
 import msgspec
 
-from ruleset.case import Ingredient, Line
+from ruleset.case import Line
+from ruleset.drug_names import substance_name
 from ruleset.outcome import Missing
 
 Dimension = tuple[tuple[str, int], ...]
@@ -248,7 +249,7 @@ def dose_of(line: Line, unit: str, *, ingredient: str = "") -> Decimal | Missing
         return Missing("dose")
     if not line.dose_unit:
         return Missing("dose_unit")
-    if ingredient and line.ingredients and all(one.name != ingredient for one in line.ingredients):
+    if ingredient and line.ingredients and all(substance_name(one.name) != ingredient for one in line.ingredients):
         return Missing("ingredients", f"药品成分中没有“{ingredient}”。")
     one_of_several = ingredient and len(line.ingredients) > 1
     if not one_of_several:
@@ -317,7 +318,7 @@ def _counted(line: Line, dose: Decimal, code: str) -> Decimal | Missing:
 def _content(line: Line, units: Quotient, unit: str, ingredient: str) -> Decimal | Missing:
     """Return what so many units of the form contain, in `unit`."""
     contents: list[tuple[Decimal | None, str]] = []
-    named: list[Ingredient] = [one for one in line.ingredients if not ingredient or one.name == ingredient]
+    named = [one for one in line.ingredients if not ingredient or substance_name(one.name) == ingredient]
     if len(named) == 1:
         contents.append((named[0].amount, named[0].unit))
     if not ingredient or len(line.ingredients) <= 1:

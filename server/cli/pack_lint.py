@@ -8,6 +8,7 @@ from typing import Any
 
 from ruleset.case import Case
 from ruleset.codes import atc_of
+from ruleset.drug_names import substance_name
 from ruleset.pack.check import check_pack
 from ruleset.pack.diagnostics import PackError
 from ruleset.pack.file import PackFileError
@@ -96,8 +97,8 @@ def known_codes(dictionary: Dictionary, cases: Sequence[Case]) -> Known:
     item_codes = {*(dictionary.items or {}), *(line.item_code for line in lines)}
     classes = {name for item in items for name in (*item.classes, item.grade)}
     classes |= {name for line in lines for name in line.classes} | {atc_of(code) for code in item_codes}
-    ingredients = {part.name for item in items for part in item.ingredients}
-    ingredients |= {part.name for line in lines for part in line.ingredients}
+    ingredients = {substance_name(part.name) for item in items for part in item.ingredients}
+    ingredients |= {substance_name(part.name) for line in lines for part in line.ingredients}
     diagnoses = {coded.code for coded in (dictionary.diagnoses or {}).values()}
     diagnoses |= {diagnosis.code for encounter in encounters for diagnosis in encounter.diagnoses}
     operations = {coded.code for coded in (dictionary.operations or {}).values()}

@@ -17,12 +17,12 @@ MODES = tuple(MODE_OF.values())
 DRUGS: dict[str, dict[str, Any]] = {
     "A": {"item_name": "甲素片", "ingredients": [{"name": "甲素"}], "classes": ["J01DD04"]},
     "B": {"item_name": "乙素注射剂", "ingredients": [{"name": "乙素"}], "classes": ["J01CA04"]},
-    "C": {"item_name": "丙素片", "ingredients": [{"name": "丙素"}], "classes": ["N02BE01", "院内类"]},
+    "C": {"item_name": "丙素片", "ingredients": [{"name": "盐酸丙素"}], "classes": ["N02BE01", "院内类"]},
     "D": {
         "item_name": "复方",
         "ingredients": [
             {"name": "甲素", "amount": Decimal(250), "unit": "mg"},
-            {"name": "乙素", "amount": Decimal("0.5"), "unit": "g"},
+            {"name": "乙素钠", "amount": Decimal("0.5"), "unit": "g"},
         ],
     },
     "S": {"item_name": "盐水", "ingredients": [{"name": "氯化钠"}], "volume_ml": Decimal(100)},

@@ -51,6 +51,8 @@ PAYER_OF = {
 SUBSTANCES_FILE = "substances.csv"
 GENERIC_NAMES = {"注射用头孢曲松钠": "头孢曲松", "甲素片": "甲素", "乙素注射剂": "乙素", "丙素片": "丙素"}
 """The substance of each national drug name that generated lines bear."""
+SALTS = {"盐酸丙素": "丙素", "乙素钠": "乙素"}
+"""The substances that generated lines state with their salt."""
 
 
 def listed(cell: str | list[str]) -> list[str]:
@@ -368,7 +370,7 @@ def dose_in(line: LineDict, unit: str, ingredient: str = "") -> Fraction | set[s
         return forms
     if several:
         for one in line["ingredients"]:
-            if one["name"] == ingredient and one.get("amount") is not None:
+            if SALTS.get(one["name"], one["name"]) == ingredient and one.get("amount") is not None:
                 amount = converted(Fraction(one["amount"]), one.get("unit") or "", unit)
                 return forms * amount if amount is not None else {"strength"}
         return {"strength"}
@@ -554,7 +556,7 @@ class World:
         if not is_drug(line):
             return []
         if line.get("ingredients"):
-            return [one["name"] for one in line["ingredients"]]
+            return [SALTS.get(one["name"], one["name"]) for one in line["ingredients"]]
         name = GENERIC_NAMES.get(line.get("item_name") or "")
         if name and is_national(line):
             return [name]

@@ -1,6 +1,7 @@
 """What a line is of; what is not known of it is said, never passed over."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import pytest
 
@@ -9,6 +10,7 @@ from ruleset.drug import drug_of, kind_of
 from ruleset.evaluator import UNKNOWN_DRUG, evaluate
 from ruleset.outcome import Completeness
 from ruleset.timeline import EMPTY
+from ruleset.units import dose_of
 
 FENTANYL = "XN02ABF027V002010101389"
 NOON = datetime(2026, 7, 6, 12)
@@ -110,6 +112,33 @@ def test_a_code_does_not_vouch_for_the_hospitals_own_name():
     assert drug_of(line(**coded, item_name="芬必得"), rows).ingredients == ("芬必得",)
     assert drug_of(line(**coded, local_name="芬必得"), rows).ingredients == ()
     assert drug_of(line(**coded, local_name="布洛芬片"), rows).ingredients == ("布洛芬",)
+
+
+@pytest.mark.parametrize(
+    ("stated", "substance"),
+    [
+        ("盐酸二甲双胍", "二甲双胍"),
+        ("华法林钠", "华法林"),
+        ("头孢呋辛酯", "头孢呋辛"),
+        ("盐酸伪麻黄碱", "伪麻黄碱"),
+        ("氯化钾", "氯化钾"),
+        ("硫酸镁", "硫酸镁"),
+        ("硝酸甘油", "硝酸甘油"),
+        ("无水葡萄糖", "无水葡萄糖"),
+        ("硫酸软骨素", "硫酸软骨素"),
+    ],
+)
+def test_a_stated_substance_is_known_without_its_salt(stated, substance):
+    """A message or dictionary that said 盐酸二甲双胍 met no row of 二甲双胍, and the answer did not say so."""
+    assert drug_of(line(item_kind="drug", ingredients=(Ingredient(stated),)), Rows("ingredient")).ingredients == (
+        substance,
+    )
+
+
+def test_the_amount_of_a_substance_of_several_is_found_though_it_is_stated_with_its_salt():
+    both = (Ingredient("盐酸二甲双胍", Decimal(500), "mg"), Ingredient("恩格列净", Decimal(5), "mg"))
+    tablets = line(item_kind="drug", ingredients=both, dose=Decimal(2), dose_unit="片")
+    assert dose_of(tablets, "g", ingredient="二甲双胍") == 1
 
 
 def test_a_name_says_nothing_of_a_line_that_may_be_no_drug():
