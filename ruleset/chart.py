@@ -329,7 +329,7 @@ class Chart:
     def lines_about(self, subject: Subject, since_day: int | None = None) -> Sequence[Line]:
         """Return the lines that a subject speaks of, current and past, refunds too, in no particular order.
 
-        Timed lines alone, except those found by an item code; a catalogue (`item_kind`) finds only lines that have one.
+        Timed lines alone, except those found by an item code; a catalogue (`item_kind`) finds only lines that state or tell it.
         `since_day` as in `lines_of`.
         """
         if subject.item_code:
@@ -345,7 +345,7 @@ class Chart:
             else:
                 past = [line for item in self.stored.by_item.values() for line in _since(item, since_day)]
                 lines = [*self._unstated(past, self._message_lines()), *self._message_lines()]
-                found = tuple(line for line in lines if kind_of(line) == subject.item_kind and line.item_code)
+                found = tuple(line for line in lines if kind_of(line) == subject.item_kind)
             self.memo[key] = found
         return found
 

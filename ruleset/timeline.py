@@ -159,6 +159,7 @@ class Timeline:
 
     by_identity: Mapping[LineIdentity, Line]
     by_item: Mapping[str, ItemLines]
+    """By item code; under "" are the lines without one, which are of many items."""
     by_prescription: Mapping[PrescriptionKey, Sequence[Line]]
     by_name: "tuple[ref[Any], Mapping[str, Any]] | None"
     """Lines by substance, class and list, as some source of rows knows them: `ruleset.chart` works them out at the
@@ -268,11 +269,10 @@ class Timeline:
     def _items_with(self, removed: Sequence[Line], added: Sequence[Line]) -> Mapping[str, ItemLines]:
         by_item = dict(self.by_item)
         for code, (out, into) in _grouped(removed, added, lambda line: line.item_code).items():
-            if code:
-                old = by_item.pop(code, None)
-                new = old.with_step(out, into) if old is not None else item_lines(into)
-                if new is not None:
-                    by_item[code] = new
+            old = by_item.pop(code, None)
+            new = old.with_step(out, into) if old is not None else item_lines(into)
+            if new is not None:
+                by_item[code] = new
         return by_item
 
     def _prescriptions_with(

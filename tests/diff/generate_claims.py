@@ -383,12 +383,12 @@ class ClaimMaker:
             begin = line["begin"]
         if begin is not None and self.chance(0.4):
             line["end"] = begin + timedelta(hours=self.one(0, 3, 24, 25, 48, 72, 168, -1, -24))
-        return line | (self.herb(current=current) if herbs else self.drug())
+        return line | (self.herb() if herbs else self.drug())
 
-    def herb(self, *, current: bool) -> dict[str, Any]:
+    def herb(self) -> dict[str, Any]:
         name = self.one(*HERBS)
         return {
-            "item_code": self.one(*HERB_CODES, *HERB_CODES, *([""] if current else [])),
+            "item_code": self.one(*HERB_CODES, *HERB_CODES, ""),
             "item_name": self.one(name, name, "", "丁草"),
             "local_name": self.one(name, name, ""),
             "item_kind": self.one(*["herb_piece"] * 7, "herb_granule", "drug", None),
@@ -426,7 +426,7 @@ class ClaimMaker:
             else None,
             "emergency_use": self.one(None, None, True, False),
             **DRUGS[code],
-            "item_code": code,
+            "item_code": "" if self.chance(0.06) else code,
         }
         if self.focus == "T27" and self.chance(0.8):
             minutes = self.one(-30, -60, -45, -29, -61, 0, 5, 24 * 60, -2000)

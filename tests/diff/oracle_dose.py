@@ -144,7 +144,7 @@ def counted_with(row: Row, line: LineDict, world: World) -> list[LineDict]:
     for other in world.others(line):
         if other.get("begin") is None or other["begin"].date() > day or is_refund(other):
             continue
-        if not other.get("item_code") or not world.speaks_of(row, other) or world.is_taken_back(other):
+        if not world.speaks_of(row, other) or world.is_taken_back(other):
             continue
         if row.texts("routes") and other.get("route") and other["route"] not in row.texts("routes"):
             continue

@@ -536,8 +536,8 @@ class World:
         return all(one is not line for one in not_taken_back(beside))
 
     def earlier_of(self, row: "Row", line: LineDict) -> list[LineDict]:
-        """Those of a row's subject. A line without a national code is known only by its item: it is not among them."""
-        return [one for one in self.earlier(line) if one.get("item_code") and self.speaks_of(row, one)]
+        """Those of a row's subject."""
+        return [one for one in self.earlier(line) if self.speaks_of(row, one)]
 
     def of_encounter(self) -> list[LineDict]:
         return [line for line in self.all_lines if (line.get("encounter_id") or "") == (self.encounter.get("id") or "")]
@@ -588,29 +588,19 @@ class World:
 
     def is_drug_of(self, line: LineDict, name: str) -> bool:
         """Whether the line is of a substance, a class or a list of this name."""
-        if self.is_nameless(line):
-            return False
         return (is_drug(line) and name in self.substances(line)) or name in self.classes(line)
 
     def is_compound(self, line: LineDict) -> bool:
         """Whether a line is known to be of several substances."""
         return len(self.substances(line)) > 1
 
-    def is_nameless(self, line: LineDict) -> bool:
-        return not line.get("item_code") and not self.is_current(line)
-
     def is_named(self, line: LineDict, name: str) -> bool:
         return bool(name) and (line.get("item_code") == name or self.is_drug_of(line, name))
 
     def speaks_of(self, row: Row, line: LineDict) -> bool:
-        """Whether the row's subject is the line's item, substance, class or catalogue.
-
-        A past line without a national code is known only by its item.
-        """
+        """Whether the row's subject is the line's item, substance, class or catalogue."""
         if row.text("item_code"):
             return line.get("item_code") == row.text("item_code")
-        if self.is_nameless(line):
-            return False
         if row.text("ingredient"):
             return is_drug(line) and row.text("ingredient") in self.substances(line)
         if row.text("drug_class"):

@@ -812,3 +812,17 @@ def test_the_newest_counter_counts(answers):
     engine, naive = answers(COUNTED, claim(line(**drug), **{**DEPARTMENT, "counters": counters}))
     assert engine == naive
     assert not engine.findings
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_past_drug_without_a_code_counts_where_the_row_is_of_the_catalogue(tmp_path, stored):
+    """T31: it was left out without a word, whether the message or the store had it."""
+    rule = {"kind": "safety", "action": "WARN", "template": "T31", "rows": [{"item_kind": "drug", "max_days": "1"}]}
+    source = write_pack_source(tmp_path / "source", [rule])
+    nameless = line(item_code="", item_name="院内药", item_kind="drug", days=1, begin=DAY - timedelta(days=1))
+    whole = claim(line(item_code="A", item_kind="drug", days=1), history=[nameless])
+    case = case_of(whole)
+    bare = msgspec.structs.replace(case, history=()) if stored else case
+    engine = engine_answer(bare, snapshot_of(source, tmp_path / "pack"), case.history if stored else ())
+    assert engine == judge(whole, read_rows(source))
+    assert [(finding.violating, finding.related) for finding in engine.findings] == [(("c1",), ("h2",))]
