@@ -453,7 +453,7 @@ class TestStoredHistory:
     def test_the_very_same_where_nothing_is_known(self, dictionary):
         raw = self.stored(drug(local_code="X"), visits=(Visit("V", department_code="A03"),))
         assert EnrichedHistories(dictionary).of("P", raw) is raw
-        assert EnrichedHistories(NO_DICTIONARY).of("P", self.stored(drug(local_code="L1"))).by_item == {}
+        assert EnrichedHistories(NO_DICTIONARY).of("P", self.stored(drug(local_code="L1"))).by_item.keys() == {""}
 
     def test_stored_encounters(self, dictionary):
         raw = self.stored(visits=(Visit("V", diagnoses=(Diagnosis(code="Z1"),)),))
