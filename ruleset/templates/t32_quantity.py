@@ -47,7 +47,7 @@ class Quantity(Template):
     it begins, wherever the patient was; 单次就诊 counts the judged line's encounter. What the patient pays for
     themselves does not count. The judged line itself must charge something: nothing and refunds are FALSE.
 
-    TRUE when a sum exceeds its limit (the lines that add something to it are related), or (intervals) when the latest earlier charge, not self-paid and not taken back by a
+    TRUE when a sum exceeds its limit (the lines that change it are related, refunds too), or (intervals) when the latest earlier charge, not self-paid and not taken back by a
     refund, is less than the interval before the line. UNKNOWN when nothing is exceeded, but a counted line states no
     quantity (`quantity`) or amount (`amount`), or a date without a time of day leaves the hours open (`begin`).
     `{why}` says in a message which limit it was, with the figures; `{limit}` and the others are of sums.
