@@ -84,7 +84,7 @@ bench: native ## the evaluator alone, and the whole call against an echo
 	$(PY) -m bench
 
 reload: build/system-test.stamp native ## packs published in every way while stations check, in its long form (a quarter of an hour)
-	$(PY) -m pytest -o faulthandler_timeout=3600 tests/reload
+	$(PY) -m pytest -rP -o faulthandler_timeout=3600 tests/reload
 
 bench-reload: native ## what publishing a pack of a million rows costs the checks meanwhile (three minutes)
 	$(PY) -m bench.reload

@@ -477,12 +477,16 @@ def _each_once(answers: list[Answered], order: Callable[[Answered], tuple[Any, .
 
     Of such the first one given stays: whoever calls sees to it that this does not depend on the order of lines.
     """
+    if len(answers) < 2:
+        return answers
     keyed = sorted((order(answer), place) for place, answer in enumerate(answers))
     return [answers[place] for n, (key, place) in enumerate(keyed) if n == 0 or keyed[n - 1][0] != key]
 
 
 def _one_for_the_same_lines(hints: list[Hint]) -> list[Hint]:
     """Return ordered hints with those of one row about the same lines as one, which misses what each of them does."""
+    if len(hints) < 2:
+        return hints
     merged: list[Hint] = []
     for hint in hints:
         last = merged[-1] if merged else None

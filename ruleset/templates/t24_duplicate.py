@@ -155,7 +155,7 @@ def _overlap(params: Params, line: Line, other: Line, chart: Chart) -> tuple[Mis
     meeting = concurrent_use.meeting_of(line, other, chart)
     if meeting is None or not concurrent_use.stands(other, chart):
         return None
-    began_earlier = concurrent_use.use_of(first, chart).first < second.begin.toordinal()
+    began_earlier = first.begin.toordinal() < second.begin.toordinal()
     days_left = (UNSTATED_USE_MAX_DAYS if meeting.missing else 1) - meeting.gap_days
     if began_earlier and days_left <= params.bridging_days:
         return None
