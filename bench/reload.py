@@ -149,11 +149,14 @@ def _server(pack: Path, data: Path) -> Iterator[tuple[str, int]]:
             server.wait(STOP_MAX_S)
 
 
-def _opening(file: Path) -> Quantiles:
+def _opening(path: Path) -> Quantiles:
+    """Measure what a server does to open a pack: map it, check its digest, and make it ready to be asked."""
     samples = []
     for _ in range(20):
         began = time.perf_counter_ns()
-        Snapshot([LoadedPack(PackFile(file))])
+        file = PackFile(path)
+        file.verify()
+        Snapshot([LoadedPack(file)])
         samples.append(time.perf_counter_ns() - began)
     return quantiles(samples)
 
@@ -235,7 +238,7 @@ def _report(
     stalls_ms = [
         (max(during.samples) - max(beside.samples)) / 1e6 for during, beside in zip(publishing, quiet, strict=True)
     ]
-    stall_ms = statistics.median(stalls_ms)
+    stall_ms = max(stalls_ms)
     columns = ("", "n", "p50", "p90", "p99", "p99.9", "max")
     rows = [
         (name, *quantiles([sample for window in windows for sample in window.samples])[:6])
@@ -253,9 +256,13 @@ def _report(
     print(
         f"  worst check while publishing less worst check beside it, by round, ms: {[round(s, 1) for s in stalls_ms]}"
     )
-    print(f"  target: at most {STALL_TARGET_MS:.0f} ms; median {stall_ms:.1f} ms: {mark(stall_ms, STALL_TARGET_MS)}")
+    print(f"  target: at most {STALL_TARGET_MS:.0f} ms; worst round {stall_ms:.1f} ms", end="")
+    print(f" (median {statistics.median(stalls_ms):.1f} ms): {mark(stall_ms, STALL_TARGET_MS)}")
     opened_ms = opening.max / 1e3
-    print(f"  opening, {size / 1e6:.0f} MB: {opening.p50:.0f} us at p50, {opening.max:.0f} us at most", end="")
+    print(
+        f"  opening, digest checked, {size / 1e6:.0f} MB: {opening.p50 / 1e3:.1f} ms at p50, {opening.max / 1e3:.1f} ms at most",
+        end="",
+    )
     print(f"; target: under {OPEN_TARGET_MS:.0f} ms: {mark(opened_ms, OPEN_TARGET_MS)}")
     print(f"  private memory: {memory[0] / 1e6:.0f} MB before, {memory[1] / 1e6:.0f} MB after all publishes", end="")
     print(f", {growth:+.0%}; target: at most +33%: {mark(growth, GROWTH_TARGET)}")
