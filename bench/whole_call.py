@@ -202,7 +202,7 @@ def run(pack: Path, ward: Ward, folder: Path, *, quick: bool) -> tuple[dict[str,
         precheck = stack.enter_context(contextlib.closing(Caller(address, responses)))
         echo_address = stack.enter_context(echo(responses, folder))
         floor = stack.enter_context(contextlib.closing(Caller(echo_address, responses)))
-        ratios = _interleaved(precheck, floor, variants, rounds, calls)
+        ratios = interleaved(precheck, floor, variants, rounds, calls)
     facts, text = _report(precheck, floor, variants, ratios)
     facts["server_elapsed_us"] = _elapsed_in_server(folder / "data" / "precheck.db", rounds * calls)._asdict()
     return facts, text
@@ -215,7 +215,7 @@ def _elapsed_in_server(database: Path, calls: int) -> Quantiles:
         return quantiles([elapsed * NS_PER_US for (elapsed,) in connection.execute(query, (calls,))])
 
 
-def _interleaved(
+def interleaved(
     precheck: Caller, floor: Caller, variants: Sequence[Variant], rounds: int, calls: int
 ) -> dict[str, list[float]]:
     """Call both in turn, the order changing with every round; return the ratios of the rounds' medians."""
