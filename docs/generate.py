@@ -233,6 +233,20 @@ def facts_part() -> str:
     return table(("fact", "national field", "said to a doctor", "meaning", "needed by"), rows)
 
 
+def facts_without_a_field_part() -> str:
+    """Where the facts come from that no field of the national message states."""
+    rows = [
+        (
+            f"`{fact.name}`",
+            fact.label,
+            fact.stated_by or "nothing: a row that rests on it is a hint whatever a message says",
+        )
+        for fact in FACTS.values()
+        if not fact.national
+    ]
+    return table(("fact", "said to a doctor", "stated by"), rows)
+
+
 def paragraphs(text: str | None) -> str:
     """Return a docstring as paragraphs of Markdown, each on one line."""
     parts = inspect.cleandoc(text or "").split("\n\n")
@@ -609,6 +623,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "limits": limits_part,
     "other-limits": other_limits_part,
     "facts": facts_part,
+    "facts-without-a-field": facts_without_a_field_part,
     "templates": templates_part,
     "subject": subject_part,
     "pack-templates": pack_templates_part,

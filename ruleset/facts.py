@@ -10,13 +10,20 @@ import msgspec
 class Fact(msgspec.Struct, frozen=True):
     """One fact. `national` are the fields of the national 3101 message (`ext.` marks our extension of it).
 
-    Empty for a fact that no message carries today: a row that needs it stays unknown.
+    `stated_by` says where a fact without such a field comes from. A fact with neither is read by no entrance: a row that
+    needs it stays unknown whatever a message says.
     """
 
     name: str
     national: tuple[str, ...]
     label: str
     meaning: str
+    stated_by: str = ""
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether anything that a server reads can state it."""
+        return bool(self.national or self.stated_by)
 
 
 _FACTS = (
@@ -43,7 +50,14 @@ _FACTS = (
     Fact("dose", ("ext.dose",), "单次剂量", "The amount of one dose, in the dose unit."),
     Fact("patient_id", ("patn_id",), "参保人标识", "Identifies the patient; without it no stored history can be read."),
     Fact("encounter_id", ("curr_mdtrt_id",), "当前就诊标识", "Names the current encounter among those in the message."),
-    Fact("first_line_treatment", (), "一线用药史", "Which first-line treatment was used before."),
+    Fact(
+        "first_line_treatment",
+        (),
+        "一线用药史",
+        "Which first-line treatment was used before.",
+        "the lines of the history (`history`), or an attestation `first_line_intolerance`; a row without `first_line` is a "
+        "text, which nothing answers",
+    ),
     Fact(
         "first_prescription",
         (),
@@ -51,12 +65,20 @@ _FACTS = (
         "Whether the item is prescribed for the first time.",
     ),
     Fact("eye_hospital", (), "是否眼科专科医院", "Whether the institution is an eye hospital."),
-    Fact("same_incision", (), "是否同一切口", "Whether two operations went through one incision."),
+    Fact("same_incision", ("ext.incision_id",), "是否同一切口", "Whether two operations went through one incision."),
+    Fact(
+        "discount_ratio",
+        (),
+        "第二手术折价比例",
+        "The share of its price that a second operation may be charged at.",
+        "the row itself (`ratio`), as the locality rules: no message states it",
+    ),
     Fact(
         "reviewed_condition",
         (),
         "经审核的限定条件",
         "The row's condition, turned from text into facts by a person.",
+        "the row itself: what is published in words alone stays a hint until a person has given it columns",
     ),
     Fact(
         "visits",
@@ -94,7 +116,11 @@ _FACTS = (
     Fact("practitioner_id", ("drord_dr_codg", "dr_codg"), "医师编码", "The ordering doctor."),
     Fact("practitioner_title", ("drord_dr_profttl",), "医师职称", "The ordering doctor's title."),
     Fact(
-        "privileges", (), "处方权", "What the ordering doctor may prescribe, from the hospital's dictionary of doctors."
+        "privileges",
+        (),
+        "处方权",
+        "What the ordering doctor may prescribe.",
+        "`practitioners[].privileges` of our own JSON, or the hospital's dictionary of doctors (`privileges.csv`)",
     ),
     Fact(
         "diagnoses",
@@ -143,7 +169,13 @@ _FACTS = (
     Fact("catalogue_price", ("hilist_pric",), "目录价格", "The highest price that the catalogue allows."),
     Fact("planned", ("ext.planned",), "是否计划入院", "Whether a stay was planned."),
     Fact("deceased", ("ext.deceased",), "死亡时间", "When the patient died."),
-    Fact("expression", (), "表达式引用的信息", "A fact that a row's expression names."),
+    Fact(
+        "expression",
+        (),
+        "表达式引用的信息",
+        "A fact that a row's expression names.",
+        "whatever states the facts that the expression names",
+    ),
     Fact("long_term", ("long_drord_flag",), "长期医嘱标志", "Whether the order stands until it is stopped."),
     Fact("time", ("inf_time",), "报文时间", "The message's own time."),
 )

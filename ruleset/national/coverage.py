@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -40,6 +40,9 @@ class Covered(msgspec.Struct, frozen=True):
     rows: int
     demonstration_rows: int
     tests: int
+    reminders: int = 0
+    """How many of `rows` can only ever be hints: published in words alone, or raw until a person signs them."""
+    demonstration_reminders: int = 0
 
     @property
     def is_decided(self) -> bool:
@@ -74,12 +77,19 @@ def coverage(packs: Sequence[LoadedPack]) -> tuple[Covered, ...]:
     templates: dict[str, dict[str, None]] = {}
     rows: dict[str, int] = {}
     shown: dict[str, int] = {}
+    reminders: dict[str, int] = {}
+    shown_reminders: dict[str, int] = {}
     tests: dict[str, int] = {}
     for pack in packs:
         codes = [rule.official_code for rule in pack.rules]
-        counted = shown if pack.id == DEMONSTRATION_PACK else rows
+        is_shown = pack.id == DEMONSTRATION_PACK
+        counted, reminding = (shown, shown_reminders) if is_shown else (rows, reminders)
         for record in pack.file.all_rows():
-            counted[codes[record.rule]] = counted.get(codes[record.rule], 0) + 1
+            code = codes[record.rule]
+            counted[code] = counted.get(code, 0) + 1
+            row = pack.row(record)
+            if row.is_raw or not row.rule.template.can_violate(row.params):
+                reminding[code] = reminding.get(code, 0) + 1
         for rule in pack.rules:
             templates.setdefault(rule.official_code, {})[rule.template.id] = None
             cases = pack.file.manifest.tests.get(f"tests/{rule.id}.toml", {}).get("case", ())
@@ -91,6 +101,8 @@ def coverage(packs: Sequence[LoadedPack]) -> tuple[Covered, ...]:
             rows=rows.get(rule.official_code, 0),
             demonstration_rows=shown.get(rule.official_code, 0),
             tests=tests.get(rule.official_code, 0),
+            reminders=reminders.get(rule.official_code, 0),
+            demonstration_reminders=shown_reminders.get(rule.official_code, 0),
         )
         for rule in national_rules()
     )
@@ -105,13 +117,52 @@ def coverage_lines(covered: Sequence[Covered]) -> Iterator[str]:
             continue
         state = "SILENT: no rule, no row or no test" if one.is_silent else LABEL[rule.decided_by]
         also = f" ({rule.also_needs})" if rule.also_needs else ""
-        shown = f", {one.demonstration_rows} demonstration" if one.demonstration_rows else ""
+        shown = ""
+        if one.demonstration_rows:
+            reminders = _reminders(one.demonstration_reminders, one.demonstration_rows)
+            shown = f"; {one.demonstration_rows} demonstration{reminders}"
         templates = "+".join(one.templates) or "-"
         yield (
             f"{rule.number:>2}  {rule.official_code:<17} {rule.name}: {state}{also}; {templates}; "
-            f"{one.rows} rows{shown}; {one.tests} tests"
+            f"{one.rows} rows{_reminders(one.reminders, one.rows)}{shown}; {one.tests} tests"
         )
-    decided = sum(not one.is_silent and one.rule.decided_by != "batch" for one in covered)
-    silent = sum(one.is_silent for one in covered)
-    batch = sum(one.rule.decided_by == "batch" for one in covered)
-    yield f"{decided} of {len(covered)} decidable before the money is spent, {batch} in batch only, {silent} silent"
+    counts = counts_of(covered)
+    yield (
+        f"{counts.decided} of {len(covered)} decidable before the money is spent "
+        f"({counts.published} on published rows, {counts.reminders_only} of these on reminders only; "
+        f"{counts.demonstration_only} on demonstration rows only), {counts.batch} in batch only, {counts.silent} silent"
+    )
+
+
+def _reminders(number: int, rows: int) -> str:
+    """Say how many of some rows are reminders; nothing where none is."""
+    if not number:
+        return ""
+    return ", all reminders (hints only)" if number == rows else f", of them {number} reminders (hints only)"
+
+
+class Counts(NamedTuple):
+    """How many of the national rules are what; `decided` is the sum of `published` and `demonstration_only`."""
+
+    decided: int
+    published: int
+    """Rest on rows of another pack than the demonstration's."""
+    reminders_only: int
+    """Of `published`: all those rows are reminders, so that none of them can be a finding."""
+    demonstration_only: int
+    batch: int
+    silent: int
+
+
+def counts_of(covered: Sequence[Covered]) -> Counts:
+    """Count what a set of packs holds of the national rules."""
+    decided = [one for one in covered if one.is_decided and one.rule.decided_by != "batch"]
+    published = [one for one in decided if one.rows]
+    return Counts(
+        decided=len(decided),
+        published=len(published),
+        reminders_only=sum(one.rows == one.reminders for one in published),
+        demonstration_only=len(decided) - len(published),
+        batch=sum(one.rule.decided_by == "batch" for one in covered),
+        silent=sum(one.is_silent for one in covered),
+    )

@@ -19,7 +19,7 @@ from ruleset.display import asked, shown
 from ruleset.document import DocumentError
 from ruleset.evaluator import evaluate
 from ruleset.facts import FACTS
-from ruleset.national.coverage import coverage, national_rules
+from ruleset.national.coverage import counts_of, coverage, national_rules
 from ruleset.outcome import Missing
 from ruleset.pack import page_words as words
 from ruleset.pack.cases import TestCase, TestFile, case_of_test
@@ -120,11 +120,11 @@ def _coverage(packs: Sequence[LoadedPack]) -> dict[str, Any] | None:
     if not any(rule.official_code in national for pack in packs for rule in pack.rules):
         return None
     covered = coverage(packs)
-    decided = sum(not one.is_silent and one.rule.decided_by != "batch" for one in covered)
-    batch = sum(one.rule.decided_by == "batch" for one in covered)
-    silent = sum(one.is_silent for one in covered)
+    counts = counts_of(covered)
     return {
-        "summary": f"{len(covered)} 条中 {decided} 条可在付费之前判断，{batch} 条只能事后批量判断，{silent} 条在所列规则包中没有行或用例。",
+        "summary": f"{len(covered)} 条中 {counts.decided} 条可在付费之前判断，{counts.batch} 条只能事后批量判断，{counts.silent} 条在所列规则包中没有行或用例。"
+        f"可判断的 {counts.decided} 条中，{counts.published} 条有公布的行（其中 {counts.reminders_only} 条的行都只能提示），"
+        f"{counts.demonstration_only} 条只有演示行。",
         "rules": [
             {
                 "number": one.rule.number,
@@ -133,6 +133,7 @@ def _coverage(packs: Sequence[LoadedPack]) -> dict[str, Any] | None:
                 "state": "没有行或用例" if one.is_silent else words.COVERED_BY[one.rule.decided_by],
                 "templates": "、".join(one.templates),
                 "rows": one.rows,
+                "reminders": one.reminders,
                 "demonstration_rows": one.demonstration_rows,
                 "tests": one.tests,
                 "silent": one.is_silent,

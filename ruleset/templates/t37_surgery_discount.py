@@ -13,7 +13,8 @@ from ruleset.sums import CENT, plain
 from ruleset.template import FALSE, Template, group_key, item_key
 from ruleset.timeline import order_of
 
-NOT_IN_MESSAGE = Missing("same_incision", "是否同一切口、第二手术的折价比例都不在报文中，请按当地规定核对")
+INCISION_NOT_STATED = Missing("same_incision", "报文没有说明当天的手术是否经同一切口，请核对手术记录")
+RATIO_NOT_KNOWN = Missing("discount_ratio", "规则没有给出第二手术的折价比例，请按当地规定核对")
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +40,8 @@ class SurgeryDiscount(Template):
     when its `price` is more than `ratio` of its own `catalogue_price`, by a cent or more; the amount at stake is the
     difference times its quantity, where that is not stated the same share of its amount.
 
-    UNKNOWN (`same_incision`) where the incision is not known, as in every national message, or the row has no ratio;
-    (`catalogue_price`) where one of the charges lacks it, so that nobody can say which is the first; (`price`) where
+    UNKNOWN (`same_incision`) where the incision is not known, as in every national message without our `ext.incision_id`;
+    (`discount_ratio`) where the row has no ratio; (`catalogue_price`) where one of the charges lacks it, so that nobody can say which is the first; (`price`) where
     the judged one lacks it and is not known to be the first.
     """
 
@@ -49,7 +50,7 @@ class SurgeryDiscount(Template):
     columns = Params
     row_name = ("item_code", "surgery_group")
     group = "surgery_group"
-    needs = ("same_incision", "price", "catalogue_price")
+    needs = ("same_incision", "discount_ratio", "price", "catalogue_price")
     evidence = ("first", "ratio", "charged_ratio")
 
     def keys(self, params: Params) -> Sequence[str]:
@@ -91,8 +92,11 @@ class SurgeryDiscount(Template):
         shared = _one_incision(day, chart)
         if shared is False:
             return FALSE
-        if shared is None or params.ratio is None:
-            return (Judgement(related=others, missing=(NOT_IN_MESSAGE,)),)
+        missing = (INCISION_NOT_STATED,) if shared is None else ()
+        if params.ratio is None:
+            return (Judgement(related=others, missing=(*missing, RATIO_NOT_KNOWN)),)
+        if missing:
+            return (Judgement(related=others, missing=missing),)
         return _charged(params.ratio, line, others)
 
 

@@ -3,14 +3,15 @@
 import argparse
 import contextlib
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from ruleset.case import Case, Line
 from ruleset.evaluator import Skipped
-from ruleset.pack.diagnostics import PackError
+from ruleset.pack.compile import LoadedPack
+from ruleset.pack.diagnostics import PackError, did_you_mean
 from ruleset.pack.file import PackFileError
 from ruleset.pack.page_words import CONDITIONS
 from ruleset.rule import Row
@@ -48,6 +49,10 @@ HELD = {True: "成立", False: "不成立", None: "未知"}
 PART = {"scope": "适用范围", "exempt": "豁免"}
 
 
+class NoSuchError(Exception):
+    """What the command was asked about is not there; the text names it."""
+
+
 def add_to(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
@@ -79,12 +84,14 @@ def run(options: argparse.Namespace) -> int:
     try:
         document = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
         packs = [opened(_path_of(name)) for name in options.pack or DEFAULT_PACKS]
+        asked = None if options.row is None else _asked_row(packs, options.row)
         profiles = Profiles(options.profiles, options.profile or "default")
         stated, profile = read_captured(document, profiles, options.profile)
         dictionary = load_dictionary(options.dictionaries)
         case = enrich(stated, dictionary).case
         stored = EnrichedHistories(dictionary).of(case.patient.id, _history(options.data, stated))
     except (
+        NoSuchError,
         EntranceError,
         ProfileError,
         PackError,
@@ -108,9 +115,41 @@ def run(options: argparse.Namespace) -> int:
         is_item_code=profile.is_item_code,
         same_line_by_content=profile.quirks.same_line == "content",
     )
+    if asked is not None and not any(_is_asked(one, options.row, positions) for one in trace.candidates):
+        print(_not_a_candidate(asked, is_of_a_line=positions is not None))
+        return 0
     for text in _lines(trace, case, options, positions):
         print(text)
     return 0
+
+
+def _asked_row(packs: Sequence[LoadedPack], row_id: str) -> Row:
+    """Return the row that is asked for. Raises NoSuchError where no pack has it."""
+    ids: list[str] = []
+    for pack in packs:
+        for record in pack.file.all_rows():
+            if record.id == row_id:
+                return pack.row(record)
+            ids.append(record.id)
+    revisions = "、".join(pack.revision for pack in packs)
+    near = did_you_mean(row_id, ids)
+    raise NoSuchError(f"--row: no row `{row_id}` in {revisions}" + (f"; {near}" if near else ""))
+
+
+def _is_asked(candidate: Candidate, row_id: str | None, positions: Collection[int] | None) -> bool:
+    """Say whether a candidate is of the row and of the lines that are asked for; None: of any."""
+    is_of_lines = positions is None or (candidate.line is not None and candidate.line.position in positions)
+    return is_of_lines and (row_id is None or candidate.row.id == row_id)
+
+
+def _not_a_candidate(row: Row, *, is_of_a_line: bool) -> str:
+    """Say of a row that nothing of the message led to it: it was not judged, which is no pass."""
+    if row.common.mode != "active":
+        why = f"该行停用或影子运行（mode={row.common.mode}），不参与判断"
+    else:
+        keys = "、".join(row.index_keys())
+        why = f"{'这行医嘱' if is_of_a_line else '报文'}里没有按它的键（{keys}）查到它的内容，或者另一个规则包的声明（overrides）停用了它"
+    return f"{row.id}（{row.rule.template.id} {row.rule.title}）: 不是候选行，没有判断（不等于不违规）：{why}"
 
 
 def _named(line: str, case: Case) -> Collection[int]:
@@ -120,9 +159,16 @@ def _named(line: str, case: Case) -> Collection[int]:
 
 
 def _path_of(pack: str) -> str:
-    """Return the path of a shipped pack that is named; any other text is a path."""
-    shipped = PACKS / pack
-    return str(shipped) if "/" not in pack and not Path(pack).exists() and shipped.is_dir() else pack
+    """Return the path of a shipped pack that is named; any other text is a path. Raises NoSuchError for neither."""
+    if Path(pack).exists():
+        return pack
+    shipped = sorted(path.parent.name for path in PACKS.glob("*/pack.toml"))
+    if pack in shipped:
+        return str(PACKS / pack)
+    near = did_you_mean(pack, shipped)
+    raise NoSuchError(
+        f"--pack: no pack `{pack}`: no such path, and shipped are {', '.join(shipped)}" + (f"; {near}" if near else "")
+    )
 
 
 def _history(data: str | None, case: Case) -> Timeline:
@@ -141,9 +187,7 @@ def _lines(trace: Trace, case: Case, options: argparse.Namespace, positions: Col
     heading: Line | str | None = ""
     passed_over = 0
     for candidate in trace.candidates:
-        if positions is not None and (candidate.line is None or candidate.line.position not in positions):
-            continue
-        if options.row is not None and candidate.row.id != options.row:
+        if not _is_asked(candidate, options.row, positions):
             continue
         if candidate.skipped == "not_in_force" and not options.all:
             passed_over += 1

@@ -38,6 +38,7 @@ _IN_CHINESE: tuple[tuple[str, str], ...] = (
     (r"states another (\w+) than the same encounter before", r"与前面同一次就诊的 \1 不一致"),
     (r"not UTF-8 at byte (\d+)", r"第 \1 字节起不是 UTF-8，而调用方声明的编码是 UTF-8"),
     (r"neither UTF-8 nor GB 18030 at byte (\d+)", r"第 \1 字节起既不是 UTF-8 也不是 GBK"),
+    (r"the document is empty", "报文是空的"),
     (r"the document ends in the middle \(truncated JSON\)", "报文没有写完（JSON 被截断）"),
     (r"control characters in a text must be escaped: (.+)", r"文本里的换行、制表等控制字符没有转义：\1"),
     (r"not valid JSON: (.+)", r"不是合法的 JSON：\1"),

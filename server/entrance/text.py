@@ -69,6 +69,8 @@ def _fault(text: str) -> EntranceError:
         problem = str(error)
     else:  # pragma: no cover - only called for text that did not parse
         place, problem = 0, "not JSON"
+    if not text.strip():
+        return EntranceError("document", None, "the document is empty")
     keys = _LAST_KEY.findall(text[max(0, place - CONTEXT_CHARACTERS) : place])
     field = keys[-1] if keys else "document"
     if place >= len(text.rstrip()):

@@ -218,8 +218,10 @@ def discount(row: Row, line: LineDict, world: World) -> list[Opinion]:
     if len(incisions) > 1 and all(incisions) and len(set(incisions)) == len(incisions):
         return FALSE
     ratio = row.number("ratio")
-    if not incisions or not all(incisions) or len(set(incisions)) > 1 or ratio is None:
-        return unknown("same_incision")
+    open_questions = ["same_incision"] * (not incisions or not all(incisions) or len(set(incisions)) > 1)
+    open_questions += ["discount_ratio"] * (ratio is None)
+    if ratio is None or open_questions:
+        return unknown(*open_questions)
     if any(one.get("catalogue_price") is None for one in (line, *charges)):
         return unknown("catalogue_price", *(["price"] if line.get("price") is None else []))
     first = min((line, *charges), key=lambda one: (-one["catalogue_price"], place(one)))

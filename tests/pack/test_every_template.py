@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ruleset.evaluator import evaluate
-from ruleset.national.coverage import coverage, national_rules
+from ruleset.national.coverage import counts_of, coverage, coverage_lines, national_rules
 from ruleset.pack import boundaries
 from ruleset.pack.cases import TestFile as PackTestFile
 from ruleset.pack.cases import case_of_test, run_tests
@@ -185,3 +185,25 @@ def test_the_list_is_the_national_list():
         code = row["gz_code_v1"]
         assert rule.official_code == (code if code not in ("", "-") else f"NHSA2025-{rule.number}")
         assert (rule.decided_by == "batch") == (row["from_3101_alone"] == "B")
+
+
+def test_rows_that_can_never_be_a_finding_are_counted_apart(packs):
+    """Coverage printed 601 reminders like rows that find something, and did not say what rests on demonstration rows."""
+    covered = coverage([packs["nhsa"], packs["demo"]])
+    reminders = {one.rule.number: (one.rows, one.reminders) for one in covered if one.reminders}
+    assert reminders == {5: (601, 601), 8: (510, 510), 15: (378, 378), 23: (11, 11), 29: (1, 1)}
+    lines = list(coverage_lines(covered))
+    assert "; 601 rows, all reminders (hints only); 2 demonstration; " in lines[4]
+    counts = counts_of(covered)
+    assert counts.published + counts.demonstration_only == counts.decided == 75
+    assert (
+        f"({counts.published} on published rows, {counts.reminders_only} of these on reminders only; "
+        f"{counts.demonstration_only} on demonstration rows only)"
+    ) in lines[-1]
+    assert [one.rule.number for one in coverage([packs["demo"]]) if one.reminders or one.rows] == []
+
+
+def test_some_rows_of_a_rule_that_are_reminders_are_said_so(packs):
+    one = next(one for one in coverage([packs["nhsa"]]) if one.rule.number == 5)
+    (line,) = list(coverage_lines([msgspec.structs.replace(one, reminders=600)]))[:1]
+    assert "601 rows, of them 600 reminders (hints only)" in line

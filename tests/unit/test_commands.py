@@ -309,3 +309,34 @@ class TestExplain:
         assert "第1行 HL1-1" in by_id[1]
         assert "第2行" not in by_id[1]
         assert run(capsys, "explain", self.SAMPLE, "--line", "1") == by_id
+
+    def test_a_row_that_no_pack_has_was_explained_as_a_pass(self, capsys):
+        code, out, err = run(capsys, "explain", self.SAMPLE, "--row", "internet-forbidden:XN02AAQ033A010010100978")
+        assert (code, out) == (1, "")
+        assert "--row: no row `internet-forbidden:XN02AAQ033A010010100978` in nhsa@" in err
+        assert "did you mean `internet-forbidden:XN02AAQ033A010010100978@2026-04-28`?" in err
+
+    def test_a_row_that_was_no_candidate_looked_like_a_pass(self, capsys):
+        other = "drug-sex:XL02BBA326A001010102180@2025-05-23"
+        code, out, _ = run(capsys, "explain", self.SAMPLE, "--row", other)
+        assert code == 0
+        assert out.startswith(f"{other}（T06 药品区分性别使用）: 不是候选行，没有判断（不等于不违规）")
+        assert "item:XL02BBA326A001010102180" in out
+        assert "PASS" not in out
+
+    def test_a_row_that_is_no_candidate_of_the_line_asked_for(self, capsys):
+        row = "internet-forbidden:XN02AAQ033A010010100978@2026-04-28"
+        assert "违规，拦截" in run(capsys, "explain", self.SAMPLE, "--row", row, "--line", "1")[1]
+        assert "不是候选行" in run(capsys, "explain", self.SAMPLE, "--row", row, "--line", "2")[1]
+
+    def test_a_pack_that_is_not_there_was_a_number_of_the_operating_system(self, capsys):
+        code, out, err = run(capsys, "explain", self.SAMPLE, "--pack", "nhs")
+        assert (code, out) == (1, "")
+        assert err == (
+            "precheck: --pack: no pack `nhs`: no such path, and shipped are demo, nhsa, safety-cn; did you mean `nhsa`?\n"
+        )
+
+    @pytest.mark.parametrize("text", [b"", b" \n", b"\xef\xbb\xbf"])
+    def test_an_empty_file_was_called_truncated(self, capsys, tmp_path, text):
+        (tmp_path / "empty.json").write_bytes(text)
+        assert run(capsys, "explain", tmp_path / "empty.json") == (1, "", "precheck: document: the document is empty\n")
