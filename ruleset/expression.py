@@ -363,7 +363,7 @@ class Program(NamedTuple):
 @lru_cache(maxsize=EXPRESSIONS_COMPILED_MAX)
 def compiled(expression: str, per: Per) -> Program:
     """Compile an expression over the facts of lines (行) or encounters (就诊). Raises ExpressionError."""
-    tokens = _tokens(expression)
+    tokens = tokens_of(expression)
     calls: dict[str, Call] = {}
     plain = list(expression)
     for place, token in enumerate(tokens):
@@ -391,7 +391,7 @@ def compiled(expression: str, per: Per) -> Program:
     return Program(program, facts, tuple(calls.items()))
 
 
-def _tokens(expression: str) -> list[re.Match[str]]:
+def tokens_of(expression: str) -> list[re.Match[str]]:
     """Return the words of an expression without blanks. Raises ExpressionError beyond the bounds."""
     if len(expression) > EXPRESSION_MAX_CHARACTERS:
         raise ExpressionError(f"{len(expression)} characters, at most {EXPRESSION_MAX_CHARACTERS}")

@@ -5,12 +5,11 @@ Nothing is guessed: a cell that is not what its column says is an error with its
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -27,13 +26,17 @@ from ruleset.pack.source import (
     SCOPE_COLUMNS,
     SCOPE_PREFIX,
     STATED_COLUMNS,
+    UNREAD_RULE,
     PackSource,
     RawRow,
     RawTable,
+    Reading,
     RuleSource,
     line_of_key,
+    read_leniently,
 )
 from ruleset.pack.statements import statements_of
+from ruleset.pack.typed import Fault, choices, expected, value_of
 from ruleset.rule import NOTHING_STATED, REVIEW_CODES, MessageTemplate, RowCommon
 from ruleset.scope import Conditions, condition_problems, in_division
 from ruleset.template import COMMON_EVIDENCE, EVERY_ENCOUNTER, EVERY_LINE, EVERY_PRESCRIPTION, Template
@@ -89,33 +92,50 @@ class CheckedPack(msgspec.Struct, frozen=True):
     """What it says of rows of lower layers."""
 
 
+def check_directory(root: Path) -> CheckedPack:
+    """Read and check the pack in directory `root`. Raises PackError with every problem found in any of its files."""
+    return _checked(read_leniently(root))
+
+
 def check_pack(source: PackSource) -> CheckedPack:
     """Return the typed pack. Raises PackError with every problem found."""
-    problems = list(_head_problems(source))
+    return _checked(Reading(source))
+
+
+def _checked(reading: Reading) -> CheckedPack:
+    source = reading.source
+    unread = {problem.path for problem in reading.problems}
+    problems = [*reading.problems, *_head_problems(source, reading.wrong.get("pack.toml", frozenset()))]
     rules: list[CheckedRule] = []
     rows: list[CheckedRow] = []
     for rule_id, rule in sorted(source.rules.items()):
         path = f"rules/{rule_id}.toml"
-        template = TEMPLATES.get(rule.template)
-        if template is None:
-            help_text = did_you_mean(rule.template, TEMPLATES) or f"known: {', '.join(sorted(TEMPLATES))}"
-            problems.append(_at(source, path, "template", f"unknown template `{rule.template}`", help_text))
-            continue
-        problems.extend(_rule_problems(source, path, rule, template))
+        wrong = reading.wrong.get(path, frozenset())
+        numbered = _template_of_number(rule.template)
+        template = TEMPLATES.get(rule.template) or TEMPLATES.get(numbered)  # T6 is T06, by which the rest is judged
+        if template is not None:
+            problems.extend(_rule_problems(source, path, rule, template, wrong))
+        if rule.template not in TEMPLATES and "template" not in wrong:
+            near = did_you_mean(numbered or rule.template, TEMPLATES)
+            problem, known = f"unknown template `{rule.template}`", f"known: {', '.join(sorted(TEMPLATES))}"
+            problems.append(_at(source, path, "template", problem, near or known))
         table = source.tables.get(rule_id)
         if table is None:
-            problems.append(Diagnostic(path, 1, 1, f"rows/{rule_id}.csv is missing"))
+            if f"rows/{rule_id}.csv" not in unread:
+                problems.append(Diagnostic(path, 1, 1, f"rows/{rule_id}.csv is missing"))
+            continue
+        if template is None:
+            _check_common_columns(rule, table, problems)
             continue
         columns = tuple(name for name in table.header if name not in COMMON_COLUMNS)
-        header_problems = list(_header_problems(table, rule, template))
-        problems.extend(header_problems)
         rules.append(CheckedRule(rule_id, rule, columns))
-        if not header_problems:
-            rows.extend(_rows(rule_id, rule, template, table, columns, problems))
-    for name in sorted(source.tables.keys() - source.rules.keys()):
-        table = source.tables[name]
-        problems.append(Diagnostic(table.path, 1, 1, f"rules/{name}.toml is missing", did_you_mean(name, source.rules)))
-    problems.extend(_outside_the_region(source, rules, rows))
+        header_problems = list(_header_problems(table, rule, template, wrong))
+        problems.extend(header_problems)
+        constants = () if "constants" in wrong else _constant_faults(rule, template)
+        is_typed = not header_problems and "constants" not in wrong and not constants
+        rows.extend(_rows(rule_id, rule, template, table, columns, problems, is_typed=is_typed))
+    problems.extend(_tables_without_a_rule(reading, unread))
+    problems.extend(_outside_the_region(source, rules, rows, reading.wrong.get("pack.toml", frozenset())))
     statements = statements_of(source, problems)
     if not problems and not rows and not statements:
         problems.append(
@@ -127,9 +147,31 @@ def check_pack(source: PackSource) -> CheckedPack:
     return CheckedPack(source, tuple(rules), tuple(rows), statements)
 
 
-def _head_problems(source: PackSource) -> Iterator[Diagnostic]:
+def _template_of_number(name: str) -> str:
+    """Return the template that T6, t6, 6 and T006 can only mean: T06; nothing for other names."""
+    number = re.fullmatch(r"[Tt]?0*(\d{1,2})", name.strip())
+    same = f"T{int(number[1]):02}" if number else ""
+    return same if same in TEMPLATES else ""
+
+
+def _tables_without_a_rule(reading: Reading, unread: Collection[str]) -> Iterator[Diagnostic]:
+    """Yield row files without a rule, and what is wrong in the common columns of those whose rule cannot be read."""
+    source = reading.source
+    for name in sorted(source.tables.keys() - source.rules.keys()):
+        table = source.tables[name]
+        if f"rules/{name}.toml" in unread:
+            found: list[Diagnostic] = []
+            _check_common_columns(UNREAD_RULE, table, found)
+            yield from found
+        elif "rules_of" not in reading.wrong.get("pack.toml", ()):
+            near = did_you_mean(name, source.rules)
+            yield Diagnostic(table.path, 1, 1, f"rules/{name}.toml is missing", near)
+
+
+def _head_problems(source: PackSource, wrong: Collection[str]) -> Iterator[Diagnostic]:
+    """Yield what is wrong with pack.toml; of `wrong` fields that is said already."""
     head = source.head
-    if not PACK_ID.fullmatch(head.id):
+    if "id" not in wrong and not PACK_ID.fullmatch(head.id):
         yield _at(source, "pack.toml", "id", f"`{head.id}` is no id", "small letters, digits and `-`, at most 64")
     if not 0 < head.revision <= REVISION_MAX:
         yield _at(source, "pack.toml", "revision", f"{head.revision} is no revision", f"1 to {REVISION_MAX}")
@@ -137,7 +179,8 @@ def _head_problems(source: PackSource) -> Iterator[Diagnostic]:
         for code in getattr(head, key):
             if not DIVISION.fullmatch(code):
                 yield _at(source, "pack.toml", key, f"`{code}` is no administrative division", "six digits: 370100")
-    if head.layer == "regional" and not head.regions and not head.treatment_regions:
+    is_unread = not {"layer", *REGION_KEYS}.isdisjoint(wrong)
+    if not is_unread and head.layer == "regional" and not head.regions and not head.treatment_regions:
         text = "a regional pack says where it holds: `regions` (参保地) or `treatment_regions` (就医地)"
         yield _at(source, "pack.toml", "layer", text)
     if head.not_before and head.expires and head.expires <= head.not_before:
@@ -147,12 +190,12 @@ def _head_problems(source: PackSource) -> Iterator[Diagnostic]:
 
 
 def _outside_the_region(
-    source: PackSource, rules: Sequence[CheckedRule], rows: Sequence[CheckedRow]
+    source: PackSource, rules: Sequence[CheckedRule], rows: Sequence[CheckedRow], wrong: Collection[str]
 ) -> Iterator[Diagnostic]:
     """Yield conditions of rules and rows that name places where the pack does not hold: they stand in its place."""
     for key in REGION_KEYS:
         held = getattr(source.head, key)
-        if not held:
+        if not held or key in wrong:
             continue
         stated = [(f"rules/{rule.id}.toml", 1, rule.source.scope) for rule in rules]
         stated += [(row.path, row.line, row.common.scope) for row in rows]
@@ -168,7 +211,10 @@ def _at(source: PackSource, path: str, key: str, message: str, help_text: str = 
     return Diagnostic(path, line, column, message, help_text)
 
 
-def _rule_problems(source: PackSource, path: str, rule: RuleSource, template: Template) -> Iterator[Diagnostic]:
+def _rule_problems(
+    source: PackSource, path: str, rule: RuleSource, template: Template, wrong: Collection[str]
+) -> Iterator[Diagnostic]:
+    """Yield what is wrong with a rule whose fields are each right; of `wrong` ones that is said already."""
     try:
         message = MessageTemplate(rule.message)
     except ValueError as error:
@@ -178,15 +224,18 @@ def _rule_problems(source: PackSource, path: str, rule: RuleSource, template: Te
         for name in sorted(message.names - set(known)):
             text = f"message names `{name}`, which template {template.id} does not know"
             yield _at(source, path, "message", text, did_you_mean(name, known) or f"known: {', '.join(known)}")
-    if not rule.citations:
+    citations = None if "citations" in wrong else rule.citations
+    if citations == []:
         yield _at(source, path, "citations", "no citation: a finding without its source is not shown to a doctor")
-    for earlier, later in pairwise(rule.citations):
+    for earlier, later in pairwise(citations or ()):
         if later.valid_from is None or (earlier.valid_from is not None and later.valid_from <= earlier.valid_from):
             yield _at(source, path, "citations", "citations after the first need a later `valid_from` each")
     for name in rule.constants:
         if name not in template.columns.__struct_fields__:
             text = f"unknown constant `{name}`"
             yield _at(source, path, name, text, did_you_mean(name, template.columns.__struct_fields__))
+    for fault in _constant_faults(rule, template):
+        yield _at(source, path, str(fault.keys[0]), fault.message, fault.help)
     for payer in rule.exempt_payers:
         if payer not in get_args(Payer):
             yield _at(source, path, "exempt_payers", f"unknown payer `{payer}`", did_you_mean(payer, get_args(Payer)))
@@ -197,14 +246,26 @@ def _rule_problems(source: PackSource, path: str, rule: RuleSource, template: Te
         text = f"unknown review_code `{rule.review_code}`"
         yield _at(source, path, "review_code", text, "1-1 to 1-15, 2-1 to 2-9 or 3-1 to 3-4")
     highest = Action[template.highest_action]
-    for name in (rule.action, *rule.action_at.values()):
+    own = () if "action" in wrong else (rule.action,)
+    for name in (*own, *rule.action_at.values()):
         if Action[name] > highest:
             yield _at(source, path, "action", f"{name} is above {highest.name}, the highest of template {template.id}")
-    if rule.curation == "raw" and rule.action != Action.HINT.name:
+    if rule.curation == "raw" and rule.action != Action.HINT.name and "action" not in wrong:
         yield _at(source, path, "action", "a raw rule never rises above HINT until a person signs it")
 
 
-def _header_problems(table: RawTable, rule: RuleSource, template: Template) -> Iterator[Diagnostic]:
+def _constant_faults(rule: RuleSource, template: Template) -> Sequence[Fault]:
+    """Return what is wrong with the values of a rule's constants, each of which stands for a column."""
+    faults: list[Fault] = []
+    for field in msgspec.structs.fields(template.columns):
+        if field.name in rule.constants:
+            value_of(rule.constants[field.name], field.type, faults, (field.name,), strict=False)
+    return faults
+
+
+def _header_problems(
+    table: RawTable, rule: RuleSource, template: Template, wrong: Collection[str]
+) -> Iterator[Diagnostic]:
     fields = {field.name: field for field in msgspec.structs.fields(template.columns)}
     for column, name in enumerate(table.header, 1):
         if name in COMMON_COLUMNS:
@@ -215,7 +276,7 @@ def _header_problems(table: RawTable, rule: RuleSource, template: Template) -> I
         elif name in rule.constants:
             yield Diagnostic(table.path, 1, column, f"column `{name}` is a constant of the rule")
     for name, field in fields.items():
-        if field.required and name not in table.header and name not in rule.constants:
+        if field.required and name not in table.header and name not in rule.constants and "constants" not in wrong:
             yield Diagnostic(table.path, 1, 1, f"column `{name}` is missing")
 
 
@@ -226,18 +287,22 @@ def _rows(
     table: RawTable,
     columns: tuple[str, ...],
     problems: list[Diagnostic],
+    *,
+    is_typed: bool,
 ) -> Iterator[CheckedRow]:
+    """Yield the rows of a table, and say what is wrong with the others.
+
+    Not `is_typed`: header or constants are wrong, so that no row can be put together and only its cells are looked at.
+    """
     fields = {field.name: field for field in msgspec.structs.fields(template.columns)}
     for raw in table.rows:
         found: list[Diagnostic] = []
-        start = _day(table, raw, "valid_from", FIRST_DAY, found)
-        end = _day(table, raw, "valid_to", LAST_DAY, found)
-        if start >= end:
-            found.append(
-                _in_row(table, raw, "valid_to", "the row is never in force: `valid_to` is not after `valid_from`")
-            )
-        cells = {name: _cell(table, raw, fields[name], found) for name in columns}
+        start, end = _days(table, raw, found)
+        cells = {name: _cell(table, raw, fields[name], found) for name in columns if name in fields}
         common = _common(table, raw, rule, found)
+        if not is_typed:
+            problems.extend(found)
+            continue
         if not found:
             values = {name: value for name, value in cells.items() if value is not msgspec.UNSET}
             try:
@@ -258,6 +323,24 @@ def _rows(
             continue
         citation = _citation_index(rule, start)
         yield CheckedRow(rule_id, row_id, start, end, citation, plain, params, keys, table.path, raw.line, common)
+
+
+def _check_common_columns(rule: RuleSource, table: RawTable, problems: list[Diagnostic]) -> None:
+    """Say what is wrong with rows of which nobody knows the template: their days, and what any row may state."""
+    for raw in table.rows:
+        _days(table, raw, problems)
+        found: list[Diagnostic] = []
+        _common(table, raw, rule, found)
+        problems.extend(found)
+
+
+def _days(table: RawTable, raw: RawRow, found: list[Diagnostic]) -> tuple[int, int]:
+    """Return the days from and up to which a row is in force."""
+    start = _day(table, raw, "valid_from", FIRST_DAY, found)
+    end = _day(table, raw, "valid_to", LAST_DAY, found)
+    if start >= end:
+        found.append(_in_row(table, raw, "valid_to", "the row is never in force: `valid_to` is not after `valid_from`"))
+    return start, end
 
 
 _COMMON_FIELDS = {field.name: field for field in msgspec.structs.fields(RowCommon)}
@@ -333,27 +416,11 @@ def _cell(
     try:
         msgspec.convert(value, field.type, strict=False)
     except msgspec.ValidationError:
-        choices = tuple(_choices(field.type))
-        expected = f"one of {', '.join(filter(None, choices))}" if choices else _type_name(field.type)
-        message = f"`{column}` is `{text}`, expected {expected}"
-        found.append(_in_row(table, raw, column, message, did_you_mean(text, choices)))
+        known = tuple(choices(field.type))
+        strange = next((part for part in value if part not in known), text) if isinstance(value, list) else text
+        message = f"`{column}` is `{text}`, expected {expected(field.type)}"
+        found.append(_in_row(table, raw, column, message, did_you_mean(strange, known)))
     return value
-
-
-def _choices(type_: Any) -> Iterator[str]:
-    if get_origin(type_) is Literal:
-        yield from (str(choice) for choice in get_args(type_))
-    elif get_origin(type_) is tuple:
-        yield from _choices(get_args(type_)[0])
-    elif get_origin(type_) in (Union, UnionType):
-        for part in get_args(type_):
-            yield from _choices(part)
-
-
-def _type_name(type_: Any) -> str:
-    names = {"int": "a whole number", "Decimal": "a number", "str": "text"}
-    parts = get_args(type_) or (type_,)
-    return " or ".join(names.get(getattr(part, "__name__", ""), str(part)) for part in parts if part is not type(None))
 
 
 def row_id_of(rule_id: str, template: Template, params: msgspec.Struct, start: int) -> str:

@@ -11,9 +11,9 @@ import msgspec
 
 from ruleset.layers import LAYERS, Stated
 from ruleset.outcome import Action
-from ruleset.pack.check import CheckedPack, CheckedRow, check_pack, params_of
+from ruleset.pack.check import CheckedPack, CheckedRow, check_directory, params_of
 from ruleset.pack.file import LIST_RULE, Manifest, PackFile, PackFileError, RowRecord, RuleRecord, write_pack
-from ruleset.pack.source import PackSource, RuleSource, read_source
+from ruleset.pack.source import PackSource, RuleSource
 from ruleset.rule import NOTHING_STATED, Citation, MessageTemplate, Row, RowCommon, Rule
 from ruleset.scope import Conditions, both, scope_of
 from ruleset.template import Subject, kept_key, list_key, subject_keys, systemic_key
@@ -22,7 +22,7 @@ from ruleset.templates import TEMPLATES
 
 def compile_pack(source: Path, target: Path) -> str:
     """Compile the pack in directory `source` into the file `target`; return its digest. Raises PackError."""
-    return write_checked(check_pack(read_source(source)), target)
+    return write_checked(check_directory(source), target)
 
 
 def write_checked(pack: CheckedPack, target: Path) -> str:

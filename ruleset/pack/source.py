@@ -27,6 +27,7 @@ from ruleset.case import Trigger
 from ruleset.codes import class_prefixes
 from ruleset.layers import Layer
 from ruleset.pack.diagnostics import Diagnostic, PackError, did_you_mean
+from ruleset.pack.typed import Fault, Keys, fields_of
 from ruleset.rule import Citation, Curation, OverridePolicy, RowCommon, RuleKind, SeverityDegree
 from ruleset.scope import Conditions
 from ruleset.template import class_key, diagnosis_key, ingredient_key, item_key, operation_key
@@ -149,6 +150,12 @@ class NamedList(msgspec.Struct, frozen=True):
         return tuple(dict.fromkeys(key for _, key in self.members))
 
 
+UNREAD_RULE = RuleSource("", "", "", "safety", "BLOCK", "", [CitationSource("")])
+UNREAD_HEAD = PackHead("", 1, "")
+"""What stands for the required fields of a file that cannot be read, or of which they are wrong or missing: of a kind of
+which nothing more is wrong, so that only what is stated is complained of."""
+
+
 class PackSource(msgspec.Struct, frozen=True):
     """A pack's directory as read: parsed, with nothing checked beyond each file's own form."""
 
@@ -163,13 +170,34 @@ class PackSource(msgspec.Struct, frozen=True):
     overrides: dict[str, RawTable] = {}
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """What could be read of a pack's directory, and what is wrong with its files.
+
+    `wrong` names by file the fields that are wrong or missing, for which defaults (`UNREAD_RULE`, `UNREAD_HEAD`) stand. A
+    file that is wrong as a whole is in it with every field.
+    """
+
+    source: PackSource
+    problems: tuple[Diagnostic, ...] = ()
+    wrong: dict[str, frozenset[str]] = {}
+
+
 def read_source(root: Path) -> PackSource:
     """Read the pack in directory `root`. Raises PackError naming every file that cannot be read as what it is."""
+    reading = read_leniently(root)
+    if reading.problems:
+        raise PackError(reading.problems)
+    return reading.source
+
+
+def read_leniently(root: Path) -> Reading:
+    """Read what can be read of the pack in directory `root`, so that what is wrong with one file hides no other."""
     problems: list[Diagnostic] = []
-    head = _typed(root, Path("pack.toml"), PackHead, problems)
+    wrong: dict[str, frozenset[str]] = {}
+    head = _typed(root, Path("pack.toml"), UNREAD_HEAD, problems, wrong) or UNREAD_HEAD
     rules: dict[str, RuleSource] = {}
     for path in _files(root, "rules", "*.toml"):
-        rule = _typed(root, path, RuleSource, problems)
+        rule = _typed(root, path, UNREAD_RULE, problems, wrong)
         if rule is not None:
             rules[path.stem] = rule
     tables = {path.stem: table for path in _files(root, "rows", "*.csv") if (table := _table(root, path, problems))}
@@ -183,27 +211,31 @@ def read_source(root: Path) -> PackSource:
     }
     lists = {path.stem: found for path in _files(root, "lists", "*.csv") if (found := _list(root, path, problems))}
     substances = _substances(root, problems) if (root / SUBSTANCES).exists() else None
-    if head is not None and head.rules_of:
-        rules = {**_borrowed_rules(root, head.rules_of, tables, problems), **rules}
-    if problems or head is None:
-        raise PackError(problems)
-    return PackSource(str(root), head, rules, tables, tests, lists, substances, overrides)
+    if head.rules_of:
+        rules = {**_borrowed_rules(root, head.rules_of, tables, problems, wrong), **rules}
+    source = PackSource(str(root), head, rules, tables, tests, lists, substances, overrides)
+    return Reading(source, tuple(problems), wrong)
 
 
 def _borrowed_rules(
-    root: Path, neighbour: str, tables: dict[str, RawTable], problems: list[Diagnostic]
+    root: Path,
+    neighbour: str,
+    tables: dict[str, RawTable],
+    problems: list[Diagnostic],
+    wrong: dict[str, frozenset[str]],
 ) -> dict[str, RuleSource]:
     """Return the rules of another pack that this one's row files are named for."""
     place = root.resolve().parent / neighbour
     if not PACK_ID.fullmatch(neighbour) or not (place / "pack.toml").is_file():
         line, column = line_of_key(root / "pack.toml", "rules_of")
         problems.append(Diagnostic("pack.toml", line, column, f"no pack `{neighbour}` beside this one"))
+        wrong["pack.toml"] = wrong.get("pack.toml", frozenset()) | {"rules_of"}
         return {}
     rules: dict[str, RuleSource] = {}
     for name in tables:
         path = Path("rules") / f"{name}.toml"
         if (place / path).is_file() and not (root / path).is_file():
-            rule = _typed(place, path, RuleSource, problems)
+            rule = _typed(place, path, UNREAD_RULE, problems, wrong)
             if rule is not None:
                 rules[name] = rule
     return rules
@@ -279,30 +311,70 @@ def _toml(root: Path, path: Path, problems: list[Diagnostic]) -> dict[str, Any] 
     return None
 
 
-def _typed(root: Path, path: Path, struct: type[Typed], problems: list[Diagnostic]) -> Typed | None:
+def _typed(
+    root: Path, path: Path, unread: Typed, problems: list[Diagnostic], wrong: dict[str, frozenset[str]]
+) -> Typed | None:
+    """Return a TOML file as the struct of `unread`, which stands for fields that are wrong; None where it is no TOML."""
     document = _toml(root, path, problems)
     if document is None:
+        wrong[str(path)] = frozenset(unread.__struct_fields__)
         return None
-    try:
-        return msgspec.convert(document, struct)
-    except msgspec.ValidationError as error:
-        text = str(error)
-        unknown = re.search(r"unknown field `(\w+)`", text)
-        help_text = did_you_mean(unknown[1], struct.__struct_fields__) if unknown else ""
-        place = re.search(r"`\$\.?([\w]*)", text)
-        key = unknown[1] if unknown else (place[1] if place else "")
-        line, column = line_of_key(root / path, key)
-        problems.append(Diagnostic(str(path), line, column, text[0].lower() + text[1:], help_text))
-        return None
+    faults: list[Fault] = []
+    values = fields_of(document, type(unread), faults)
+    places = _places(root / path)
+    for fault in faults:
+        line, column = _place(places, fault.keys)
+        problems.append(Diagnostic(str(path), line, column, fault.message, fault.help))
+    if faults:
+        wrong[str(path)] = frozenset(
+            {str(fault.keys[0]) for fault in faults} | {fault.meant for fault in faults if len(fault.keys) == 1}
+        )
+    return msgspec.structs.replace(unread, **values)
+
+
+Places = dict[Keys, tuple[int, int]]
+_HEADER = re.compile(r"\s*\[(\[?)\s*([^\[\]]+?)\s*\]")
+_SETTING = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+
+
+def _places(path: Path) -> Places:
+    """Return the 1-based line and column of each table and key of a TOML file, the first where one stands twice."""
+    found: Places = {}
+    table: Keys = ()
+    entries: dict[Keys, int] = {}
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        header, setting = _HEADER.match(text), _SETTING.match(text)
+        if header:
+            table = _parts(header[2])
+            for length in range(1, len(table)):  # a table of the last entry of a list of tables
+                if table[:length] in entries:
+                    table = (*table[:length], entries[table[:length]], *table[length:])
+            if header[1]:
+                found.setdefault(table, (number, header.start(2) + 1))
+                entries[table] = entries.get(table, -1) + 1
+                table = (*table, entries[table])
+            found.setdefault(table, (number, header.start(2) + 1))
+        elif setting:
+            found.setdefault((*table, *_parts(setting[1])), (number, setting.start(1) + 1))
+    return found
+
+
+def _parts(dotted: str) -> Keys:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+
+
+def _place(places: Places, keys: Keys) -> tuple[int, int]:
+    """Return where `keys` stand, else what they stand in: an inline table has one line; (1, 1) is the file."""
+    for length in range(len(keys), 0, -1):
+        if keys[:length] in places:
+            return places[keys[:length]]
+    return 1, 1
 
 
 def line_of_key(path: Path, key: str) -> tuple[int, int]:
     """Return the 1-based line and column where a TOML file sets `key`, or (1, 1): a borrowed rule has no file here."""
     if key and path.is_file():
-        for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            match = re.match(rf"\s*(?:\[+)?({re.escape(key)})\b", text)
-            if match:
-                return number, match.start(1) + 1
+        return next((place for keys, place in _places(path).items() if keys[-1] == key), (1, 1))
     return 1, 1
 
 

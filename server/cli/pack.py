@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ruleset.pack.cases import run_tests
-from ruleset.pack.check import CheckedPack, check_pack
+from ruleset.pack.check import CheckedPack, check_directory
 from ruleset.pack.compile import write_checked
 from ruleset.pack.diagnostics import PackError
 from ruleset.pack.explain import explain_pack, explain_row
 from ruleset.pack.file import PackFileError
-from ruleset.pack.source import read_source
 from ruleset.snapshot import Snapshot
 from server.cli import pack_change, pack_coverage, pack_diff, pack_docs, pack_fmt, pack_import, pack_lint, pack_sign
 from server.cli.pack_files import opened
@@ -56,7 +55,7 @@ def _complain(error: Exception) -> int:
 
 
 def _checked(directory: str) -> CheckedPack:
-    return check_pack(read_source(Path(directory)))
+    return check_directory(Path(directory))
 
 
 def _build(options: argparse.Namespace) -> int:

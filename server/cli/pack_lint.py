@@ -9,11 +9,10 @@ from typing import Any
 from ruleset.case import Case
 from ruleset.codes import atc_of
 from ruleset.drug_names import substance_name
-from ruleset.pack.check import check_pack
+from ruleset.pack.check import check_directory
 from ruleset.pack.diagnostics import PackError
 from ruleset.pack.file import PackFileError
 from ruleset.pack.lint import Known, lint
-from ruleset.pack.source import read_source
 from ruleset.results import plain
 from server.cli.messages import MessageError, cases_of
 from server.cli.pack_files import opened
@@ -67,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     try:
-        pack = check_pack(read_source(Path(options.source)))
+        pack = check_directory(Path(options.source))
     except PackError as error:
         print(error, file=sys.stderr)
         print(f"{_count(len(error.diagnostics), 'error')}, pack not compiled", file=sys.stderr)

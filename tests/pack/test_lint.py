@@ -95,6 +95,16 @@ MISTAKES = {
         ("T15", "ingredient,max_dose,unit,min_age,scope_below_age\n甲硝唑,500,mg,12岁,144月\n"),
         ("rows/r.csv", 2, 1, "the row never fires", ""),
     ),
+    "an expression of which two parts exclude each other": (
+        ("T45", "name,expression\n甲,patient.age_years >= 65 && line.days > 7 && patient.age_years < 60\n"),
+        (
+            "rows/r.csv",
+            2,
+            2,
+            "the expression is never true: `patient.age_years >= 65` and `patient.age_years < 60` exclude each other",
+            "",
+        ),
+    ),
     "a class that nothing has": (
         ("T06", "drug_class,sex\n青霉素,女\n", "", {"青霉素类": "drug_class,name\nJ01C,\n"}),
         ("rows/r.csv", 2, 1, "`青霉素` is no ATC code and no list", "did you mean `青霉素类`?"),

@@ -1,5 +1,6 @@
 """Expressions of T45: what is refused and why, truth tables over what is not known, and the bounds."""
 
+import itertools
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,6 +20,7 @@ from ruleset.expression import (
     evaluate,
 )
 from ruleset.facts import FACTS
+from ruleset.pack.lint.expressions import contradiction
 from ruleset.snapshot import Snapshot
 from ruleset.timeline import EMPTY
 
@@ -143,3 +145,52 @@ def test_an_expression_is_compiled_once() -> None:
 
 def test_every_declared_fact_is_missing_by_a_known_name() -> None:
     assert {declared.fact for declared in DECLARED["行"].values()} <= FACTS.keys()
+
+
+NEVER_TRUE = [
+    "patient.age_years >= 65 && patient.age_years < 60",
+    "(65 <= patient.age_years && patient.sex == '男') && (patient.age_years < 60)",
+    "patient.age_years > 64 && 65 > patient.age_years",
+    "patient.sex == '男' && patient.sex == '女'",
+    "patient.sex == '男' && patient.sex != '男'",
+    "count_lines('A', 30) >= 3 && count_lines('A', 30) < 3",
+    "line.dose * 2.0 > 5.5 && line.dose * 2.0 < -1.0",
+    "patient.age_years == 5 && patient.age_years > 5",
+]
+NOT_TOLD = [
+    "patient.age_years >= 60 && patient.age_years < 65",
+    "patient.weight_kg > 64.0 && patient.weight_kg < 65.0",
+    "patient.age_years >= 65 || patient.age_years < 60",
+    "!(patient.age_years >= 65 && patient.age_years < 60)",
+    "patient.age_years >= 65 && (line.days > 7 || patient.age_years < 60)",
+    "patient.age_years >= 65 && patient.age_years < 60 ? true : patient.sex == '男'",
+    "count_lines('A', 30) >= 3 && count_lines('B', 30) < 3",
+    "patient.sex == '男' && patient.insured_region == '女'",
+    "patient.age_years != 3 && patient.age_years != 4",
+    "patient.sex in ['男'] == true && patient.age_years < 3",
+    "patient.sex != '男\\x41' && patient.sex == '男A'",
+]
+
+
+@pytest.mark.parametrize("expression", NEVER_TRUE)
+def test_an_expression_that_is_never_true_was_not_told(expression):
+    compiled(expression, "行")
+    assert contradiction(expression, "行")
+
+
+@pytest.mark.parametrize("expression", NOT_TOLD)
+def test_what_may_be_true_is_not_said_never_to_be(expression):
+    compiled(expression, "行")
+    assert contradiction(expression, "行") == ""
+
+
+def test_two_comparisons_are_told_exactly_where_no_whole_number_meets_both():
+    operators = ("<", "<=", ">", ">=", "==", "!=")
+    told = 0
+    for first, second, a, b in itertools.product(operators, operators, range(2, 5), range(2, 5)):
+        expression = f"line.days {first} {a} && {b} {second} line.days"
+        lines = (Line(item_code="X1", begin=AT, days=days) for days in range(7))
+        is_never = not any(truth(expression, line) for line in lines)
+        assert bool(contradiction(expression, "行")) == is_never, expression
+        told += is_never
+    assert 50 < told < 200

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ruleset.pack.check import CheckedPack
 from ruleset.pack.compile import LoadedPack
 from ruleset.pack.diagnostics import Diagnostic
-from ruleset.pack.lint import dates, prefixes, reach, repeats, rules, statements, words
+from ruleset.pack.lint import dates, expressions, prefixes, reach, repeats, rules, statements, words
 from ruleset.pack.lint.work import NOTHING_KNOWN, Known, Work
 
 CHECKS = (
@@ -13,6 +13,7 @@ CHECKS = (
     reach.conditions_without_a_line,
     reach.nobody_left,
     reach.never_violated,
+    expressions.never_true,
     reach.impossible_keys,
     reach.lonely_members,
     repeats.pairs,
