@@ -73,7 +73,7 @@ class HerbPair(Template):
         partners = (params.herb_b, *params.aliases_b) if is_a else (params.herb_a, *params.aliases_a)
         herbs = chart.herbs(line)
         return [
-            self._pair(params, line, other, chart)
+            self._pair(params, (own, name) if is_a else (name, own), line, other, chart)
             for name in partners
             for other in herbs.get(name, ())
             if other is not line
@@ -88,11 +88,12 @@ class HerbPair(Template):
             missing = (*missing, Missing("pregnancy_status"))
         return (Judgement(evidence={"herb_a": line.name, "herb_b": "", "kind": params.kind}, missing=missing),)
 
-    def _pair(self, params: Params, line: Line, other: Line, chart: Chart) -> Judgement:
+    def _pair(self, params: Params, names: tuple[str, str], line: Line, other: Line, chart: Chart) -> Judgement:
+        """Return the violation of two lines. `names` are those they were found under, as evidence: what the doctor wrote."""
         # In an order of their own: from whichever of the two the pair is judged, it is the same hint.
         herbs = sorted((line, other), key=line_order)
         missing = tuple(_no_kind(herb) for herb in herbs if kind_of(herb) is None)
-        evidence = {"herb_a": params.herb_a, "herb_b": params.herb_b, "kind": params.kind}
+        evidence = {"herb_a": names[0], "herb_b": names[1], "kind": params.kind}
         if chart.is_current(other):
             return Judgement(also_violating=(other,), evidence=evidence, missing=missing)
         return Judgement(related=(other,), evidence=evidence, missing=missing)
