@@ -112,7 +112,9 @@ def test_what_the_samples_are_to_show():
 
     assert rules("outpatient-complete.json") == rules("refund.json") == rules("chronic-long-prescription.json") == []
     assert rules("child-emergency.json") == ["safety-cn:age-forbidden", "safety-cn:single-dose"]
-    assert rules("herbs.gbk") == ["GZ10000101003000", "GZ10000301012000"]
+    # Both packs know the pair; the doctor is shown it once, beside the herb that is not paid.
+    assert rules("herbs.gbk") == ["GZ10000101003000", "GZ10000301012000", "GZ10000301012000"]
+    assert len(expected["herbs.gbk"]["output"]["ext"]["display"]["findings"]) == 2
     assert rules("inpatient-orders.json") == ["safety-cn:infusion-concentration", "safety-cn:perioperative"]
     assert "safety-cn:allergy-severe" in rules("drug-safety-ext.json")
     assert rules("after-settlement.json") == ["NHSA2025-31"]
