@@ -33,6 +33,8 @@ IN_PREGNANCY = ("妊娠禁忌", "妊娠慎用")
 class HerbPair(Template):
     """One result per pair of lines; both lines violate, unless one of them is history: that one is related.
 
+    The message names the herbs by the names they were found under: `{herb_a}` is 醋甘遂 where that was ordered.
+
     A herb forbidden in pregnancy is one result per line: TRUE where the patient is pregnant (as stated, else by the
     diagnoses), UNKNOWN (`pregnancy_status`) for 妊娠禁忌 where nobody says and sex and age allow it; 妊娠慎用 asks nobody.
     """
