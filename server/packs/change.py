@@ -79,7 +79,8 @@ def perform(directory: PackDirectory, trust: str, ask: Ask) -> Change:
         raise
     except OSError as error:
         raise ActivationError("current", f"{error.filename}: {error.strerror}") from error
-    directory.forget_refusal()
+    with contextlib.suppress(OSError):  # what is in force is not told as refused
+        directory.forget_refusal()
     return change
 
 

@@ -3,7 +3,7 @@
     ID/REVISION-DIGEST16/   rules.pack (the compiled file), facts.json, signatures.json
     CURRENT                 `server.packs.state.Current`; renamed into place, so a reader sees the old one or the new one
     CURRENT.good            the same, written after it: what is taken where CURRENT is damaged
-    JOURNAL                 every CURRENT there ever was, one a line
+    JOURNAL                 every CURRENT there ever was, one a line, written when it is in force
     REFUSED                 why the last change was refused
     LOCK                    held (flock) by whoever changes CURRENT
 
@@ -11,11 +11,14 @@ Whoever reads needs no lock. Names in capitals cannot be ids of packs.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
+from functools import partial
+from io import RawIOBase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -238,7 +241,10 @@ class PackDirectory:
         return ReadCurrent(next(self.journal(), Current()), problem)
 
     def journal(self) -> Iterator[Current]:
-        """Yield every CURRENT there was, the newest first; damaged lines are left out."""
+        """Yield every CURRENT there was, the newest first; damaged lines are left out, and blank ones.
+
+        The one that is in force now may be missing, until the next one who holds the lock has written it.
+        """
         try:
             lines = (self.root / JOURNAL).read_bytes().splitlines()
         except OSError:
@@ -277,24 +283,77 @@ class PackDirectory:
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / LOCK).open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            with contextlib.suppress(OSError):  # whoever changes something asks again, and then it must be so
+                self._catch_up()
             yield
 
-    def write(self, current: Current) -> None:
-        """Make this the CURRENT; the caller holds the lock. Raises OSError; then the old one stands.
+    def write(self, current: Current) -> str:
+        """Make this the CURRENT; the caller holds the lock. Raises OSError; then the old one stands, and no line says else.
 
-        The journal is written first: what is in force is always in it.
+        Returns what went wrong once it was in force; empty where nothing did. The journal's line is written only then,
+        over blanks that take up its room before: so no line is of a change that was refused, and a disk that is full
+        refuses the change instead of losing the line. Whoever is killed between leaves blanks, which say nothing, or a
+        CURRENT whose line the next one writes who holds the lock.
         """
-        with (self.root / JOURNAL).open("ab") as journal:
-            if journal.tell() and not self._ends_with_a_line():
-                journal.write(b"\n")  # a process was killed while it wrote a line
-            journal.write(current_text(current, indented=False))
-            journal.flush()
-            os.fsync(journal.fileno())
-        content = current_text(current, indented=True)
-        write_whole(self.root / CURRENT, content)
-        write_whole(self.root / CURRENT_GOOD, content)
+        self._catch_up()
+        line, content = current_text(current, indented=False), current_text(current, indented=True)
+        place = self._append(b" " * (len(line) - 1) + b"\n")
+        problems: list[OSError] = []
+        try:
+            write_whole(self.root / CURRENT, content)
+        except OSError as error:
+            if self.content() != content:
+                self._cut(place)
+                raise
+            problems.append(error)  # it is in force all the same: only its name may not be on disk yet
+        for write in (
+            partial(self._write_line, place, line),
+            partial(write_whole, self.root / CURRENT_GOOD, content),
+        ):
+            try:
+                write()
+            except OSError as error:
+                problems.append(error)
+        return "; ".join(f"{error.filename or self.root}: {error.strerror}" for error in problems)
+
+    def _catch_up(self) -> None:
+        """Write what a change could not once it was in force: the journal's line of CURRENT. Raises OSError."""
+        current = self.read().current
+        if current.number > next((state.number for state in self.journal()), 0):
+            self._append(current_text(current, indented=False))
+
+    def _append(self, line: bytes) -> int:
+        """Add a line to the journal and return where it begins. Raises OSError; then the journal is as it was."""
+        with (self.root / JOURNAL).open("ab", buffering=0) as journal:
+            end = journal.tell()
+            # Where a process was killed while it wrote a line, that one ends here.
+            separator = b"\n" if end and not self._ends_with_a_line() else b""
+            try:
+                _write_to_disk(journal, separator + line)
+            except OSError:
+                self._cut(end)
+                raise
+        return end + len(separator)
+
+    def _write_line(self, place: int, line: bytes) -> None:
+        with (self.root / JOURNAL).open("r+b", buffering=0) as journal:
+            journal.seek(place)
+            _write_to_disk(journal, line)
+
+    def _cut(self, end: int) -> None:
+        """Take off what the journal has beyond a place: best effort, since what is left there says nothing."""
+        with contextlib.suppress(OSError):
+            os.truncate(self.root / JOURNAL, end)
 
     def _ends_with_a_line(self) -> bool:
         with (self.root / JOURNAL).open("rb") as journal:
             journal.seek(-1, os.SEEK_END)
             return journal.read(1) == b"\n"
+
+
+def _write_to_disk(file: RawIOBase, content: bytes) -> None:
+    """Write all of it and wait until it is on disk. Raises OSError."""
+    written = file.write(content)
+    if written != len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), JOURNAL)
+    os.fsync(file.fileno())

@@ -222,11 +222,12 @@ class PackHolder:
                 raise ActivationError("ended", f"{ask.verb}: not done within {PREPARATION_MAX_S} s") from None
             finally:
                 self._preparations.discard(preparation)
-        if self._ended.is_set():
-            raise ActivationError("ended", f"{ask.verb}: the server is ending")
         try:
             return read_outcome(output)
         except ValueError:
+            if self._ended.is_set():
+                text = f"{ask.verb}: the server is ending; what is live then, `precheck pack status` says"
+                raise ActivationError("ended", text) from None
             told = errors.decode(errors="replace")[-2000:]
             raise ActivationError("ended", f"{ask.verb}: ended with {preparation.returncode}: {told}") from None
 

@@ -295,9 +295,11 @@ class Lifecycle:
             return self._change(before, before)
         after = msgspec.structs.replace(after, number=before.number + 1, changed_at=_now())
         try:
-            self._directory.write(after)
+            problem = self._directory.write(after)
         except OSError as error:
             raise ActivationError("current", f"{error.filename}: {error.strerror}") from error
+        if problem:
+            self._done.append(f"note: it is in force, but not all is written: {problem}")
         return self._change(before, after)
 
     def _require_not_withdrawn(self, revision: Revision, current: Current) -> None:

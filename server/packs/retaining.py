@@ -59,7 +59,7 @@ def removable(directory: PackDirectory, current: Current, retained: int, oldest_
 
 
 def _is_whole(journal: Sequence[Current]) -> bool:
-    """Say whether no change is missing; one that was journaled when its process was killed has its number twice."""
+    """Say whether no change is missing; where an older CURRENT was put back by hand, its successor's number stands twice."""
     return bool(journal) and all(after.number - before.number in (0, 1) for before, after in pairwise(journal))
 
 

@@ -368,11 +368,10 @@ def followed(directory, trust):
 def forge(directory, *, forgets=False, **fields):
     """Write CURRENT as whoever can write the directory could; `forgets`: with no trace of what was."""
     current = directory.read().current
-    forged = msgspec.structs.replace(current, number=current.number + 1, **fields)
+    directory.write(msgspec.structs.replace(current, number=current.number + 1, **fields))
     if forgets:
         for name in (CURRENT_GOOD, JOURNAL):
             (directory.root / name).unlink()
-    directory.write(forged)
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_a_journal_with_a_hole_removes_nothing(directory, do):
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join([lines[0], b"damaged\n", *lines[2:]]))
     assert remove_old(directory, 1, "") == []
-    # A change that was journaled twice, because its process was killed before it wrote CURRENT, is no hole.
+    # A number that stands twice, because an older CURRENT was put back by hand, is no hole.
     journal.write_bytes(b"".join([*lines[:2], lines[1], *lines[2:]]))
     assert numbers(remove_old(directory, 1, "")) == [1, 2]
 
