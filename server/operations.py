@@ -46,6 +46,7 @@ class Operations(operations_pb2_grpc.OperationsServicer):
         """Say which packs are in force, which others there are, and what is wrong."""
         require_local(context)
         packs = self._packs
+        status = packs.status()
         response = operations_pb2.GetStatusResponse(
             activated_at=packs.activated_at.isoformat() if packs.activated_at else "",
             last_error=packs.error(),
@@ -56,7 +57,7 @@ class Operations(operations_pb2_grpc.OperationsServicer):
         )
         in_force = packs.in_force()
         shadow = shadow_status(packs.directory, in_force.current, in_force.packs)
-        status = msgspec.structs.replace(packs.status(), shadow=shadow)
+        status = msgspec.structs.replace(status, shadow=shadow)
         return filled(response, msgspec.to_builtins(status))
 
     def worker_status(self) -> operations_pb2.WorkerStatus:
@@ -67,7 +68,7 @@ class Operations(operations_pb2_grpc.OperationsServicer):
             revision=self._packs.current().revision,
             in_flight=self._calls.in_flight,
             started_at=self._started_at.isoformat(timespec="seconds"),
-            last_error=self._packs.last_error,
+            last_error=self._packs.own_error(),
         )
 
     def _dictionary_status(self) -> operations_pb2.DictionaryStatus:

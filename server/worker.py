@@ -111,7 +111,7 @@ class Worker:
         )
         private = Path(place.private)
         own = Operations(
-            self.packs, self._dictionaries, metrics, self.calls, lambda: self._source.read().pack, place.number
+            self.packs, self._dictionaries, metrics, self.calls, lambda: self._read_settings().pack, place.number
         )
         others = [targets_of(private, number).watch for number in range(place.workers) if number != place.number]
         of_all = OperationsOfAll(own, others)
@@ -156,6 +156,16 @@ class Worker:
         """Follow the settings, read anew, beside the checks and whoever asks: preparing a pack takes a while."""
         threading.Thread(target=self._reload, name="reload", daemon=True).start()
 
+    def _read_settings(self) -> Settings:
+        """Return the settings as they are now; whether they could be read is kept for the status. Raises ValueError."""
+        try:
+            settings = self._source.read()
+        except ValueError as error:
+            self.packs.settings_error = str(error)
+            raise
+        self.packs.settings_error = ""
+        return settings
+
     def _reload(self) -> None:
         """Activate the configured packs and load the dictionary.
 
@@ -163,9 +173,9 @@ class Worker:
         same. Every worker does this; the packs change once, since what is live already is not made live again.
         """
         try:
-            settings = self._source.read()
+            settings = self._read_settings()
         except ValueError as error:
-            self.packs.last_error = self._dictionaries.last_error = str(error)
+            self._dictionaries.last_error = str(error)
             log.exception("settings not read; packs and dictionary unchanged")
             return
         with contextlib.suppress(DictionaryError):  # `load` has logged and counted it

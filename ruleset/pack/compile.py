@@ -11,7 +11,15 @@ import msgspec
 
 from ruleset.layers import LAYERS, Stated
 from ruleset.outcome import Action
-from ruleset.pack.check import CheckedPack, CheckedRow, check_directory, params_of
+from ruleset.pack.check import (
+    ROWS_PER_KEY_MAX,
+    UNINDEXED_KEYS,
+    UNINDEXED_ROWS_MAX,
+    CheckedPack,
+    CheckedRow,
+    check_directory,
+    params_of,
+)
 from ruleset.pack.file import LIST_RULE, Manifest, PackFile, PackFileError, RowRecord, RuleRecord, write_pack
 from ruleset.pack.source import PackSource, RuleSource
 from ruleset.rule import NOTHING_STATED, Citation, MessageTemplate, Row, RowCommon, Rule
@@ -111,6 +119,20 @@ def _engine_of(pack: CheckedPack) -> str:
     head = pack.source.head
     needs_layers = bool(pack.statements or head.regions or head.treatment_regions or _kinds(pack, "shadow"))
     return max(head.minimum_engine, ENGINE_OF_LAYERS if needs_layers else "0", key=_version)
+
+
+def index_problem(file: PackFile) -> str:
+    """Say what of a compiled file's index costs a check more than the compiler lets a source cost; empty where nothing does.
+
+    Whoever compiled it may have had other limits, or none.
+    """
+    unindexed = {offset for key in UNINDEXED_KEYS for offset in file.find(key)}
+    if len(unindexed) > UNINDEXED_ROWS_MAX:
+        return f"{len(unindexed)} rows that no item, class or diagnosis narrows, {UNINDEXED_ROWS_MAX} are allowed"
+    for key, offsets in file.all_keys():
+        if len(offsets) > ROWS_PER_KEY_MAX and not key.startswith(list_key("")):
+            return f"{len(offsets)} rows under `{key}`, {ROWS_PER_KEY_MAX} are allowed"
+    return ""
 
 
 class EngineError(PackFileError):

@@ -81,7 +81,10 @@ class PackHolder:
         self._held: dict[Path, BinaryIO] = {}
         self.activated_at: datetime | None = None
         self.last_error = ""
-        """Why this process does not serve what CURRENT says, or could not read its settings; empty where it does."""
+        """Why this process does not serve what CURRENT says; empty where it does."""
+        self.settings_error = ""
+        """Why the settings could not be read when they were last asked for, so that those before hold; empty where they could."""
+        self._trust_error = ""
         self._preparations: set[subprocess.Popen[bytes]] = set()
         self._ended = threading.Event()
         self._add_gauges()
@@ -95,6 +98,11 @@ class PackHolder:
             lambda: self._in_force.current.number,
         )
         gauge("precheck_pack_unserved", "1: CURRENT is not served whole.", lambda: bool(self.last_error))
+        gauge(
+            "precheck_settings_unread",
+            "1: the settings could not be read when they were last asked for (SIGHUP); those before hold.",
+            lambda: bool(self.settings_error),
+        )
         gauge(
             "precheck_pack_last_change_refused",
             "1: the last change of the packs was refused.",
@@ -351,13 +359,16 @@ class PackHolder:
     def status(self) -> Status:
         """Return what is served and what else there is; nothing counts as signed where the trust file cannot be read."""
         try:
-            trust = read_trust_setting(self._trust)
+            trust, self._trust_error = read_trust_setting(self._trust), ""
         except ActivationError as error:
-            self._say(str(error))
-            trust = None
+            trust, self._trust_error = None, str(error)
         current = self._in_force.current
         return status_of(self.directory, current, trust, self._trust, clock.now().date())
 
+    def own_error(self) -> str:
+        """Return what is wrong with this process: why it does not serve CURRENT, or could not read settings or trust file."""
+        return self.last_error or self.settings_error or self._trust_error
+
     def error(self) -> str:
-        """Return what an operator must know: why CURRENT is not served, else why the last change was refused."""
-        return self.last_error or self.directory.refusal()
+        """Return what an operator must know: what is wrong with this process, else why the last change was refused."""
+        return self.own_error() or self.directory.refusal()

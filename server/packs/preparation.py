@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ruleset.pack.cases import run_tests
-from ruleset.pack.compile import ENGINE_VERSION, EngineError, LoadedPack, compile_pack
+from ruleset.pack.compile import ENGINE_VERSION, EngineError, LoadedPack, compile_pack, index_problem
 from ruleset.pack.diagnostics import PackError
 from ruleset.pack.file import PackDamagedError, PackFile, PackFileError
 from ruleset.pack.source import PACK_ID, REVISION_MAX
@@ -52,13 +52,15 @@ def publish(source: Path, directory: PackDirectory, trust: Trust | None) -> Publ
             file = _compiled(source, folder)
             facts, signatures = _verified(source, file), _signatures_of(source)
             signed_by = require_signed(PackManifest.of(file), signatures, trust, str(source))
-            is_known = directory.is_whole(facts.revision)
-            if not is_known:
-                _require_other_content_is_higher(
-                    facts, source, directory, is_vouched=source.is_dir() or bool(signed_by)
-                )
+            is_vouched = source.is_dir() or bool(signed_by)
+            if not directory.is_whole(facts.revision):
+                _require_other_content_is_higher(facts, source, directory, is_vouched=is_vouched)
                 _require_tests_pass(source, file)
-            return Published(facts, directory.install(folder, facts, signatures), signed_by)
+            with directory.changing():
+                # Asked again: while the tests ran, another may have published its content under this number.
+                if not directory.is_whole(facts.revision):
+                    _require_other_content_is_higher(facts, source, directory, is_vouched=is_vouched)
+                return Published(facts, directory.install(folder, facts, signatures), signed_by)
     except PackError as error:
         raise ActivationError("not_compiled", f"{source}: not compiled:\n{error}") from error
     except SigningError as error:
@@ -93,7 +95,10 @@ def _whole_copy(source: Path, folder: Path) -> Path:
 
 
 def _verified(source: Path, file: PackFile) -> Facts:
-    """Return the facts of a compiled file that is undamaged and made for this engine. Raises ActivationError."""
+    """Return the facts of a compiled file that is undamaged, made for this engine and cheap enough for every check.
+
+    Raises ActivationError.
+    """
     try:
         file.verify()
     except PackFileError as error:
@@ -107,6 +112,9 @@ def _verified(source: Path, file: PackFile) -> Facts:
         raise ActivationError("engine", str(error).replace(str(file.path), str(source))) from error
     except PackFileError as error:
         raise ActivationError("unreadable", str(error).replace(str(file.path), str(source))) from error
+    problem = index_problem(file)
+    if problem:
+        raise ActivationError("index", f"{source}: {problem}: every check would pay for them")
     return facts_of(str(source), file)
 
 

@@ -7,6 +7,7 @@ Reason = Literal[
     "not_compiled",
     "digest",
     "engine",
+    "index",
     "signature",
     "withdrawn",
     "downgrade",

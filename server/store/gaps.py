@@ -10,6 +10,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,15 +42,30 @@ class Gap(NamedTuple):
         return self._asdict()
 
 
+def _locked(folder: Path) -> tuple[Path, FileIO]:
+    """Return a new file for this process, locked. Raises OSError."""
+    path = folder / f"{FILES}{os.getpid()}-{secrets.token_hex(4)}"
+    file = path.open("x+b", buffering=0)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError:
+        path.unlink(missing_ok=True)
+        file.close()
+        raise
+    return path, file
+
+
 class GapFile:
     """The file of one process. Its lock ends with the process, however that ends."""
 
     def __init__(self, folder: Path) -> None:
         """Make it, with all the room that it will ever need. Raises OSError."""
-        self._path = folder / f"{FILES}{os.getpid()}-{secrets.token_hex(4)}"
-        self._file = self._path.open("x+b", buffering=0)
+        self._path, self._file = _locked(folder)
+        while not os.fstat(self._file.fileno()).st_nlink:
+            # Whoever starts at this moment took it for one left behind, since it was not locked yet.
+            self._file.close()
+            self._path, self._file = _locked(folder)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
             self.write(None)
             flush(self._path)
         except OSError:

@@ -9,6 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ruleset.pack.cases import run_tests
+from ruleset.pack.check import ROWS_PER_KEY_MAX, UNINDEXED_ROWS_MAX
 from ruleset.pack.compile import compile_pack
 from server.metrics import Metrics
 from server.packs import PackHolder
@@ -29,6 +31,16 @@ from server.packs.signing import (
 from server.packs.state import Current, CurrentError, Revision, current_text, read_current_text
 from tests.reload.test_reload import FAILING_TEST
 from tests.web.packs import write_pack
+
+EVERY = """
+template = "T45"
+title = "x"
+official_code = ""
+kind = "safety"
+action = "HINT"
+message = "x"
+citations = [{ document = "x" }]
+"""
 
 
 @pytest.fixture
@@ -187,19 +199,52 @@ class TestRefused:
         shutil.rmtree(Path(source) / "tests")
         assert refused(directory, "activate", source) == ("tests", f"{source}: the pack has no tests of its own")
 
-    def test_more_rows_than_the_index_may_hold_without_a_key(self, directory, packs):
-        source = Path(packs(1))
-        rows = source / "rows" / "every.csv"
-        (source / "rules" / "every.toml").write_text(
-            'template = "T45"\ntitle = "x"\nofficial_code = ""\nkind = "safety"\naction = "HINT"\nmessage = "x"\n'
-            'citations = [{ document = "x" }]\n',
-            encoding="utf-8",
-        )
-        numbers = "".join(f"r{n},line,line.quantity > {n}.0\n" for n in range(201))
-        rows.write_text("row_id,about,expression\n" + numbers, encoding="utf-8")
-        reason, text = refused(directory, "activate", source)
+    @pytest.fixture
+    def of_every_line(self, packs):
+        """Write a pack with so many rows that every line is judged by; return its folder."""
+
+        def write(revision, rows):
+            source = Path(packs(revision))
+            (source / "rules" / "every.toml").write_text(EVERY, encoding="utf-8")
+            lines = [f"r{n},n{n},patient.age_years > {200 + n}" for n in range(rows)]
+            (source / "rows" / "every.csv").write_text(
+                "\n".join(["row_id,name,expression", *lines, ""]), encoding="utf-8"
+            )
+            return str(source)
+
+        return write
+
+    def test_more_rows_than_the_index_may_hold_without_a_key(self, directory, of_every_line):
+        do(directory, "activate", of_every_line(1, UNINDEXED_ROWS_MAX))
+        reason, text = refused(directory, "activate", of_every_line(2, UNINDEXED_ROWS_MAX + 1))
         assert reason == "not_compiled"
-        assert "rows/every.csv" in text
+        assert "no item, class or diagnosis narrows" in text
+
+    def test_a_compiled_file_with_more_rows_without_a_key_than_a_source_may_have(
+        self, directory, of_every_line, monkeypatch
+    ):
+        """Only compiled files can be signed: the budget of the index holds for them too."""
+        do(directory, "activate", compiled(of_every_line(1, UNINDEXED_ROWS_MAX)))
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr("ruleset.pack.check.UNINDEXED_ROWS_MAX", 10**9)  # a compiler with another budget
+            file = compiled(of_every_line(2, UNINDEXED_ROWS_MAX + 1))
+        reason, text = refused(directory, "activate", file)
+        assert reason == "index"
+        assert f"{UNINDEXED_ROWS_MAX + 1} rows that no item, class or diagnosis narrows" in text
+
+    def test_a_compiled_file_with_more_rows_under_one_key_than_a_source_may_have(self, directory, packs, monkeypatch):
+        source = Path(packs(1))
+        table = source / "rows" / "service-per-day.csv"
+        item = table.read_text(encoding="utf-8").splitlines()[1].rsplit(",", 2)[0]
+        rows = [f"r{n},{item},{n + 10},日" for n in range(ROWS_PER_KEY_MAX + 1)]
+        table.write_text("\n".join(["row_id,item_code,item_name,max_qty,unit", *rows, ""]), encoding="utf-8")
+        assert f"more than {ROWS_PER_KEY_MAX} rows under `" in refused(directory, "activate", source)[1]
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr("ruleset.pack.check.ROWS_PER_KEY_MAX", 10**9)
+            file = compiled(source)
+        reason, text = refused(directory, "activate", file)
+        assert reason == "index"
+        assert f"{ROWS_PER_KEY_MAX + 1} rows under `" in text
 
     def test_engine(self, directory, packs):
         reason, text = refused(directory, "activate", packs(1, head='minimum_engine = "99.0"'))
@@ -647,6 +692,36 @@ def test_a_current_that_names_a_path_is_damaged(pack):
     content = current_text(Current(number=1, live=(Revision(pack, 1, "a" * 64),)), indented=False)
     with pytest.raises(CurrentError, match="no revision"):
         read_current_text(content)
+
+
+def test_two_that_publish_at_once_never_publish_one_number_with_two_contents(directory, packs, tmp_path, monkeypatch):
+    """Both find the number free and run their tests; then one is published, and the other refused."""
+    import threading
+
+    both_found_it_free = threading.Barrier(2, timeout=50)
+
+    def run(*arguments):
+        both_found_it_free.wait()
+        return run_tests(*arguments)
+
+    monkeypatch.setattr("server.packs.preparation.run_tests", run)
+    sources = [packs(1), str(write_pack(tmp_path / "other", message="另一句"))]
+    outcomes = []
+
+    def publish(source):
+        try:
+            do(directory, "publish", source)
+            outcomes.append("published")
+        except ActivationError as error:
+            outcomes.append(error.reason)
+
+    threads = [threading.Thread(target=publish, args=(source,)) for source in sources]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(50)
+    assert sorted(outcomes) == ["equal_revision", "published"]
+    assert len(directory.revisions("tiny")) == 1
 
 
 def test_nobody_changes_while_another_does(directory, packs):

@@ -83,6 +83,9 @@ class Live:
     def rebase(self):
         """Let the server judge with a pack of its own, whatever was before, and nothing be wrong."""
         pack, self.base = self.newer()
+        if self.last_error():
+            self.reload(pack)
+            until(lambda: not self.last_error(), "settings that can be read again")
         settings_file(self.settings, pack)
         assert self.activate(pack) == ""
         assert (self.revision(), self.last_error()) == (self.base, "")
@@ -275,6 +278,21 @@ class TestAPackThatCannotBe:
         based.settings.write_text(text)
         based.server.signal(signal.SIGHUP)
         until(based.last_error, "the failure in the status")
+        assert based.revision() == based.base
+
+    def test_settings_that_are_mended_are_no_error_any_more(self, based):
+        """SIGHUP with settings as they were changes nothing, and the error of the broken ones stayed."""
+        good = based.settings.read_text()
+        based.settings.write_text("threads = 0")
+        based.server.signal(signal.SIGHUP)
+        until(based.last_error, "the failure in the status")
+        assert "threads" in based.last_error()
+        assert based.server.metric("precheck_settings_unread") == 1
+        assert based.server.metric("precheck_pack_unserved") == 0, "what CURRENT says is served all the same"
+        based.settings.write_text(good)
+        based.server.signal(signal.SIGHUP)
+        until(lambda: based.last_error() == "", "no failure in the status")
+        assert based.server.metric("precheck_settings_unread") == 0
         assert based.revision() == based.base
 
     def test_one_bad_of_two(self, based):

@@ -1,6 +1,7 @@
 """A store that cannot take what it should: held by another, full, stopped. Wait, or shed: as the setting says, and openly."""
 
 import contextlib
+import fcntl
 import json
 import os
 import resource
@@ -16,7 +17,7 @@ import pytest
 from server import check as check_module
 from server import clock
 from server.store import StoreError
-from server.store.gaps import Gap, GapFile
+from server.store.gaps import Gap, GapFile, left_behind
 from tests.store.clusters import SERVICE_USER, Cluster, PostgresPlace
 from tests.store.places import SqlitePlace
 from tests.store.services import Service
@@ -416,6 +417,28 @@ def left(folder, gap):
     file = GapFile(folder)
     file.write(gap)
     file.close(keep=True)
+
+
+def test_a_file_that_is_not_locked_yet_is_not_lost_to_another_that_starts(tmp_path, monkeypatch):
+    """One process has made its file and is about to lock it when another looks for what was left behind."""
+    real = fcntl.flock
+    taken = []
+
+    def flock(file, operation):
+        if operation == fcntl.LOCK_EX and not taken:
+            taken.extend(path.name for path in tmp_path.iterdir())
+            monkeypatch.setattr(fcntl, "flock", real)
+            assert list(left_behind(tmp_path)) == []
+        real(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    file = GapFile(tmp_path)
+    assert len(taken) == 1
+    assert taken[0] not in [path.name for path in tmp_path.iterdir()], "it was taken for one left behind"
+    gap = Gap(3, "2026-07-01", "2026-07-02", "x")
+    file.write(gap)
+    file.close(keep=True)
+    assert list(left_behind(tmp_path)) == [gap]
 
 
 def test_what_the_chain_tells_already_is_not_told_twice(tmp_path):
