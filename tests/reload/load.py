@@ -4,6 +4,7 @@ What a revision finds is worked out here from its number alone, so an answer tha
 is of another, shows. Nothing of the engine is used for it.
 """
 
+import contextlib
 import itertools
 import json
 import random
@@ -89,6 +90,15 @@ class Period(NamedTuple):
     revision: int
 
 
+class Publish:
+    """A publish from when it is asked for until it is answered, and how many checks its time overlaps."""
+
+    def __init__(self):
+        self.begin = time.monotonic()
+        self.end = float("inf")
+        self.met = 0
+
+
 class Timeline:
     """Which revision may answer when, as the publisher knows it."""
 
@@ -97,6 +107,28 @@ class Timeline:
         self._periods = [Period(0.0, float("inf"), revision)]
         self._slack_s = slack_s
         """How long other processes may take to follow."""
+        self.publishes = []
+        self.checks_that_met_one = 0
+
+    @contextlib.contextmanager
+    def publishing(self):
+        """A publish is under way."""
+        publish = Publish()
+        with self._lock:
+            self.publishes.append(publish)
+        try:
+            yield
+        finally:
+            publish.end = time.monotonic()
+
+    def answered(self, sent, received):
+        """Count a check for the publishes whose time it overlaps."""
+        with self._lock:
+            recent = itertools.takewhile(lambda one: one.end >= sent, reversed(self.publishes))
+            met = [one for one in recent if one.begin <= received]
+            for one in met:
+                one.met += 1
+            self.checks_that_met_one += bool(met)
 
     @property
     def live(self):
@@ -174,6 +206,7 @@ class Load:
         ]
         if wrong:
             self.problems.append(f"{wrong}: {reply}, {document}, allowed {self.timeline.allowed(sent, received)}")
+        self.timeline.answered(sent, received)
         with self._lock:
             self.checks += 1
             self.seen.add(revision)

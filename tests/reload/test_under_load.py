@@ -33,8 +33,9 @@ from tests.web.product import PATIENCE_S, Server
 SHORT_CHECKS = 10_000
 LONG_CHECKS = 100_000
 LONG_S = 3_000
-LONG_ROUNDS = 4
-"""How often each kind of publish is done in the long form, at least."""
+CHECKS_FOR_A_PUBLISH = 1_000
+"""So many checks after one publish was asked for comes the next, so that publishes and checks meet all the time."""
+LONG_PUBLISHES_MIN = 40
 FOLLOW_S = 3.0
 """How long another worker may take to follow: it looks every second, and opens what is new."""
 
@@ -54,7 +55,12 @@ class Publisher:
         self.timeline = Timeline(self.first, slack_s)
         self.channel = grpc.insecure_channel(self.server.grpc)
         self.stub = operations_pb2_grpc.OperationsStub(self.channel)
-        self.publishes = 0
+        self.pause = lambda: None
+        """Waits until it is time for the next publish."""
+
+    @property
+    def publishes(self):
+        return len(self.timeline.publishes)
 
     def environment(self):
         return {}
@@ -70,11 +76,11 @@ class Publisher:
 
     def publish(self, *revisions, rpc="ActivatePacks", **fields):
         """Do a change after which one of these revisions is live, or which is refused; say whether it was done."""
-        self.publishes += 1
         for revision in revisions:
             self.timeline.changing(revision)
         try:
-            reply = self.call(rpc, **fields)
+            with self.timeline.publishing():
+                reply = self.call(rpc, **fields)
         except RefusedError as refused:
             for _ in revisions:
                 self.timeline.refused()
@@ -199,6 +205,7 @@ class OfSigned(Publisher):
     def badly_signed(self):
         revision = next(self.revisions)
         assert "1 of 2 signatures" in self.activate(revision, self.given(revision, signers=("li",)))
+        self.pause()
         other, place = self.given(revision), self.given(next(self.revisions))
         shutil.copyfile(signatures_beside(other), signatures_beside(place))
         assert "is not of this content" in self.activate(10**9, place)
@@ -207,13 +214,16 @@ class OfSigned(Publisher):
         newest = next(self.revisions)
         before = self.timeline.live
         assert self.activate(newest) == ""
+        self.pause()
         digest = PackFile(self.folder / f"revision-{before}.pack").digest
         record = RollBack("tiny", before, digest, newest, "reload", "2026-07-08")
         signed = SignedRollBack(record, tuple(sign(record, self.key(name), name) for name in ("zhang", "li")))
         unsigned = self.publish(before, rpc="RollBackPack", pack=f"tiny@{before}", reason="x")
         assert "needs a signed record" in unsigned
+        self.pause()
         text = record_text(signed)
         assert self.publish(before, rpc="RollBackPack", pack=f"tiny@{before}", record=text) == ""
+        self.pause()
         assert self.publish(newest, paths=[f"tiny@{newest}"]) == ""
 
     def rewritten_in_place(self):
@@ -243,24 +253,29 @@ class OfSigned(Publisher):
         assert "lower than" in self.activate(self.first, self.folder / f"revision-{self.first}.pack")
 
 
-def run(kind, folder, *options, checks, rounds, patience_s, slack_s=0.0):
-    """Publish in all ways while clients check, until so many checks were answered and so many rounds are over."""
+def run(kind, folder, *options, checks, patience_s, slack_s=0.0):
+    """Publish in all ways, one after each so many checks, while clients check, until so many checks were answered."""
     publisher = kind(folder, *options, slack_s=slack_s)
+    timeline = publisher.timeline
     try:
-        with Load(publisher.server, publisher.timeline) as load:
-            for number in range(rounds):
+        with Load(publisher.server, timeline) as load:
+            publisher.pause = lambda: load.until(publisher.publishes * CHECKS_FOR_A_PUBLISH, patience_s)
+            while publisher.publishes * CHECKS_FOR_A_PUBLISH < checks:
                 for publish in publisher.kinds():
+                    publisher.pause()
                     publish()
                     assert not load.problems, load.problems[:3]
-                load.until(checks * (number + 1) // rounds, patience_s)
+            load.until(checks, patience_s)
         assert not load.problems, load.problems[:3]
         assert load.checks >= checks
-        assert len(load.seen) > rounds, "several revisions have answered"
+        assert len(load.seen) > publisher.publishes // 10, "several revisions have answered"
+        assert all(publish.met for publish in timeline.publishes), "checks were under way during each publish"
         (recorded,) = publisher.server.rows("SELECT count(*) FROM decision")[0]
         assert recorded == load.checks, "every answer is recorded, and nothing else"
         told = f"{load.checks:,} checks of {len(load.seen)} revisions, {publisher.publishes} publishes"
-        print(f"{kind.__name__}: {told}, 0 wrong, 0 unanswered")
-        return load, publisher
+        met = f"{timeline.checks_that_met_one:,} checks during a publish"
+        print(f"{kind.__name__}: {told}, {met}, 0 wrong, 0 unanswered")
+        return publisher
     finally:
         publisher.stop()
 
@@ -270,20 +285,19 @@ KINDS = pytest.mark.parametrize("kind", [OfSources, OfSigned])
 
 @KINDS
 def test_no_wrong_answer_and_none_missing(kind, tmp_path):
-    run(kind, tmp_path, checks=SHORT_CHECKS, rounds=1, patience_s=PATIENCE_S)
+    run(kind, tmp_path, checks=SHORT_CHECKS, patience_s=PATIENCE_S)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(LONG_S)
 @KINDS
 def test_no_wrong_answer_and_none_missing_long(kind, tmp_path):
-    _, publisher = run(kind, tmp_path, checks=LONG_CHECKS, rounds=LONG_ROUNDS, patience_s=LONG_S)
-    assert publisher.publishes >= 20
+    publisher = run(kind, tmp_path, checks=LONG_CHECKS, patience_s=LONG_S)
+    assert publisher.publishes >= LONG_PUBLISHES_MIN
 
 
 @pytest.mark.long
 @pytest.mark.timeout(LONG_S)
 def test_several_workers_follow_long(tmp_path):
     """Whoever is asked to publish, every worker follows, and none goes back."""
-    options = ("--workers", "2")
-    run(OfSources, tmp_path, *options, checks=LONG_CHECKS // 2, rounds=2, patience_s=LONG_S, slack_s=FOLLOW_S)
+    run(OfSources, tmp_path, "--workers", "2", checks=LONG_CHECKS // 2, patience_s=LONG_S, slack_s=FOLLOW_S)
