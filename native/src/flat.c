@@ -1,7 +1,8 @@
 /*
- * A handle is (generation << 6 | slot).  A slot's `busy` guards all else of it: who has set it may look
- * at the client, put one in, or take it out.  Only `handle` is read without, by pck_flat_cancel() and to
- * tell a busy client from a wrong number.
+ * A handle is (generation << 6 | slot).  A slot's `state` is its handle, 0 if it is free, and ENTERED where a
+ * thread is in it: who has set ENTERED may look at the client, put one in, or take it out.  Both stand in one
+ * word, so that a slot is entered only by its own handle, and taken only while it is free: neither an open
+ * that looks for a slot nor a number of an earlier client is ever in the way of somebody else's call.
  */
 #include "flat.h"
 #include "text.h"
@@ -10,39 +11,41 @@
 
 #define SLOT_BITS 6
 #define GENERATION_MAX 511
+#define ENTERED 0x10000 /* above every handle */
 
 _Static_assert(PCK_FLAT_CLIENTS_MAX == 1 << SLOT_BITS, "a handle has SLOT_BITS for the slot");
 _Static_assert((GENERATION_MAX << SLOT_BITS | (PCK_FLAT_CLIENTS_MAX - 1)) == INT16_MAX, "a handle fits into 16 bits");
 
 static struct pck_flat_slot slots[PCK_FLAT_CLIENTS_MAX];
 
-static int acquire(struct pck_flat_slot *slot)
+/* Goes from one state to the same with ENTERED; else gives the state that was found. */
+static int enter_from(struct pck_flat_slot *slot, int state, int *found)
 {
-	int expected = 0;
-
-	return atomic_compare_exchange_strong(&slot->busy, &expected, 1);
+	*found = state;
+	return atomic_compare_exchange_strong(&slot->state, found, state | ENTERED);
 }
 
 void pck_flat_leave(struct pck_flat_slot *slot)
 {
-	atomic_store(&slot->busy, 0);
+	atomic_fetch_and(&slot->state, PCK_FLAT_LOW_HALF);
+}
+
+static struct pck_flat_slot *slot_of(int handle)
+{
+	return &slots[handle & (PCK_FLAT_CLIENTS_MAX - 1)];
 }
 
 int32_t pck_flat_enter(int32_t given, struct pck_flat_slot **entered)
 {
 	int handle = given & PCK_FLAT_LOW_HALF;
-	struct pck_flat_slot *slot = &slots[handle & (PCK_FLAT_CLIENTS_MAX - 1)];
+	int found;
 
 	*entered = NULL;
-	if (handle == 0 || atomic_load(&slot->handle) != handle)
+	if (handle == 0)
 		return PCK_E_ARGUMENT;
-	if (!acquire(slot))
-		return PCK_E_BUSY;
-	if (atomic_load(&slot->handle) != handle) {
-		pck_flat_leave(slot);
-		return PCK_E_ARGUMENT;
-	}
-	*entered = slot;
+	if (!enter_from(slot_of(handle), handle, &found))
+		return found == (handle | ENTERED) ? PCK_E_BUSY : PCK_E_ARGUMENT;
+	*entered = slot_of(handle);
 	return PCK_OK;
 }
 
@@ -318,18 +321,15 @@ static int32_t take_options(pck_options *options, char *text, struct pck_error *
 	return result;
 }
 
-/* A free slot, acquired; NULL if there is none. */
+/* A free slot, entered; NULL if there is none. */
 static struct pck_flat_slot *free_slot(void)
 {
 	size_t i;
+	int found;
 
-	for (i = 0; i < PCK_FLAT_CLIENTS_MAX; i++) {
-		if (!acquire(&slots[i]))
-			continue;
-		if (atomic_load(&slots[i].handle) == 0)
+	for (i = 0; i < PCK_FLAT_CLIENTS_MAX; i++)
+		if (enter_from(&slots[i], 0, &found))
 			return &slots[i];
-		pck_flat_leave(&slots[i]);
-	}
 	return NULL;
 }
 
@@ -370,7 +370,7 @@ static int32_t flat_open(int wide, const void *options, int32_t *handle, void *o
 	if (result == PCK_OK) {
 		slot->generation = slot->generation % GENERATION_MAX + 1;
 		*handle = slot->generation << SLOT_BITS | (int32_t)(slot - slots);
-		atomic_store(&slot->handle, *handle);
+		atomic_fetch_or(&slot->state, *handle);
 	}
 	if (slot != NULL)
 		pck_flat_leave(slot);
@@ -397,16 +397,16 @@ PCK_API int32_t PCK_CALL pck_flat_close(int32_t handle)
 		return result;
 	pck_free(slot->client);
 	slot->client = NULL;
-	atomic_store(&slot->handle, 0);
-	pck_flat_leave(slot);
+	atomic_store(&slot->state, 0);
 	return PCK_OK;
 }
 
 PCK_API int32_t PCK_CALL pck_flat_cancel(int32_t handle)
 {
-	struct pck_flat_slot *slot = &slots[handle & (PCK_FLAT_CLIENTS_MAX - 1)];
+	struct pck_flat_slot *slot = slot_of(handle);
+	int wanted = handle & PCK_FLAT_LOW_HALF;
 
-	if ((handle & PCK_FLAT_LOW_HALF) == 0 || atomic_load(&slot->handle) != (handle & PCK_FLAT_LOW_HALF))
+	if (wanted == 0 || (atomic_load(&slot->state) & PCK_FLAT_LOW_HALF) != wanted)
 		return PCK_E_ARGUMENT;
 	pck_cancel(slot->client);
 	return PCK_OK;

@@ -15,10 +15,9 @@
 
 /* A handle's client.  Whoever has entered it may look at all of it. */
 struct pck_flat_slot {
-	atomic_int handle; /* 0: free                       */
-	atomic_int busy;   /* entered                       */
-	int generation;    /* of the handle                 */
-	int wide;          /* the last call was one of _w   */
+	atomic_int state; /* its handle, and whether it is entered */
+	int generation;   /* of the handle                         */
+	int wide;         /* the last call was one of _w           */
 	pck_client *client;
 };
 
