@@ -1,9 +1,12 @@
 """Put what vendors get into dist/: `python -m client_shim.dist` (`make dist`).
 
     dist/precheck-client-VERSION/
+        README.zh-CN.md           where to begin
+        docs/                     the vendors' guide (howto), what it refers to (reference), sample messages (samples)
         include/                  precheck.h and what goes with it
         examples/                 a doctor's station in each language
-        popup-html/               the popup as a page
+        popup/html/               the popup as a page
+        precheck.def              the exported names
         windows-x64/              precheck.dll, precheck.lib (MSVC), libprecheck.dll.a (mingw); the same of the popup,
                                   and precheck-popup.exe
         windows-x86/              the same for 32 bits
@@ -12,11 +15,14 @@
         licences/                 ours, and those of what is linked in
         SHA256SUMS                of every file; `sha256sum --check SHA256SUMS`
 
-The same checkout gives the same bytes, wherever it lies.
+The same checkout gives the same bytes, wherever it lies. A page's links to what is in the kit lead there, wherever that
+stands in the checkout; of a link to anything else only the words are left.
 """
 
 import argparse
 import hashlib
+import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -37,7 +43,23 @@ LICENCES = {
     "mbedtls.txt": build.MBEDTLS / "LICENSE",
     "yyjson.txt": popup.YYJSON_FOLDER / "LICENSE",
 }
-EXAMPLES_LEFT_OUT = ("*.pyc", "__pycache__", "build", ".*")
+LEFT_OUT = ("*.pyc", "__pycache__", "build", ".*")
+SHIPPED = {
+    "README.zh-CN.md": NATIVE / "kit.zh-CN.md",
+    "docs/howto": ROOT / "docs" / "howto",
+    "docs/reference": ROOT / "docs" / "reference",
+    "docs/samples": ROOT / "docs" / "samples",
+    "examples": NATIVE / "examples",
+    "include": NATIVE / "include",
+    "include/precheck_popup.h": popup.POPUP / "precheck_popup.h",
+    "popup/html": popup.POPUP / "html",
+    "precheck.def": NATIVE / "precheck.def",
+}
+"""What is copied as it stands, by its place in the kit; only the links of pages are rewritten."""
+LEFT_OUT_OF = {"docs/samples": ("*.py",)}
+LINK = re.compile(r"\[((?:[^\[\]]|!\[[^\]]*\]\([^)]*\))*)\]\(([^()\s]+)\)")
+ELSEWHERE = re.compile(r"[a-z]+:|#")
+"""A link to another site, or into its own page."""
 
 
 def msvc_name(mingw_name: str) -> str:
@@ -75,15 +97,53 @@ def files_of(target: Target) -> list[Path]:
     return [target.folder / name for name in (target.library, popup.LIBRARY, popup.PROGRAM, *libraries)]
 
 
+def place_in_kit(path: Path) -> Path | None:
+    """Return where a file or folder of the checkout stands in the kit, relative to it; None if it is not there."""
+    for place, source in SHIPPED.items():
+        if path.is_relative_to(source):
+            return Path(place) / path.relative_to(source)
+    return None
+
+
+def with_links_of_kit(text: str, page: Path, place: Path, folder: Path) -> str:
+    """Return a page's text for its `place` in the kit, which lies in `folder`; `page` is where it stands in the checkout."""
+
+    def rewritten(link: re.Match[str]) -> str:
+        words, address = link.groups()
+        if ELSEWHERE.match(address):
+            return link[0]
+        path, anchor, fragment = address.partition("#")
+        target = place_in_kit(Path(os.path.normpath(page.parent / path)))
+        if target is None or not (folder / target).exists():
+            return words
+        return f"[{words}]({Path(os.path.relpath(target, place.parent)).as_posix()}{anchor}{fragment})"
+
+    return LINK.sub(rewritten, text)
+
+
+def copy_shipped(folder: Path) -> None:
+    """Copy what needs no building."""
+    for place, source in SHIPPED.items():
+        output = folder / place
+        output.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            ignored = shutil.ignore_patterns(*LEFT_OUT, *LEFT_OUT_OF.get(place, ()))
+            shutil.copytree(source, output, ignore=ignored, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source, output)
+    for place, source in SHIPPED.items():
+        pages = sorted((folder / place).rglob("*.md")) if source.is_dir() else [folder / place]
+        for page in pages:
+            if page.suffix == ".md":
+                original = source / page.relative_to(folder / place) if source.is_dir() else source
+                text = page.read_text(encoding="utf-8")
+                text = with_links_of_kit(text, original, page.relative_to(folder), folder)
+                page.write_text(text, encoding="utf-8", newline="\n")
+
+
 def fill(folder: Path) -> None:
     """Copy everything into an empty folder, and write down its hashes."""
-    shutil.copytree(NATIVE / "include", folder / "include")
-    shutil.copyfile(popup.POPUP / "precheck_popup.h", folder / "include" / "precheck_popup.h")
-    shutil.copytree(popup.POPUP / "html", folder / "popup-html")
-    shutil.copytree(NATIVE / "examples", folder / "examples", ignore=shutil.ignore_patterns(*EXAMPLES_LEFT_OUT))
-    shutil.copyfile(NATIVE / "precheck.def", folder / "precheck.def")
-    shutil.copyfile(ROOT / "docs" / "howto" / "vendor-guide.zh-CN.md", folder / "vendor-guide.zh-CN.md")
-    shutil.copytree(ROOT / "docs" / "samples", folder / "samples", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    copy_shipped(folder)
     for target in TARGETS:
         (folder / target.name).mkdir()
         for path in files_of(target):

@@ -51,8 +51,8 @@ def test_everything_is_there_and_has_its_hash(folder):
     assert {f"{target}/{name}" for target in ("windows-x64", "windows-x86") for name in windows} <= files
     assert {f"{target}/libprecheck.so" for target in ("linux-x86_64", "linux-aarch64")} <= files
     assert {f"include/{name}.h" for name in ("precheck", "precheck_flat", "precheck_popup")} <= files
-    assert {"examples/c/station.c", "popup-html/popup.html", "precheck.def", "vendor-guide.zh-CN.md"} <= files
-    assert {"samples/warn.json", "samples/answers/warn.json"} <= files
+    assert {"examples/c/station.c", "popup/html/popup.html", "precheck.def", "README.zh-CN.md"} <= files
+    assert {f"docs/{name}" for name in ("howto/vendor-guide.zh-CN.md", "samples/answers/warn.json")} <= files
     assert {f"licences/{name}.txt" for name in ("precheck", "nghttp2", "mbedtls", "yyjson")} <= files
 
 

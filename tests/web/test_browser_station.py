@@ -3,19 +3,20 @@
 import contextlib
 import http.server
 import json
-import shutil
 import socket
 import threading
 import time
 
 import pytest
 
+from client_shim import dist
 from tests.popup import chromium
 from tests.web.messages import WOMEN_DRUG, message, order
 from tests.web.product import PATIENCE_S, ROOT, Server, until
 
 pytestmark = pytest.mark.timeout(300)
-EXAMPLE = "native/examples/browser"
+EXAMPLE = "examples/browser"
+"""Where it stands in the kit that vendors get."""
 SAMPLES = ROOT / "docs" / "samples"
 PACKS = ("nhsa", "safety-cn")
 PATIENT_MS = 20_000
@@ -23,10 +24,9 @@ PATIENT_MS = 20_000
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The pages as a HIS would serve them, from an origin of their own."""
+    """The kit as a HIS would serve it, from an origin of its own."""
     folder = tmp_path_factory.mktemp("site")
-    for name in (EXAMPLE, "native/popup/html"):
-        shutil.copytree(ROOT / name, folder / name)
+    dist.copy_shipped(folder)
     with chromium.serving(folder) as address:
         yield address
 
@@ -182,6 +182,19 @@ def test_the_request_reaches_the_server_with_station_and_request_id(station, ser
 
 
 # ---- faults ----
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["PrecheckPopup.show = () => { throw new Error('没有弹窗'); }", "PrecheckPopup = undefined"],
+    ids=["a popup that fails", "no popup at all"],
+)
+def test_a_failure_of_the_page_itself_is_not_checked_and_leaves_the_button(station, broken):
+    """With its scripts missing it said 正在审核 for ever, and could not be asked again."""
+    station.browser.run(broken)
+    station.save()
+    assert (station.kind, station.status[:9]) == ("unchecked", "没有保存，未审核（")
+    assert station.browser.run("document.getElementById('save').disabled") is False
 
 
 @contextlib.contextmanager

@@ -132,8 +132,16 @@
     page.save.disabled = true;
     page.details.hidden = true;
     say("", "正在审核……");
-    await decide(await client.check(page.message.value, format), format);
-    page.save.disabled = false;
+    let error = "";
+    try {
+      await decide(await client.check(page.message.value, format), format);
+    } catch (unforeseen) {
+      error = unforeseen.message;
+    } finally {
+      /* Whatever happened: never left as it is while a check runs, and never shown as saved. */
+      if (page.status.dataset.kind === "") say("unchecked", "没有保存，未审核（" + (error || "没有结果") + "）");
+      page.save.disabled = false;
+    }
   }
 
   page.save.addEventListener("click", save);
