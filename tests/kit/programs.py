@@ -19,6 +19,8 @@ FREE_PASCAL_SOURCES = Path("/usr/share/fpcsrc")
 """Where Debian's fpc-source puts them."""
 WINDOWS_UNITS = ROOT / "build" / "free-pascal-win64"
 BUILD_SECONDS_MAX = 200
+DELPHI_7 = ("-v0ew", "-Sew", "-Mdelphi")
+"""The sources themselves switch off what Delphi 7 lacks: methods of records."""
 LIBRARY_PATH = (("LD_LIBRARY_PATH", str(BUILD)),)
 
 
@@ -63,7 +65,7 @@ def java(folder):
 
 def pascal(folder):
     source = EXAMPLES / "pascal" / "Station.pas"
-    run("fpc", "-v0ew", "-Sew", "-Mdelphi", f"-Fl{BUILD}", f"-FU{folder}", f"-o{folder / 'station'}", source)
+    run("fpc", *DELPHI_7, f"-Fl{BUILD}", f"-FU{folder}", f"-o{folder / 'station'}", source)
     return Program([folder / "station"], LIBRARY_PATH)
 
 
@@ -89,7 +91,7 @@ def pascal_for_windows(folder):
     units = windows_units()
     source = EXAMPLES / "pascal" / "Station.pas"
     places = (f"-Fu{units}", f"-FU{folder}", f"-o{folder / 'station.exe'}")
-    run("ppcx64", "-n", "-Twin64", "-v0ew", "-Sew", "-Mdelphi", *places, source)
+    run("ppcx64", "-n", "-Twin64", *DELPHI_7, *places, source)
     return under_wine(folder)
 
 

@@ -135,6 +135,10 @@ OUTCOMES = {
             "  反馈：0 条已记录，0 条不认识",
         ],
     ),
+    "without-a-text": (
+        {"verdict": 1, "answer": compact({"findings": [{"finding_id": "f1"}]})},
+        ["提醒 WARN · 全部规则已判断"],
+    ),
     "none": ({"verdict": 1, "completeness": 3, "answer": "{}"}, [f"未审核 PCK_E_NOT_EVALUATED · {NOTHING}"]),
     "rejected": (
         {"status": "INVALID_ARGUMENT", "message": "bad `sex`"},

@@ -1,8 +1,8 @@
-/*
+﻿/*
  * station.c - a doctor's station in one file: sends documents, acts on every outcome, sends feedback.
  *
- *   cc -I native/include station.c -L native/build -lprecheck -o station
- *   ./station 10.1.2.3:50051,10.1.2.4:50051 prescription.json herbs.gbk feedback.json
+ *   cc -I native/include native/examples/c/station.c -L native/build -lprecheck -o station
+ *   LD_LIBRARY_PATH=native/build ./station 10.1.2.3:50051,10.1.2.4:50051 prescription.json herbs.gbk feedback.json
  *
  * A file is the national 3101 or 3102 message, or our own JSON, or feedback in either; one that is called
  * *.gbk is in GBK.  STATION_DEADLINE_MS and STATION_TLS_CA in the environment set the deadline and the TLS
@@ -21,6 +21,15 @@
 #else
 #include <iconv.h>
 #endif
+
+/*
+ * The texts are UTF-8, in this file and in the program.  The mark at the file's beginning tells MSVC the one, the
+ * pragma the other (as /utf-8 does); a compiler that turns them into another code page stops here.
+ */
+#if defined(_MSC_VER)
+#pragma execution_character_set("utf-8")
+#endif
+typedef char texts_are_in_utf8[sizeof("中") == 4 ? 1 : -1];
 
 #define FIRST_BUFFER_BYTES 4096
 #define FINDINGS_MAX 200
@@ -213,8 +222,8 @@ static int32_t show_findings(pck_client *client, const char *answer, int is_nati
 	size_t len = (size_t)snprintf(feedback, sizeof feedback, "{\"feedback\":[");
 	int count = 0;
 
-	while (count < FINDINGS_MAX && (answer = next_text(answer, id_name, id, sizeof id)) != NULL) {
-		answer = next_text(answer, text_name, text, sizeof text);
+	while (count < FINDINGS_MAX && (answer = next_text(answer, id_name, id, sizeof id)) != NULL &&
+	       (answer = next_text(answer, text_name, text, sizeof text)) != NULL) {
 		printf("  [%d] %s\n", ++count, text);
 		len += (size_t)snprintf(feedback + len, sizeof feedback - len,
 		                        "%s{\"finding_id\":\"%s\",\"disposition\":\"%s\",\"reason\":\"%s\"}",

@@ -1,8 +1,8 @@
-/*
+﻿/*
  * station.cpp - a doctor's station in C++11: sends documents, acts on every outcome, sends feedback.
  *
- *   c++ -std=c++11 -I native/include station.cpp -L native/build -lprecheck -o station
- *   ./station 10.1.2.3:50051,10.1.2.4:50051 prescription.json herbs.gbk feedback.json
+ *   c++ -std=c++11 -I native/include native/examples/cpp/station.cpp -L native/build -lprecheck -o station
+ *   LD_LIBRARY_PATH=native/build ./station 10.1.2.3:50051,10.1.2.4:50051 prescription.json herbs.gbk feedback.json
  *
  * What it does, and what it prints, is that of ../c/station.c; the owner of the handle is precheck.hpp.
  */
@@ -18,6 +18,15 @@
 #else
 #include <iconv.h>
 #endif
+
+/*
+ * The texts are UTF-8, in this file and in the program.  The mark at the file's beginning tells MSVC the one, the
+ * pragma the other (as /utf-8 does); a compiler that turns them into another code page stops here.
+ */
+#if defined(_MSC_VER)
+#pragma execution_character_set("utf-8")
+#endif
+typedef char texts_are_in_utf8[sizeof("中") == 4 ? 1 : -1];
 
 namespace {
 

@@ -6,6 +6,7 @@
  * Texts are passed as UTF-16, which is what a C# string is: no code page is involved.
  */
 using System;
+using Microsoft.Win32.SafeHandles;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -59,7 +60,7 @@ namespace Precheck
     public sealed class Client : IDisposable
     {
         const int ErrorBytesMax = 512;
-        IntPtr handle;
+        ClientHandle handle;
         byte[] buffer = new byte[4096];
 
         /// <summary>Opens a client; touches no network. Throws OpenException.</summary>
@@ -131,14 +132,7 @@ namespace Precheck
 
         public void Dispose()
         {
-            Native.pck_free(handle);
-            handle = IntPtr.Zero;
-            GC.SuppressFinalize(this);
-        }
-
-        ~Client()
-        {
-            Native.pck_free(handle);
+            handle.Dispose();
         }
 
         delegate int Call(ref Native.Request request);
@@ -191,6 +185,21 @@ namespace Precheck
         }
     }
 
+    /// <summary>
+    /// Owns a pck_client. P/Invoke holds it for as long as a call runs, so that neither the garbage collector nor a
+    /// Dispose on another thread frees the client under a call; one that was forgotten is freed by its finalizer.
+    /// </summary>
+    sealed class ClientHandle : SafeHandleZeroOrMinusOneIsInvalid
+    {
+        ClientHandle() : base(true) { }
+
+        protected override bool ReleaseHandle()
+        {
+            Native.pck_free(handle);
+            return true;
+        }
+    }
+
     /// <summary>precheck.h. Winapi is stdcall on 32-bit Windows, which is what the library exports there.</summary>
     static class Native
     {
@@ -217,24 +226,25 @@ namespace Precheck
         public static extern IntPtr pck_result_name(int result);
 
         [DllImport(Library)]
-        public static extern int pck_open(ref Options options, out IntPtr client, byte[] error, uint errorCap);
+        public static extern int pck_open(ref Options options, out ClientHandle client, byte[] error, uint errorCap);
 
         [DllImport(Library)]
-        public static extern int pck_check(IntPtr client, ref Request request, byte[] answer, uint cap,
+        public static extern int pck_check(ClientHandle client, ref Request request, byte[] answer, uint cap,
                                            out uint need, out int state);
 
         [DllImport(Library)]
-        public static extern int pck_last_answer(IntPtr client, byte[] answer, uint cap, out uint need, out int state);
+        public static extern int pck_last_answer(ClientHandle client, byte[] answer, uint cap,
+                                                 out uint need, out int state);
 
         [DllImport(Library)]
-        public static extern int pck_feedback(IntPtr client, ref Request request, byte[] answer, uint cap, IntPtr need,
-                                              out uint recorded, out uint unmatched);
+        public static extern int pck_feedback(ClientHandle client, ref Request request, byte[] answer, uint cap,
+                                              IntPtr need, out uint recorded, out uint unmatched);
 
         [DllImport(Library)]
-        public static extern int pck_last_error(IntPtr client, byte[] text, uint cap, IntPtr need);
+        public static extern int pck_last_error(ClientHandle client, byte[] text, uint cap, IntPtr need);
 
         [DllImport(Library)]
-        public static extern void pck_cancel(IntPtr client);
+        public static extern void pck_cancel(ClientHandle client);
 
         [DllImport(Library)]
         public static extern void pck_free(IntPtr client);

@@ -1,4 +1,4 @@
-/*
+﻿/*
  * Station.cs - a doctor's station in C#: sends documents, acts on every outcome, sends feedback.
  *
  *   csc Station.cs Precheck.cs            (Windows, .NET Framework; /platform:x86 for a 32-bit HIS)
@@ -156,6 +156,15 @@ static class Station
                           Environment.GetEnvironmentVariable("STATION_TLS_CA"));
     }
 
+    /// <summary>A station whose library cannot be loaded works on, and says that nothing is checked.</summary>
+    static int WithoutLibrary(Exception problem)
+    {
+        Console.WriteLine("未审核 客户端没有装好，请联系信息科");
+        Console.WriteLine("  原因：" + problem.Message);
+        Console.WriteLine("  医生：可以保存，处方标记为“未审核”");
+        return NotBegun;
+    }
+
     static int Main(string[] arguments)
     {
         Client client = null;
@@ -187,6 +196,14 @@ static class Station
         {
             Console.Error.WriteLine(problem.Message);
             status = NotBegun;
+        }
+        catch (TypeLoadException problem) // DllNotFoundException, or a function that an older library lacks
+        {
+            status = WithoutLibrary(problem);
+        }
+        catch (BadImageFormatException problem) // a library of the other bitness
+        {
+            status = WithoutLibrary(problem);
         }
         catch (IOException problem)
         {

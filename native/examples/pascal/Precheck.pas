@@ -6,7 +6,7 @@ unit Precheck;
   Documents are bytes: UTF-8 or GBK, as the program has them. A program whose texts are UnicodeStrings passes
   their bytes with EncodingUtf16 and takes the answer's bytes as a UnicodeString. }
 
-{$IFDEF FPC}{$MODE DELPHI}{$DEFINE HAS_RAW_BYTES}{$ENDIF}
+{$IFDEF FPC}{$MODE DELPHI}{$MODESWITCH ADVANCEDRECORDS-}{$DEFINE HAS_RAW_BYTES}{$ENDIF}
 {$IFDEF UNICODE}{$DEFINE HAS_RAW_BYTES}{$ENDIF}
 {$A8}
 
@@ -49,8 +49,6 @@ type
     State: Integer;
     Text: TBytesText;  { in the document's layout and encoding; empty where there is none }
     Error: TText;      { why nothing was checked; empty where something was }
-    function IsComplete: Boolean;
-    function IsStale: Boolean;
   end;
 
   { What became of feedback; with a negative result it was not recorded. }
@@ -80,6 +78,11 @@ type
 
 { The name of a result, as PCK_E_TIMEOUT. }
 function ResultName(Code: Integer): TText;
+
+{ Whether everything was judged; whether by rules past their expiry or by a history that may lag. Functions, because
+  records of Delphi 7 have no methods. }
+function IsComplete(const Answer: TPrecheckAnswer): Boolean;
+function IsStale(const Answer: TPrecheckAnswer): Boolean;
 
 implementation
 
@@ -143,14 +146,14 @@ begin
   Result := TText(AnsiString(pck_result_name(Code)));
 end;
 
-function TPrecheckAnswer.IsComplete: Boolean;
+function IsComplete(const Answer: TPrecheckAnswer): Boolean;
 begin
-  Result := State and $FF = 1;
+  Result := Answer.State and $FF = 1;
 end;
 
-function TPrecheckAnswer.IsStale: Boolean;
+function IsStale(const Answer: TPrecheckAnswer): Boolean;
 begin
-  Result := State and $100 <> 0;
+  Result := Answer.State and $100 <> 0;
 end;
 
 constructor TPrecheck.Create(const Servers, StationId: TText; DeadlineMs: Cardinal; const TlsCaFile: TText);

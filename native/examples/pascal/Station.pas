@@ -6,13 +6,16 @@ program Station;
     fpc -Mdelphi -Fl../../build -k-rpath=../../build Station.pas  (Free Pascal on Linux)
     Station SERVERS FILE...
 
-  What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.pas. This file is in UTF-8. }
+  What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.pas. This file is ASCII, because
+  Delphi 7 knows no source in UTF-8: a Chinese text stands as the numbers of its characters, see Chinese. }
 
-{$IFDEF FPC}{$MODE DELPHI}{$CODEPAGE UTF8}{$ENDIF}
+{$IFDEF FPC}{$MODE DELPHI}{$MODESWITCH ADVANCEDRECORDS-}{$DEFINE HAS_RAW_BYTES}{$ENDIF}
+{$IFDEF UNICODE}{$DEFINE HAS_RAW_BYTES}{$ENDIF}
 {$APPTYPE CONSOLE}
 
 uses
   {$IFDEF UNIX}cwstring,{$ENDIF}
+  {$IFNDEF HAS_RAW_BYTES}Windows,{$ENDIF}
   Classes,
   SysUtils,
   Precheck;
@@ -34,6 +37,16 @@ type
 
 var
   Output8: TStream;
+
+{ A text from the numbers of its UTF-16 characters, four hexadecimal digits each. }
+function Chinese(const Digits: AnsiString): TText;
+var
+  Place: Integer;
+begin
+  SetLength(Result, Length(Digits) div 4);
+  for Place := 1 to Length(Result) do
+    Result[Place] := WideChar(StrToInt('$' + string(Copy(Digits, Place * 4 - 3, 4))));
+end;
 
 { Prints a line in UTF-8, whatever the console's code page: what is redirected is wanted in UTF-8. }
 procedure Print(const Line: TText);
@@ -78,17 +91,24 @@ end;
 
 { The characters of an answer, which is in the encoding of its document. }
 function Decoded(const Text: TBytesText; Encoding: Cardinal): TText;
+{$IFDEF HAS_RAW_BYTES}
 var
   Gbk: RawByteString;
+{$ENDIF}
 begin
   if Encoding <> EncodingGbk then
   begin
     Result := UTF8Decode(Text);
     Exit;
   end;
+{$IFDEF HAS_RAW_BYTES}
   Gbk := Text;
   SetCodePage(Gbk, CodePageGbk, False);
   Result := TText(Gbk);
+{$ELSE}
+  SetLength(Result, MultiByteToWideChar(CodePageGbk, 0, PAnsiChar(Text), Length(Text), nil, 0));
+  MultiByteToWideChar(CodePageGbk, 0, PAnsiChar(Text), Length(Text), PWideChar(Result), Length(Result));
+{$ENDIF}
 end;
 
 { Takes the JSON text that stands under Name at or after At, which moves behind it; False if there is none.
@@ -118,15 +138,15 @@ end;
 function ClassOf(Code: Integer): TText;
 begin
   if Code = ResultRejected then
-    Result := '报文有误，请信息科按原因修改'
+    Result := Chinese('62A5658767098BEFFF0C8BF74FE1606F79D16309539F56E04FEE6539')
   else if Code = ResultNotEvaluated then
-    Result := '没有可判断的内容，原因见答复'
+    Result := Chinese('6CA1670953EF522465AD768451855BB9FF0C539F56E089C17B54590D')
   else if Code > -100 then
-    Result := '调用方式有误，再调一次也一样，请联系信息科'
+    Result := Chinese('8C03752865B95F0F67098BEFFF0C518D8C034E006B214E5F4E006837FF0C8BF780547CFB4FE1606F79D1')
   else if Code > ResultUnusable then
-    Result := '暂时没有审核，可以稍后再审'
+    Result := Chinese('668265F66CA167095BA16838FF0C53EF4EE57A0D540E518D5BA1')
   else
-    Result := '客户端已不能使用，关闭后重新打开';
+    Result := Chinese('5BA262377AEF5DF24E0D80FD4F7F7528FF0C517395ED540E91CD65B062535F00');
 end;
 
 { Sends what the doctor did; says how much of it was recorded. }
@@ -136,12 +156,12 @@ var
 begin
   Receipt := Client.Feedback(Document, Format, Encoding);
   if Receipt.Result = ResultOk then
-    Print('  反馈：' + TText(IntToStr(Receipt.Recorded)) + ' 条已记录，' + TText(IntToStr(Receipt.Unmatched)) +
-      ' 条不认识')
+    Print('  ' + Chinese('53CD9988FF1A') + TText(IntToStr(Receipt.Recorded)) + ' ' + Chinese('67615DF28BB05F55FF0C') +
+      TText(IntToStr(Receipt.Unmatched)) + ' ' + Chinese('67614E0D8BA48BC6'))
   else
   begin
-    Print('  反馈没有送到 ' + ResultName(Receipt.Result));
-    Print('  原因：' + Receipt.Error);
+    Print('  ' + Chinese('53CD99886CA1670990015230') + ' ' + ResultName(Receipt.Result));
+    Print('  ' + Chinese('539F56E0FF1A') + Receipt.Error);
   end;
   Result := Receipt.Result;
 end;
@@ -159,7 +179,7 @@ begin
     IdName := 'jr_id';
     TextName := 'vola_cont';
   end;
-  Done := '"disposition":"continued","reason":"已核对病历，确需使用"';
+  Done := '"disposition":"continued","reason":"' + Chinese('5DF268385BF975C55386FF0C786E97004F7F7528') + '"';
   if GoesBack then
     Done := '"disposition":"went_back","reason":""';
   Entries := '';
@@ -177,9 +197,9 @@ begin
   if Count = 0 then
     Exit;
   if GoesBack then
-    Print('  医生：返回修改')
+    Print('  ' + Chinese('533B751FFF1A8FD456DE4FEE6539'))
   else
-    Print('  医生：写明理由，继续');
+    Print('  ' + Chinese('533B751FFF1A5199660E74067531FF0C7EE77EED'));
   Result := SendFeedback(Client, UTF8Encode('{"feedback":[' + Entries + ']}'), FormatPrecheckJson, EncodingUtf8);
 end;
 
@@ -190,24 +210,25 @@ var
 begin
   if Answer.Result < 0 then
   begin
-    Print(TText(Document.Name) + ': 未审核 ' + ResultName(Answer.Result) + ' · ' + ClassOf(Answer.Result));
-    Print('  原因：' + Answer.Error);
-    Print('  医生：可以保存，处方标记为“未审核”');
+    Print(TText(Document.Name) + ': ' + Chinese('672A5BA16838') + ' ' + ResultName(Answer.Result) + ' ' +
+      Chinese('00B7') + ' ' + ClassOf(Answer.Result));
+    Print('  ' + Chinese('539F56E0FF1A') + Answer.Error);
+    Print('  ' + Chinese('533B751FFF1A53EF4EE54FDD5B58FF0C590465B968078BB04E3A201C672A5BA16838201D'));
     Result := Answer.Result;
     Exit;
   end;
   case Answer.Result of
-    ResultPass: Line := '通过 PASS';
-    ResultWarn: Line := '提醒 WARN';
+    ResultPass: Line := Chinese('901A8FC7') + ' PASS';
+    ResultWarn: Line := Chinese('63D09192') + ' WARN';
   else
-    Line := '拦截 BLOCK';
+    Line := Chinese('62E6622A') + ' BLOCK';
   end;
-  if Answer.IsComplete then
-    Line := Line + ' · 全部规则已判断'
+  if IsComplete(Answer) then
+    Line := Line + ' ' + Chinese('00B7') + ' ' + Chinese('516890E889C452195DF2522465AD')
   else
-    Line := Line + ' · 部分未判断';
-  if Answer.IsStale then
-    Line := Line + ' · 规则或历史可能不是最新';
+    Line := Line + ' ' + Chinese('00B7') + ' ' + Chinese('90E85206672A522465AD');
+  if IsStale(Answer) then
+    Line := Line + ' ' + Chinese('00B7') + ' ' + Chinese('89C452196216538653F253EF80FD4E0D662F670065B0');
   Print(TText(Document.Name) + ': ' + Line);
   Result := ResultOk;
   if Answer.Result = ResultPass then

@@ -41,6 +41,9 @@ constant long PCK_E_NOT_EVALUATED = -107
 // From here on down the client is of no more use: close it and open another.
 constant long PCK_UNUSABLE = -900
 
+// Not of the library, which could not be loaded: NOT CHECKED.
+constant long NO_LIBRARY = -1000
+
 constant long PCK_FORMAT_PRECHECK_JSON = 1
 constant long PCK_FORMAT_NHSA_3101 = 2
 constant long PCK_FORMAT_NHSA_3102 = 3
@@ -70,7 +73,15 @@ long ll_result
 string ls_problem
 
 ls_problem = Space(ERROR_CHARACTERS)
-ll_result = pck_flat_open_w(as_options, il_handle, ls_problem, ERROR_CHARACTERS)
+// The first call loads the library. Where it is missing, or of the other bitness, that is a runtime error, which would
+// end the program: it becomes a result like the others, and nothing is checked.
+try
+	ll_result = pck_flat_open_w(as_options, il_handle, ls_problem, ERROR_CHARACTERS)
+catch (RuntimeError lerr_library)
+	il_handle = 0
+	as_problem = "precheck.dll: " + lerr_library.GetMessage()
+	return NO_LIBRARY
+end try
 as_problem = ""
 if ll_result <> PCK_OK then as_problem = ls_problem
 return ll_result

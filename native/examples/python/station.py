@@ -87,9 +87,9 @@ def act(client: Client, file: File, answer: Answer) -> int:
 def show_findings(client: Client, answer: dict[str, Any], *, goes_back: bool) -> int:
     """Show each finding to the doctor and send what the doctor did about them."""
     if "output" in answer:
-        findings = [(found["jr_id"], found["vola_cont"]) for found in answer["output"]["result"]]
+        findings = [(found["jr_id"], found["vola_cont"]) for found in answer["output"]["result"] if "vola_cont" in found]
     else:
-        findings = [(found["finding_id"], found["message"]) for found in answer.get("findings", ())]
+        findings = [(found["finding_id"], found["message"]) for found in answer.get("findings", ()) if "message" in found]
     for number, (_, text) in enumerate(findings, 1):
         print(f"  [{number}] {text}")
     if not findings:
