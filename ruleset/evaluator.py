@@ -375,7 +375,7 @@ def _judge_about(work: _Work, row: Row, about: Diagnosis | Operation | None) -> 
 
 
 def _failed(row: Row, line: Line | None, error: Exception) -> NotEvaluated:
-    return NotEvaluated(RULE_FAILED, f"规则执行出错（{type(error).__name__}），未判断", line, (), row.id)
+    return NotEvaluated(RULE_FAILED, f"规则执行出错（{type(error).__name__}），未判断", line, (), row.id, row.rule.code)
 
 
 def _answer(
@@ -514,4 +514,4 @@ def _hint_order(hint: Hint) -> tuple[Any, ...]:
 
 
 def _gap_order(gap: NotEvaluated) -> tuple[Any, ...]:
-    return (gap.reason, line_order(gap.line) if gap.line is not None else (), gap.rule_id)
+    return (gap.reason, line_order(gap.line) if gap.line is not None else (), gap.row_id)

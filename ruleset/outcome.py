@@ -102,7 +102,10 @@ class NotEvaluated(msgspec.Struct, frozen=True):
     """The same for a person, in Chinese."""
     line: Line | None = None
     missing: tuple[Missing, ...] = ()
-    rule_id: str = ""
+    row_id: str = ""
+    """Of the row that failed, where one did."""
+    rule_code: str = ""
+    """The official code of that row's rule."""
 
 
 class Result(msgspec.Struct, frozen=True):

@@ -245,6 +245,8 @@ class CheckService:
             metrics.count(metrics.hints, hint.row.rule.code)
         for gap in result.not_evaluated:
             metrics.count(metrics.not_evaluated, gap.reason)
+            if gap.rule_code:
+                metrics.count(metrics.rule_failures, gap.rule_code)
         metrics.check_seconds.observe((clock.ticks_us() - started) / 1e6)
 
     def commit(self, request: Request, until: int | None = None) -> Change:

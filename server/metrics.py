@@ -50,6 +50,12 @@ class Metrics:
         self.not_evaluated = Counter(
             "precheck_not_evaluated", "Things not evaluated, by reason.", ("reason",), registry=self.registry
         )
+        self.rule_failures = Counter(
+            "precheck_rule_failures",
+            "Rows that were not evaluated because their rule failed, by the rule's official code.",
+            ("rule",),
+            registry=self.registry,
+        )
         self.history_changes = Counter(
             "precheck_history_lines", "Lines committed to and voided from history.", ("kind",), registry=self.registry
         )

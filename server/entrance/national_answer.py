@@ -215,8 +215,8 @@ def _gap(gap: NotEvaluated, case: Case) -> dict[str, Any]:
     entry: dict[str, Any] = {"reason": gap.reason, "text": gap.detail, "missing": national_names(gap.missing)}
     if gap.line is not None:
         entry |= line_name(gap.line)
-    if gap.rule_id:
-        entry["row_id"] = gap.rule_id
+    if gap.row_id:
+        entry["row_id"] = gap.row_id
     unknown = missing_text(gap.missing, case, gap.line)
     if unknown:
         entry["missing_text"] = unknown

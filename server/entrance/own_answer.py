@@ -72,7 +72,7 @@ def own_answer(case: Case, result: Result, head: AnswerHead) -> tuple[dict[str, 
                 "line": _line(gap.line) if gap.line is not None else None,
                 "missing": [item.fact for item in gap.missing],
                 "missing_text": missing_text(gap.missing, case, gap.line),
-                "row_id": gap.rule_id,
+                "row_id": gap.row_id,
             }
             for gap in result.not_evaluated
         ],

@@ -122,7 +122,7 @@ class TestRule2OneBadRowNeverTakesTheRestDown:
         message_of = {"message": MessageTemplate("{nothing}")} if bad is WrongEvidence else {}
         rows = Rows(row(Always, name="a"), row(bad, name="b", **message_of), row(Always, name="c"))
         result = judged(rows, line("L1"), line("L2"))
-        failed = [(gap.reason, gap.rule_id, gap.line.order_id) for gap in result.not_evaluated]
+        failed = [(gap.reason, gap.row_id, gap.line.order_id) for gap in result.not_evaluated]
         assert failed == [("rule_failed", "b", "L1"), ("rule_failed", "b", "L2")]
         good = [(found.row.id, found.violating[0].order_id) for found in result.findings if found.row.id != "b"]
         assert good == [("a", "L1"), ("a", "L2"), ("c", "L1"), ("c", "L2")] or sorted(good) == [

@@ -43,7 +43,7 @@ def summary(result):
         result.completeness,
         [(f.row.id, f.action, f.message, f.amount, f.violating, f.related) for f in result.findings],
         [(h.row.id, h.line, h.related, h.missing) for h in result.hints],
-        [(g.reason, g.detail, g.line, g.rule_id) for g in result.not_evaluated],
+        [(g.reason, g.detail, g.line, g.row_id, g.rule_code) for g in result.not_evaluated],
     )
 
 
