@@ -11,6 +11,7 @@ import tempfile
 import pytest
 
 from server.conformance.samples import DEFAULT_FOLDER
+from tests.abi.certificates import NAME
 from tests.abi.certificates import make as make_certificates
 from tests.abi.servers import free_port, grpc_server, server_credentials
 from tests.kit.programs import LANGUAGES
@@ -255,6 +256,25 @@ def test_over_tls(station, tmp_path):
         assert station(address, path, STATION_TLS_CA=made.ca)[:2] == (0, ["document.json: 通过 PASS · 全部规则已判断"])
         status, printed, _ = station(address, path, STATION_TLS_CA=made.wrong_ca)
         assert (status, printed[0]) == (1, f"document.json: 未审核 PCK_E_TLS · {LATER}")
+
+
+def test_over_tls_with_the_stations_own_certificate(station, tmp_path):
+    """And with the name of the server's certificate and the site profile, which no other test states."""
+    made = make_certificates(tmp_path)
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps({"verdict": 0}))
+    tls = {"STATION_TLS_CA": made.ca, "STATION_TLS_SERVER_NAME": NAME}
+
+    def mine(pair):
+        return {"STATION_TLS_CERT": f"{pair}.pem", "STATION_TLS_KEY": f"{pair}.key"}
+
+    with grpc_server(credentials=server_credentials(made.server, made.ca)) as (servicer, address):
+        status, printed, _ = station(address, path, **tls, **mine(made.client), STATION_PROFILE="ward")
+        assert (status, printed) == (0, ["document.json: 通过 PASS · 全部规则已判断"])
+        assert [request.profile for request in servicer.requests] == ["ward"]
+        for refused in (mine(made.stranger), {}, mine(made.client) | {"STATION_TLS_SERVER_NAME": "elsewhere.test"}):
+            status, printed, _ = station(address, path, **(tls | refused))
+            assert (status, "未审核" in printed[0]) == (1, True)
 
 
 def test_without_sense(station, tmp_path):

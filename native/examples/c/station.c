@@ -5,8 +5,8 @@
  *   LD_LIBRARY_PATH=native/build ./station 10.1.2.3:50051,10.1.2.4:50051 prescription.json herbs.gbk feedback.json
  *
  * A file is the national 3101 or 3102 message, or our own JSON, or feedback in either; one that is called
- * *.gbk is in GBK.  STATION_DEADLINE_MS and STATION_TLS_CA in the environment set the deadline and the TLS
- * authority.  Exit status: 0 everything was checked, 1 something was not, 2 it could not begin.
+ * *.gbk is in GBK.  The environment sets the deadline (STATION_DEADLINE_MS), the site profile (STATION_PROFILE)
+ * and TLS: STATION_TLS_CA, _SERVER_NAME, _CERT and _KEY, the last two where servers ask for a certificate.  Exit status: 0 everything was checked, 1 something was not, 2 it could not begin.
  *
  * The same program in other languages stands beside this folder, with the same output.
  */
@@ -304,7 +304,11 @@ static pck_client *open_client(const char *servers)
 	options.servers = servers;
 	options.station_id = "example";
 	options.deadline_ms = deadline_ms != NULL ? (uint32_t)strtoul(deadline_ms, NULL, 10) : 0;
+	options.profile = getenv("STATION_PROFILE");
 	options.tls_ca_file = getenv("STATION_TLS_CA");
+	options.tls_server_name = getenv("STATION_TLS_SERVER_NAME");
+	options.tls_cert_file = getenv("STATION_TLS_CERT");
+	options.tls_key_file = getenv("STATION_TLS_KEY");
 	result = pck_open(&options, &client, why, sizeof why);
 	if (result != PCK_OK)
 		fprintf(stderr, "%s: %s\n", pck_result_name(result), why);

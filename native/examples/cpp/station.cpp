@@ -204,15 +204,26 @@ private:
 	precheck::client &client_;
 };
 
+/* A variable of the environment; empty where it is not set. */
+std::string from_environment(const char *name)
+{
+	const char *value = std::getenv(name);
+
+	return value != nullptr ? value : "";
+}
+
 precheck::client open_client(const std::string &servers)
 {
 	const char *deadline_ms = std::getenv("STATION_DEADLINE_MS");
-	const char *authority = std::getenv("STATION_TLS_CA");
 	precheck::options options(servers);
 
 	options.station_id = "example";
 	options.deadline_ms = deadline_ms != nullptr ? static_cast<uint32_t>(std::strtoul(deadline_ms, nullptr, 10)) : 0;
-	options.tls_ca_file = authority != nullptr ? authority : "";
+	options.profile = from_environment("STATION_PROFILE");
+	options.tls_ca_file = from_environment("STATION_TLS_CA");
+	options.tls_server_name = from_environment("STATION_TLS_SERVER_NAME");
+	options.tls_cert_file = from_environment("STATION_TLS_CERT");
+	options.tls_key_file = from_environment("STATION_TLS_KEY");
 	return precheck::client(options);
 }
 

@@ -56,6 +56,33 @@ namespace Precheck
         public string Error = "";
     }
 
+    /// <summary>How to reach the servers; what is not set has its default.</summary>
+    public sealed class Options
+    {
+        /// <summary>"10.1.2.3:50051,10.1.2.4:50051": IP addresses and ports, the preferred first. Required.</summary>
+        public string Servers;
+        public string StationId, Profile;
+        public uint DeadlineMs;
+        /// <summary>PEM files. TLS is used if an authority is set; servers may ask for the station's certificate.</summary>
+        public string TlsCaFile, TlsServerName, TlsCertFile, TlsKeyFile;
+    }
+
+    /// <summary>What became of a change of a patient's history; with a negative result nothing is known to be done.</summary>
+    public sealed class Change
+    {
+        public int Result;
+        public uint Lines;
+        public ulong HistoryPosition;
+        public string Error = "";
+    }
+
+    /// <summary>What the server tells; Review is PCK_REVIEW_..., and only 2 is a pharmacist's pass.</summary>
+    public sealed class Reply
+    {
+        public int Result, Review;
+        public string Text = "", Error = "";
+    }
+
     /// <summary>An open client, for one thread at a time; Cancel alone may come from another.</summary>
     public sealed class Client : IDisposable
     {
@@ -64,18 +91,22 @@ namespace Precheck
         byte[] buffer = new byte[4096];
 
         /// <summary>Opens a client; touches no network. Throws OpenException.</summary>
-        public Client(string servers, string stationId, uint deadlineMs, string tlsCaFile)
+        public Client(Options given)
         {
             Native.Options options = new Native.Options();
             byte[] why = new byte[ErrorBytesMax];
 
             options.StructSize = (uint)Marshal.SizeOf(typeof(Native.Options));
-            options.DeadlineMs = deadlineMs;
+            options.DeadlineMs = given.DeadlineMs;
             try
             {
-                options.Servers = Utf8(servers);
-                options.StationId = Utf8(stationId);
-                options.TlsCaFile = Utf8(tlsCaFile);
+                options.Servers = Utf8(given.Servers);
+                options.StationId = Utf8(given.StationId);
+                options.Profile = Utf8(given.Profile);
+                options.TlsCaFile = Utf8(given.TlsCaFile);
+                options.TlsServerName = Utf8(given.TlsServerName);
+                options.TlsCertFile = Utf8(given.TlsCertFile);
+                options.TlsKeyFile = Utf8(given.TlsKeyFile);
                 int result = Native.pck_open(ref options, out handle, why, (uint)why.Length);
                 if (result != Precheck.Result.Ok)
                     throw new OpenException(result, FromUtf8(why));
@@ -84,17 +115,24 @@ namespace Precheck
             {
                 Marshal.FreeHGlobal(options.Servers);
                 Marshal.FreeHGlobal(options.StationId);
+                Marshal.FreeHGlobal(options.Profile);
                 Marshal.FreeHGlobal(options.TlsCaFile);
+                Marshal.FreeHGlobal(options.TlsServerName);
+                Marshal.FreeHGlobal(options.TlsCertFile);
+                Marshal.FreeHGlobal(options.TlsKeyFile);
             }
         }
 
-        /// <summary>Judges one document. Never throws for what a server or a network does.</summary>
-        public Answer Check(string document, Format format)
+        /// <summary>
+        /// Judges one document. A repeat with the same request id and document is answered with the recorded decision.
+        /// Never throws for what a server or a network does.
+        /// </summary>
+        public Answer Check(string document, Format format, string requestId = null)
         {
             Answer answer = new Answer();
             uint need = 0;
 
-            answer.Result = WithRequest(document, format, delegate(ref Native.Request request)
+            answer.Result = WithRequest(document, format, requestId, delegate(ref Native.Request request)
             {
                 return Native.pck_check(handle, ref request, buffer, (uint)buffer.Length, out need, out answer.State);
             });
@@ -114,7 +152,7 @@ namespace Precheck
         {
             Receipt receipt = new Receipt();
 
-            receipt.Result = WithRequest(document, format, delegate(ref Native.Request request)
+            receipt.Result = WithRequest(document, format, null, delegate(ref Native.Request request)
             {
                 return Native.pck_feedback(handle, ref request, null, 0, IntPtr.Zero,
                                            out receipt.Recorded, out receipt.Unmatched);
@@ -123,6 +161,112 @@ namespace Precheck
                 receipt.Result = Precheck.Result.Ok;
             receipt.Error = LastError(receipt.Result);
             return receipt;
+        }
+
+        /// <summary>Commits the lines of a document that was saved into the patient's history.</summary>
+        public Change Commit(string document, Format format)
+        {
+            Change change = new Change();
+
+            change.Result = WithRequest(document, format, null, delegate(ref Native.Request request)
+            {
+                return Native.pck_commit(handle, ref request, out change.Lines, out change.HistoryPosition);
+            });
+            change.Error = LastError(change.Result);
+            return change;
+        }
+
+        /// <summary>Takes lines out of the patient's history; without order ids every line of the encounter.</summary>
+        public Change Void(string patientId, string encounterId, string[] orderIds, string itemCode, string reason)
+        {
+            Change change = new Change();
+            Native.VoidRequest request = new Native.VoidRequest();
+            IntPtr[] ids = Array.ConvertAll<string, IntPtr>(orderIds ?? new string[0], Utf8);
+            GCHandle pinned = GCHandle.Alloc(ids, GCHandleType.Pinned);
+
+            request.StructSize = (uint)Marshal.SizeOf(typeof(Native.VoidRequest));
+            request.OrderIdCount = (uint)ids.Length;
+            request.OrderIds = ids.Length > 0 ? pinned.AddrOfPinnedObject() : IntPtr.Zero;
+            request.PatientId = Utf8(patientId);
+            request.EncounterId = Utf8(encounterId);
+            request.ItemCode = Utf8(itemCode);
+            request.Reason = Utf8(reason);
+            try
+            {
+                change.Result = Native.pck_void(handle, ref request, out change.Lines, out change.HistoryPosition);
+            }
+            finally
+            {
+                pinned.Free();
+                Array.ForEach(ids, Marshal.FreeHGlobal);
+                Marshal.FreeHGlobal(request.PatientId);
+                Marshal.FreeHGlobal(request.EncounterId);
+                Marshal.FreeHGlobal(request.ItemCode);
+                Marshal.FreeHGlobal(request.Reason);
+            }
+            change.Error = LastError(change.Result);
+            return change;
+        }
+
+        /// <summary>Tells what the next check counts with: JSON, newest first. Without a limit the server's most.</summary>
+        public Reply RecentHistory(string patientId, string since = null, uint limit = 0)
+        {
+            Reply reply = new Reply();
+            Native.HistoryRequest request = new Native.HistoryRequest();
+            uint need;
+
+            request.StructSize = (uint)Marshal.SizeOf(typeof(Native.HistoryRequest));
+            request.Encoding = Native.Utf16;
+            request.Limit = limit;
+            request.PatientId = Utf8(patientId);
+            request.Since = Utf8(since);
+            try
+            {
+                reply.Result = Native.pck_recent_history(handle, ref request, buffer, (uint)buffer.Length, out need);
+            }
+            finally
+            {
+                Marshal.FreeHGlobal(request.PatientId);
+                Marshal.FreeHGlobal(request.Since);
+            }
+            return Fetched(reply, need);
+        }
+
+        /// <summary>Tells what became of a decision that a pharmacist had to review.</summary>
+        public Reply ReviewStatus(string checkId)
+        {
+            Reply reply = new Reply();
+            Native.ReviewRequest request = new Native.ReviewRequest();
+            uint need;
+
+            request.StructSize = (uint)Marshal.SizeOf(typeof(Native.ReviewRequest));
+            request.Encoding = Native.Utf16;
+            request.CheckId = Utf8(checkId);
+            try
+            {
+                reply.Result = Native.pck_review_status(handle, ref request, buffer, (uint)buffer.Length, out need,
+                                                        out reply.Review);
+            }
+            finally
+            {
+                Marshal.FreeHGlobal(request.CheckId);
+            }
+            return Fetched(reply, need);
+        }
+
+        Reply Fetched(Reply reply, uint need)
+        {
+            int state;
+
+            if (reply.Result == Precheck.Result.Buffer)
+            {
+                buffer = new byte[need];
+                reply.Result = Native.pck_last_answer(handle, buffer, need, out need, out state);
+            }
+            if (need >= 2 && need <= buffer.Length)
+                reply.Text = Encoding.Unicode.GetString(buffer, 0, (int)need - 2);
+            reply.Error = LastError(reply.Result);
+            return reply;
         }
 
         public void Cancel()
@@ -138,7 +282,7 @@ namespace Precheck
         delegate int Call(ref Native.Request request);
 
         /// <summary>Makes a call with a document that stays where it is meanwhile: the library does not copy it.</summary>
-        static int WithRequest(string document, Format format, Call call)
+        static int WithRequest(string document, Format format, string requestId, Call call)
         {
             byte[] bytes = Encoding.Unicode.GetBytes(document);
             GCHandle pinned = GCHandle.Alloc(bytes, GCHandleType.Pinned);
@@ -149,6 +293,7 @@ namespace Precheck
             request.Encoding = Native.Utf16;
             request.DocumentLen = (uint)bytes.Length;
             request.Document = pinned.AddrOfPinnedObject();
+            request.RequestId = Utf8(requestId);
             try
             {
                 return call(ref request);
@@ -156,6 +301,7 @@ namespace Precheck
             finally
             {
                 pinned.Free();
+                Marshal.FreeHGlobal(request.RequestId);
             }
         }
 
@@ -221,6 +367,45 @@ namespace Precheck
             public uint Reserved0, Reserved1, Reserved2;
             public IntPtr Document, RequestId;
         }
+
+        [StructLayout(LayoutKind.Sequential)]
+        public struct VoidRequest
+        {
+            public uint StructSize, DeadlineMs, OrderIdCount;
+            public uint Reserved0, Reserved1, Reserved2;
+            public IntPtr PatientId, EncounterId, OrderIds, ItemCode, Reason;
+        }
+
+        [StructLayout(LayoutKind.Sequential)]
+        public struct HistoryRequest
+        {
+            public uint StructSize, DeadlineMs, Encoding, Limit;
+            public uint Reserved0, Reserved1, Reserved2, Reserved3;
+            public IntPtr PatientId, Since;
+        }
+
+        [StructLayout(LayoutKind.Sequential)]
+        public struct ReviewRequest
+        {
+            public uint StructSize, DeadlineMs, Encoding;
+            public uint Reserved0, Reserved1, Reserved2, Reserved3, Reserved4;
+            public IntPtr CheckId;
+        }
+
+        [DllImport(Library)]
+        public static extern int pck_commit(ClientHandle client, ref Request request, out uint lines, out ulong position);
+
+        [DllImport(Library)]
+        public static extern int pck_void(ClientHandle client, ref VoidRequest request, out uint lines,
+                                          out ulong position);
+
+        [DllImport(Library)]
+        public static extern int pck_recent_history(ClientHandle client, ref HistoryRequest request, byte[] answer,
+                                                    uint cap, out uint need);
+
+        [DllImport(Library)]
+        public static extern int pck_review_status(ClientHandle client, ref ReviewRequest request, byte[] answer,
+                                                   uint cap, out uint need, out int review);
 
         [DllImport(Library)]
         public static extern IntPtr pck_result_name(int result);

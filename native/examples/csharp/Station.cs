@@ -152,8 +152,17 @@ static class Station
     {
         string deadlineMs = Environment.GetEnvironmentVariable("STATION_DEADLINE_MS");
 
-        return new Client(servers, "example", deadlineMs != null ? uint.Parse(deadlineMs) : 0,
-                          Environment.GetEnvironmentVariable("STATION_TLS_CA"));
+        return new Client(new Options
+        {
+            Servers = servers,
+            StationId = "example",
+            DeadlineMs = deadlineMs != null ? uint.Parse(deadlineMs) : 0,
+            Profile = Environment.GetEnvironmentVariable("STATION_PROFILE"),
+            TlsCaFile = Environment.GetEnvironmentVariable("STATION_TLS_CA"),
+            TlsServerName = Environment.GetEnvironmentVariable("STATION_TLS_SERVER_NAME"),
+            TlsCertFile = Environment.GetEnvironmentVariable("STATION_TLS_CERT"),
+            TlsKeyFile = Environment.GetEnvironmentVariable("STATION_TLS_KEY")
+        });
     }
 
     /// <summary>A station whose library cannot be loaded works on, and says that nothing is checked.</summary>

@@ -82,6 +82,12 @@ public final class Precheck implements AutoCloseable {
         }
     }
 
+    /** How to reach the servers; what is not set has its default. Files are PEM; `servers` is required. */
+    public static final class Settings {
+        public String servers, stationId, profile, tlsCaFile, tlsServerName, tlsCertFile, tlsKeyFile;
+        public int deadlineMs;
+    }
+
     /** What a check came to. A negative result is NOT CHECKED, never "no finding". */
     public static final class Answer {
         public final int result, state;
@@ -123,13 +129,17 @@ public final class Precheck implements AutoCloseable {
     private byte[] buffer = new byte[FIRST_BUFFER_BYTES];
 
     /** Opens a client; touches no network. Throws IllegalArgumentException for a mistake in the options. */
-    public Precheck(String servers, String stationId, int deadlineMs, String tlsCaFile) {
+    public Precheck(Settings given) {
         Options options = new Options();
         options.struct_size = options.size();
-        options.deadline_ms = deadlineMs;
-        options.servers = utf8(servers);
-        options.station_id = utf8(stationId);
-        options.tls_ca_file = utf8(tlsCaFile);
+        options.deadline_ms = given.deadlineMs;
+        options.servers = utf8(given.servers);
+        options.station_id = utf8(given.stationId);
+        options.profile = utf8(given.profile);
+        options.tls_ca_file = utf8(given.tlsCaFile);
+        options.tls_server_name = utf8(given.tlsServerName);
+        options.tls_cert_file = utf8(given.tlsCertFile);
+        options.tls_key_file = utf8(given.tlsKeyFile);
         PointerByReference opened = new PointerByReference();
         byte[] why = new byte[ERROR_BYTES_MAX];
         int result = API.pck_open(options, opened, why, why.length);

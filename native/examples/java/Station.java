@@ -142,8 +142,16 @@ public final class Station {
 
     static Precheck openClient(String servers) {
         String deadlineMs = System.getenv("STATION_DEADLINE_MS");
-        return new Precheck(servers, "example", deadlineMs != null ? Integer.parseInt(deadlineMs) : 0,
-                System.getenv("STATION_TLS_CA"));
+        Precheck.Settings settings = new Precheck.Settings();
+        settings.servers = servers;
+        settings.stationId = "example";
+        settings.deadlineMs = deadlineMs != null ? Integer.parseInt(deadlineMs) : 0;
+        settings.profile = System.getenv("STATION_PROFILE");
+        settings.tlsCaFile = System.getenv("STATION_TLS_CA");
+        settings.tlsServerName = System.getenv("STATION_TLS_SERVER_NAME");
+        settings.tlsCertFile = System.getenv("STATION_TLS_CERT");
+        settings.tlsKeyFile = System.getenv("STATION_TLS_KEY");
+        return new Precheck(settings);
     }
 
     public static void main(String[] arguments) throws Exception {

@@ -43,6 +43,12 @@ type
 
   EPrecheck = class(Exception);
 
+  { How to reach the servers; what is empty has its default. Files are PEM; Servers is required. }
+  TPrecheckOptions = record
+    Servers, StationId, Profile, TlsCaFile, TlsServerName, TlsCertFile, TlsKeyFile: TText;
+    DeadlineMs: Cardinal;
+  end;
+
   { What a check came to. A negative result is NOT CHECKED, never "no finding". }
   TPrecheckAnswer = record
     Result: Integer;
@@ -67,7 +73,7 @@ type
     function LastError(Code: Integer): TText;
   public
     { Opens a client; touches no network. Raises EPrecheck for a mistake in the options. }
-    constructor Create(const Servers, StationId: TText; DeadlineMs: Cardinal; const TlsCaFile: TText);
+    constructor Create(const Given: TPrecheckOptions);
     destructor Destroy; override;
     { Judges one document. Raises nothing for what a server or a network does. }
     function Check(const Document: TBytesText; Format, Encoding: Cardinal): TPrecheckAnswer;
@@ -156,23 +162,31 @@ begin
   Result := Answer.State and $100 <> 0;
 end;
 
-constructor TPrecheck.Create(const Servers, StationId: TText; DeadlineMs: Cardinal; const TlsCaFile: TText);
+constructor TPrecheck.Create(const Given: TPrecheckOptions);
 var
   Options: TPckOptions;
-  Servers8, StationId8, TlsCaFile8, Why: TBytesText;
+  Servers8, StationId8, Profile8, TlsCaFile8, TlsServerName8, TlsCertFile8, TlsKeyFile8, Why: TBytesText;
   Code: Integer;
 begin
   inherited Create;
   FillChar(Options, SizeOf(Options), 0);
   Options.StructSize := SizeOf(Options);
-  Options.DeadlineMs := DeadlineMs;
+  Options.DeadlineMs := Given.DeadlineMs;
   { Kept in variables: the library copies them, and they must be there until it has. }
-  Servers8 := UTF8Encode(Servers);
-  StationId8 := UTF8Encode(StationId);
-  TlsCaFile8 := UTF8Encode(TlsCaFile);
+  Servers8 := UTF8Encode(Given.Servers);
+  StationId8 := UTF8Encode(Given.StationId);
+  Profile8 := UTF8Encode(Given.Profile);
+  TlsCaFile8 := UTF8Encode(Given.TlsCaFile);
+  TlsServerName8 := UTF8Encode(Given.TlsServerName);
+  TlsCertFile8 := UTF8Encode(Given.TlsCertFile);
+  TlsKeyFile8 := UTF8Encode(Given.TlsKeyFile);
   Options.Servers := Stated(Servers8);
   Options.StationId := Stated(StationId8);
+  Options.Profile := Stated(Profile8);
   Options.TlsCaFile := Stated(TlsCaFile8);
+  Options.TlsServerName := Stated(TlsServerName8);
+  Options.TlsCertFile := Stated(TlsCertFile8);
+  Options.TlsKeyFile := Stated(TlsKeyFile8);
   SetLength(Why, ErrorBytesMax);
   Code := pck_open(@Options, FClient, PAnsiChar(Why), ErrorBytesMax);
   if Code <> ResultOk then

@@ -250,10 +250,18 @@ begin
 end;
 
 function OpenClient: TPrecheck;
+var
+  Options: TPrecheckOptions;
 begin
-  Result := TPrecheck.Create(TText(ParamStr(1)), 'example',
-    StrToIntDef(GetEnvironmentVariable('STATION_DEADLINE_MS'), 0),
-    TText(GetEnvironmentVariable('STATION_TLS_CA')));
+  Options.Servers := TText(ParamStr(1));
+  Options.StationId := 'example';
+  Options.DeadlineMs := StrToIntDef(GetEnvironmentVariable('STATION_DEADLINE_MS'), 0);
+  Options.Profile := TText(GetEnvironmentVariable('STATION_PROFILE'));
+  Options.TlsCaFile := TText(GetEnvironmentVariable('STATION_TLS_CA'));
+  Options.TlsServerName := TText(GetEnvironmentVariable('STATION_TLS_SERVER_NAME'));
+  Options.TlsCertFile := TText(GetEnvironmentVariable('STATION_TLS_CERT'));
+  Options.TlsKeyFile := TText(GetEnvironmentVariable('STATION_TLS_KEY'));
+  Result := TPrecheck.Create(Options);
 end;
 
 function Run: Integer;

@@ -115,9 +115,9 @@ class Client:
     """An open client, for one thread at a time. Use it in a `with` statement, or call `close`."""
 
     def __init__(
-        self, library: ctypes.CDLL, servers: str, *, station_id: str = "", deadline_ms: int = 0, tls_ca_file: str = ""
+        self, library: ctypes.CDLL, servers: str, *, station_id: str = "", deadline_ms: int = 0, **texts: str
     ) -> None:
-        """Open a client; touches no network. Raises OpenError for a mistake in the options."""
+        """Open a client; touches no network. `texts` are the other texts of Options. Raises OpenError for a mistake."""
         self._library = library
         self._handle = c_void_p()
         options = Options(
@@ -125,7 +125,7 @@ class Client:
             deadline_ms=deadline_ms,
             servers=servers.encode(),
             station_id=station_id.encode() or None,
-            tls_ca_file=tls_ca_file.encode() or None,
+            **{name: text.encode() or None for name, text in texts.items()},
         )
         why = ctypes.create_string_buffer(ERROR_BYTES_MAX)
         result = library.pck_open(byref(options), byref(self._handle), why, ERROR_BYTES_MAX)

@@ -87,9 +87,13 @@ def act(client: Client, file: File, answer: Answer) -> int:
 def show_findings(client: Client, answer: dict[str, Any], *, goes_back: bool) -> int:
     """Show each finding to the doctor and send what the doctor did about them."""
     if "output" in answer:
-        findings = [(found["jr_id"], found["vola_cont"]) for found in answer["output"]["result"] if "vola_cont" in found]
+        findings = [
+            (found["jr_id"], found["vola_cont"]) for found in answer["output"]["result"] if "vola_cont" in found
+        ]
     else:
-        findings = [(found["finding_id"], found["message"]) for found in answer.get("findings", ()) if "message" in found]
+        findings = [
+            (found["finding_id"], found["message"]) for found in answer.get("findings", ()) if "message" in found
+        ]
     for number, (_, text) in enumerate(findings, 1):
         print(f"  [{number}] {text}")
     if not findings:
@@ -120,7 +124,11 @@ def open_client(library: ctypes.CDLL, servers: str) -> Client:
         servers,
         station_id="example",
         deadline_ms=int(os.environ.get("STATION_DEADLINE_MS", "0")),
+        profile=os.environ.get("STATION_PROFILE", ""),
         tls_ca_file=os.environ.get("STATION_TLS_CA", ""),
+        tls_server_name=os.environ.get("STATION_TLS_SERVER_NAME", ""),
+        tls_cert_file=os.environ.get("STATION_TLS_CERT", ""),
+        tls_key_file=os.environ.get("STATION_TLS_KEY", ""),
     )
 
 
