@@ -9,11 +9,12 @@ import subprocess
 import tempfile
 
 import pytest
+from precheck.v1 import check_pb2
 
 from server.conformance.samples import DEFAULT_FOLDER
 from tests.abi.certificates import NAME
 from tests.abi.certificates import make as make_certificates
-from tests.abi.servers import free_port, grpc_server, server_credentials
+from tests.abi.servers import Obedient, free_port, grpc_server, server_credentials
 from tests.kit.programs import LANGUAGES
 from tests.kit.test_samples import PACKS, SAMPLES
 from tests.web.product import PATIENCE_S, Server
@@ -275,6 +276,36 @@ def test_over_tls_with_the_stations_own_certificate(station, tmp_path):
         for refused in (mine(made.stranger), {}, mine(made.client) | {"STATION_TLS_SERVER_NAME": "elsewhere.test"}):
             status, printed, _ = station(address, path, **(tls | refused))
             assert (status, "未审核" in printed[0]) == (1, True)
+
+
+@pytest.mark.parametrize("station", ["csharp", "java", "pascal", "pascal-windows"], indirect=True)
+def test_what_follows_a_check(station, tmp_path):
+    """Commit, history, review and void, by the wrappers of the languages that cannot include the header."""
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps({"verdict": 0, "lines": 3, "position": 2**40 + 1}))
+
+    class Told(Obedient):
+        def RecentHistoryDocument(self, request, context):  # noqa: N802 - gRPC's name
+            self.requests.append(request)
+            return check_pb2.RecentHistoryDocumentResponse(answer=("长" * 3000).encode())
+
+        def ReviewStatus(self, request, context):  # noqa: N802
+            self.requests.append(request)
+            return check_pb2.ReviewStatusResponse(answer=b"{}", state=2)
+
+    with grpc_server(servicer=Told()) as (servicer, address):
+        status, printed, errors = station(address, path, STATION_PATIENT="p1")
+    assert (status, errors) == (0, "")
+    assert printed[1:] == [
+        f"  保存：0 3 {2**40 + 1}",
+        "  历史：0 " + "长" * 3000,
+        "  药师：0 2",
+        f"  作废：0 2 {2**40}",
+    ]
+    _, committed, history, review, void = servicer.requests
+    assert committed.document == path.read_bytes()
+    assert (history.patient_id, review.check_id) == ("p1", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    assert (void.patient_id, void.encounter_id, list(void.order_ids)) == ("p1", "visit-1", ["line-1", "line-2"])
 
 
 def test_without_sense(station, tmp_path):

@@ -85,7 +85,13 @@ static class Station
     static int Handle(Client client, Document document)
     {
         if (!document.IsFeedback)
-            return Act(client, document, client.Check(document.Text, document.Format));
+        {
+            Answer answer = client.Check(document.Text, document.Format);
+            int left = Act(client, document, answer);
+            if (answer.Result != Result.Block) // saved; what was not checked is in the history all the same
+                AfterSaving(client, document);
+            return left;
+        }
         Console.WriteLine(document.Name + ":");
         return SendFeedback(client, document.Text, document.Format);
     }
@@ -146,6 +152,26 @@ static class Station
         else
             Console.WriteLine("  反馈没有送到 " + Result.Name(receipt.Result) + "\n  原因：" + receipt.Error);
         return receipt.Result;
+    }
+
+    /// <summary>
+    /// What follows a check once the prescription is saved: commit; later perhaps a look at the history and a void.
+    /// A real station does each when it happens; this one, all of it where STATION_PATIENT is set.
+    /// </summary>
+    static void AfterSaving(Client client, Document document)
+    {
+        string patient = Environment.GetEnvironmentVariable("STATION_PATIENT");
+
+        if (string.IsNullOrEmpty(patient))
+            return;
+        Change saved = client.Commit(document.Text, document.Format);
+        Console.WriteLine("  保存：" + saved.Result + " " + saved.Lines + " " + saved.HistoryPosition);
+        Reply history = client.RecentHistory(patient);
+        Console.WriteLine("  历史：" + history.Result + " " + history.Text);
+        Reply review = client.ReviewStatus("01ARZ3NDEKTSV4RRFFQ69G5FAV");
+        Console.WriteLine("  药师：" + review.Result + " " + review.Review);
+        Change voided = client.Void(patient, "visit-1", new[] { "line-1", "line-2" }, null, null);
+        Console.WriteLine("  作废：" + voided.Result + " " + voided.Lines + " " + voided.HistoryPosition);
     }
 
     static Client OpenClient(string servers)

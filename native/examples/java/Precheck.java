@@ -12,6 +12,7 @@ import com.sun.jna.Platform;
 import com.sun.jna.Pointer;
 import com.sun.jna.Structure;
 import com.sun.jna.ptr.IntByReference;
+import com.sun.jna.ptr.LongByReference;
 import com.sun.jna.ptr.PointerByReference;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
@@ -42,6 +43,15 @@ public final class Precheck implements AutoCloseable {
 
         int pck_feedback(Pointer client, Request request, byte[] out, int cap, IntByReference need,
                 IntByReference recorded, IntByReference unmatched);
+
+        int pck_commit(Pointer client, Request request, IntByReference lines, LongByReference historyPosition);
+
+        int pck_void(Pointer client, VoidRequest request, IntByReference lines, LongByReference historyPosition);
+
+        int pck_recent_history(Pointer client, HistoryRequest request, byte[] out, int cap, IntByReference need);
+
+        int pck_review_status(Pointer client, ReviewRequest request, byte[] out, int cap, IntByReference need,
+                IntByReference review);
 
         int pck_last_error(Pointer client, byte[] out, int cap, IntByReference need);
 
@@ -79,6 +89,43 @@ public final class Precheck implements AutoCloseable {
         protected List<String> getFieldOrder() {
             return Arrays.asList("struct_size", "format", "encoding", "deadline_ms", "document_len", "reserved",
                     "document", "request_id");
+        }
+    }
+
+    /** pck_void_request. */
+    public static class VoidRequest extends Structure {
+        public int struct_size, deadline_ms, order_id_count;
+        public int[] reserved = new int[3];
+        public Pointer patient_id, encounter_id, order_ids, item_code, reason;
+
+        @Override
+        protected List<String> getFieldOrder() {
+            return Arrays.asList("struct_size", "deadline_ms", "order_id_count", "reserved", "patient_id", "encounter_id",
+                    "order_ids", "item_code", "reason");
+        }
+    }
+
+    /** pck_history_request. */
+    public static class HistoryRequest extends Structure {
+        public int struct_size, deadline_ms, encoding, limit;
+        public int[] reserved = new int[4];
+        public Pointer patient_id, since;
+
+        @Override
+        protected List<String> getFieldOrder() {
+            return Arrays.asList("struct_size", "deadline_ms", "encoding", "limit", "reserved", "patient_id", "since");
+        }
+    }
+
+    /** pck_review_request. */
+    public static class ReviewRequest extends Structure {
+        public int struct_size, deadline_ms, encoding;
+        public int[] reserved = new int[5];
+        public Pointer check_id;
+
+        @Override
+        protected List<String> getFieldOrder() {
+            return Arrays.asList("struct_size", "deadline_ms", "encoding", "reserved", "check_id");
         }
     }
 
@@ -125,6 +172,33 @@ public final class Precheck implements AutoCloseable {
         }
     }
 
+    /** What became of a change of a patient's history; with a negative result nothing is known to be done. */
+    public static final class Change {
+        public final int result, lines;
+        public final long historyPosition;
+        public final String error;
+
+        Change(int result, int lines, long historyPosition, String error) {
+            this.result = result;
+            this.lines = lines;
+            this.historyPosition = historyPosition;
+            this.error = error;
+        }
+    }
+
+    /** What the server tells; review is PCK_REVIEW_..., and only 2 is a pharmacist's pass. */
+    public static final class Reply {
+        public final int result, review;
+        public final String text, error;
+
+        Reply(int result, int review, String text, String error) {
+            this.result = result;
+            this.review = review;
+            this.text = text;
+            this.error = error;
+        }
+    }
+
     private Pointer client;
     private byte[] buffer = new byte[FIRST_BUFFER_BYTES];
 
@@ -154,8 +228,14 @@ public final class Precheck implements AutoCloseable {
 
     /** Judges one document. Never throws for what a server or a network does. */
     public Answer check(byte[] document, int format, int encoding) {
+        return check(document, format, encoding, null);
+    }
+
+    /** A repeat with the same request id and document is answered with the recorded decision. */
+    public Answer check(byte[] document, int format, int encoding, String requestId) {
         IntByReference need = new IntByReference(), state = new IntByReference();
         Request request = request(document, format, encoding);
+        request.request_id = utf8(requestId);
         int result = API.pck_check(client, request, buffer, buffer.length, need, state);
         if (result == E_BUFFER) {
             buffer = new byte[need.getValue()];
@@ -174,6 +254,68 @@ public final class Precheck implements AutoCloseable {
         if (result == E_BUFFER)
             result = OK;
         return new Receipt(result, recorded.getValue(), unmatched.getValue(), lastError(result));
+    }
+
+    /** Commits the lines of a document that was saved into the patient's history. */
+    public Change commit(byte[] document, int format, int encoding) {
+        IntByReference lines = new IntByReference();
+        LongByReference position = new LongByReference();
+        int result = API.pck_commit(client, request(document, format, encoding), lines, position);
+        return new Change(result, lines.getValue(), position.getValue(), lastError(result));
+    }
+
+    /** Takes lines out of the patient's history; without order ids every line of the encounter. */
+    public Change voidLines(String patientId, String encounterId, List<String> orderIds, String itemCode, String reason) {
+        VoidRequest request = new VoidRequest();
+        Memory[] ids = new Memory[orderIds.size()]; // kept until the call returned
+        request.struct_size = request.size();
+        request.patient_id = utf8(patientId);
+        request.encounter_id = utf8(encounterId);
+        request.item_code = utf8(itemCode);
+        request.reason = utf8(reason);
+        request.order_id_count = ids.length;
+        if (ids.length > 0) {
+            Memory table = new Memory((long) Native.POINTER_SIZE * ids.length);
+            for (int n = 0; n < ids.length; n++) {
+                ids[n] = memory((orderIds.get(n) + "\0").getBytes(StandardCharsets.UTF_8));
+                table.setPointer((long) Native.POINTER_SIZE * n, ids[n]);
+            }
+            request.order_ids = table;
+        }
+        IntByReference lines = new IntByReference();
+        LongByReference position = new LongByReference();
+        int result = API.pck_void(client, request, lines, position);
+        return new Change(result, lines.getValue(), position.getValue(), lastError(result));
+    }
+
+    /** Tells what the next check counts with: JSON, newest first. Limit 0 is the server's most; since may be null. */
+    public Reply recentHistory(String patientId, String since, int limit) {
+        HistoryRequest request = new HistoryRequest();
+        IntByReference need = new IntByReference();
+        request.struct_size = request.size();
+        request.limit = limit;
+        request.patient_id = utf8(patientId);
+        request.since = utf8(since);
+        return fetched(API.pck_recent_history(client, request, buffer, buffer.length, need), 0, need);
+    }
+
+    /** Tells what became of a decision that a pharmacist had to review. */
+    public Reply reviewStatus(String checkId) {
+        ReviewRequest request = new ReviewRequest();
+        IntByReference need = new IntByReference(), review = new IntByReference();
+        request.struct_size = request.size();
+        request.check_id = utf8(checkId);
+        int result = API.pck_review_status(client, request, buffer, buffer.length, need, review);
+        return fetched(result, review.getValue(), need);
+    }
+
+    private Reply fetched(int result, int review, IntByReference need) {
+        if (result == E_BUFFER) {
+            buffer = new byte[need.getValue()];
+            result = API.pck_last_answer(client, buffer, buffer.length, need, null);
+        }
+        int length = Math.min(Math.max(0, need.getValue() - 1), buffer.length);
+        return new Reply(result, review, new String(buffer, 0, length, StandardCharsets.UTF_8), lastError(result));
     }
 
     public void cancel() {

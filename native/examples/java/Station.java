@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 public final class Station {
@@ -87,8 +88,13 @@ public final class Station {
 
     /** Checks a document, or sends it as the feedback that it is. Returns OK, or why it was not done. */
     static int handle(Precheck client, Document document) {
-        if (!document.isFeedback)
-            return act(client, document, client.check(document.bytes, document.format, document.encoding));
+        if (!document.isFeedback) {
+            Precheck.Answer answer = client.check(document.bytes, document.format, document.encoding);
+            int left = act(client, document, answer);
+            if (answer.result != Precheck.BLOCK) // saved; what was not checked is in the history all the same
+                afterSaving(client, document);
+            return left;
+        }
         out.println(document.name + ":");
         return sendFeedback(client, document.bytes, document.format, document.encoding);
     }
@@ -138,6 +144,24 @@ public final class Station {
         else
             out.println("  反馈没有送到 " + Precheck.nameOf(receipt.result) + "\n  原因：" + receipt.error);
         return receipt.result;
+    }
+
+    /**
+     * What follows a check once the prescription is saved: commit; later perhaps a look at the history and a void.
+     * A real station does each when it happens; this one, all of it where STATION_PATIENT is set.
+     */
+    static void afterSaving(Precheck client, Document document) {
+        String patient = System.getenv("STATION_PATIENT");
+        if (patient == null)
+            return;
+        Precheck.Change saved = client.commit(document.bytes, document.format, document.encoding);
+        out.println("  保存：" + saved.result + " " + saved.lines + " " + saved.historyPosition);
+        Precheck.Reply history = client.recentHistory(patient, null, 0);
+        out.println("  历史：" + history.result + " " + history.text);
+        Precheck.Reply review = client.reviewStatus("01ARZ3NDEKTSV4RRFFQ69G5FAV");
+        out.println("  药师：" + review.result + " " + review.review);
+        Precheck.Change voided = client.voidLines(patient, "visit-1", Arrays.asList("line-1", "line-2"), null, null);
+        out.println("  作废：" + voided.result + " " + voided.lines + " " + voided.historyPosition);
     }
 
     static Precheck openClient(String servers) {

@@ -65,20 +65,47 @@ type
     Error: TText;
   end;
 
+  { What became of a change of a patient's history; with a negative result nothing is known to be done. }
+  TPrecheckChange = record
+    Result: Integer;
+    Lines: Cardinal;
+    HistoryPosition: Int64;
+    Error: TText;
+  end;
+
+  { What the server tells; Review is PCK_REVIEW_..., and only 2 is a pharmacist's pass. }
+  TPrecheckReply = record
+    Result: Integer;
+    Review: Integer;
+    Text: TText;
+    Error: TText;
+  end;
+
   { An open client, for one thread at a time; Cancel alone may come from another. }
   TPrecheck = class
   private
     FClient: Pointer;
     FBuffer: TBytesText;
     function LastError(Code: Integer): TText;
+    procedure Fetch(var Reply: TPrecheckReply; Need: Cardinal);
   public
     { Opens a client; touches no network. Raises EPrecheck for a mistake in the options. }
     constructor Create(const Given: TPrecheckOptions);
     destructor Destroy; override;
-    { Judges one document. Raises nothing for what a server or a network does. }
-    function Check(const Document: TBytesText; Format, Encoding: Cardinal): TPrecheckAnswer;
+    { Judges one document. A repeat with the same RequestId and document is answered with the recorded decision.
+      Raises nothing for what a server or a network does. }
+    function Check(const Document: TBytesText; Format, Encoding: Cardinal; const RequestId: TText = ''): TPrecheckAnswer;
     { Sends what the doctor did about findings. The acknowledgement's text is not fetched. }
     function Feedback(const Document: TBytesText; Format, Encoding: Cardinal): TPrecheckReceipt;
+    { Commits the lines of a document that was saved into the patient's history. }
+    function Commit(const Document: TBytesText; Format, Encoding: Cardinal): TPrecheckChange;
+    { Takes lines out of the patient's history; without order ids every line of the encounter. }
+    function VoidLines(const PatientId, EncounterId: TText; const OrderIds: array of TText;
+      const ItemCode, Reason: TText): TPrecheckChange;
+    { Tells what the next check counts with: JSON, newest first. Limit 0 is the server's most. }
+    function RecentHistory(const PatientId, Since: TText; Limit: Cardinal): TPrecheckReply;
+    { Tells what became of a decision that a pharmacist had to review. }
+    function ReviewStatus(const CheckId: TText): TPrecheckReply;
     procedure Cancel;
   end;
 
@@ -113,6 +140,29 @@ type
     RequestId: PAnsiChar;
   end;
 
+  PPckVoidRequest = ^TPckVoidRequest;
+  TPckVoidRequest = record
+    StructSize, DeadlineMs, OrderIdCount: Cardinal;
+    Reserved: array [0 .. 2] of Cardinal;
+    PatientId, EncounterId: PAnsiChar;
+    OrderIds: Pointer;
+    ItemCode, Reason: PAnsiChar;
+  end;
+
+  PPckHistoryRequest = ^TPckHistoryRequest;
+  TPckHistoryRequest = record
+    StructSize, DeadlineMs, Encoding, Limit: Cardinal;
+    Reserved: array [0 .. 3] of Cardinal;
+    PatientId, Since: PAnsiChar;
+  end;
+
+  PPckReviewRequest = ^TPckReviewRequest;
+  TPckReviewRequest = record
+    StructSize, DeadlineMs, Encoding: Cardinal;
+    Reserved: array [0 .. 4] of Cardinal;
+    CheckId: PAnsiChar;
+  end;
+
 { stdcall on Windows; elsewhere the C convention. Records go by pointer: what `const` passes differs by compiler. }
 function pck_result_name(Code: Integer): PAnsiChar;
   {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
@@ -126,6 +176,16 @@ function pck_last_answer(Client: Pointer; Answer: PAnsiChar; Cap: Cardinal; out 
   {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
 function pck_feedback(Client: Pointer; Request: PPckRequest; Answer: PAnsiChar; Cap: Cardinal;
   Need: PCardinal; out Recorded, Unmatched: Cardinal): Integer;
+  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+function pck_commit(Client: Pointer; Request: PPckRequest; out Lines: Cardinal; out Position: Int64): Integer;
+  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+function pck_void(Client: Pointer; Request: PPckVoidRequest; out Lines: Cardinal; out Position: Int64): Integer;
+  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+function pck_recent_history(Client: Pointer; Request: PPckHistoryRequest; Answer: PAnsiChar; Cap: Cardinal;
+  out Need: Cardinal): Integer;
+  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+function pck_review_status(Client: Pointer; Request: PPckReviewRequest; Answer: PAnsiChar; Cap: Cardinal;
+  out Need: Cardinal; out Review: Integer): Integer;
   {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
 function pck_last_error(Client: Pointer; Text: PAnsiChar; Cap: Cardinal; Need: PCardinal): Integer;
   {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
@@ -211,12 +271,16 @@ begin
   Result.DocumentLen := Length(Document);
 end;
 
-function TPrecheck.Check(const Document: TBytesText; Format, Encoding: Cardinal): TPrecheckAnswer;
+function TPrecheck.Check(const Document: TBytesText; Format, Encoding: Cardinal;
+  const RequestId: TText): TPrecheckAnswer;
 var
+  RequestId8: TBytesText;
   Request: TPckRequest;
   Need, ZeroBytes: Cardinal;
 begin
   Request := MakeRequest(Document, Format, Encoding);
+  RequestId8 := UTF8Encode(RequestId);
+  Request.RequestId := Stated(RequestId8);
   Result.Result := pck_check(FClient, @Request, PAnsiChar(FBuffer), Length(FBuffer), Need, Result.State);
   if Result.Result = ResultBuffer then
   begin
@@ -241,6 +305,95 @@ begin
   if Result.Result = ResultBuffer then
     Result.Result := ResultOk;
   Result.Error := LastError(Result.Result);
+end;
+
+function TPrecheck.Commit(const Document: TBytesText; Format, Encoding: Cardinal): TPrecheckChange;
+var
+  Request: TPckRequest;
+begin
+  Request := MakeRequest(Document, Format, Encoding);
+  Result.Result := pck_commit(FClient, @Request, Result.Lines, Result.HistoryPosition);
+  Result.Error := LastError(Result.Result);
+end;
+
+function TPrecheck.VoidLines(const PatientId, EncounterId: TText; const OrderIds: array of TText;
+  const ItemCode, Reason: TText): TPrecheckChange;
+var
+  Request: TPckVoidRequest;
+  PatientId8, EncounterId8, ItemCode8, Reason8: TBytesText;
+  Ids: array of TBytesText;
+  Table: array of PAnsiChar;
+  Place: Integer;
+begin
+  FillChar(Request, SizeOf(Request), 0);
+  Request.StructSize := SizeOf(Request);
+  PatientId8 := UTF8Encode(PatientId);
+  EncounterId8 := UTF8Encode(EncounterId);
+  ItemCode8 := UTF8Encode(ItemCode);
+  Reason8 := UTF8Encode(Reason);
+  Request.PatientId := Stated(PatientId8);
+  Request.EncounterId := Stated(EncounterId8);
+  Request.ItemCode := Stated(ItemCode8);
+  Request.Reason := Stated(Reason8);
+  Request.OrderIdCount := Length(OrderIds);
+  SetLength(Ids, Length(OrderIds));
+  SetLength(Table, Length(OrderIds));
+  for Place := 0 to High(OrderIds) do
+  begin
+    Ids[Place] := UTF8Encode(OrderIds[Place]);
+    Table[Place] := PAnsiChar(Ids[Place]);
+  end;
+  if Length(Table) > 0 then
+    Request.OrderIds := @Table[0];
+  Result.Result := pck_void(FClient, @Request, Result.Lines, Result.HistoryPosition);
+  Result.Error := LastError(Result.Result);
+end;
+
+function TPrecheck.RecentHistory(const PatientId, Since: TText; Limit: Cardinal): TPrecheckReply;
+var
+  Request: TPckHistoryRequest;
+  PatientId8, Since8: TBytesText;
+  Need: Cardinal;
+begin
+  FillChar(Request, SizeOf(Request), 0);
+  Request.StructSize := SizeOf(Request);
+  Request.Limit := Limit;
+  PatientId8 := UTF8Encode(PatientId);
+  Since8 := UTF8Encode(Since);
+  Request.PatientId := Stated(PatientId8);
+  Request.Since := Stated(Since8);
+  Result.Review := 0;
+  Result.Result := pck_recent_history(FClient, @Request, PAnsiChar(FBuffer), Length(FBuffer), Need);
+  Fetch(Result, Need);
+end;
+
+function TPrecheck.ReviewStatus(const CheckId: TText): TPrecheckReply;
+var
+  Request: TPckReviewRequest;
+  CheckId8: TBytesText;
+  Need: Cardinal;
+begin
+  FillChar(Request, SizeOf(Request), 0);
+  Request.StructSize := SizeOf(Request);
+  CheckId8 := UTF8Encode(CheckId);
+  Request.CheckId := Stated(CheckId8);
+  Result.Result := pck_review_status(FClient, @Request, PAnsiChar(FBuffer), Length(FBuffer), Need, Result.Review);
+  Fetch(Result, Need);
+end;
+
+procedure TPrecheck.Fetch(var Reply: TPrecheckReply; Need: Cardinal);
+var
+  State: Integer;
+begin
+  if Reply.Result = ResultBuffer then
+  begin
+    SetLength(FBuffer, Need);
+    Reply.Result := pck_last_answer(FClient, PAnsiChar(FBuffer), Length(FBuffer), Need, State);
+  end;
+  Reply.Text := '';
+  if (Need >= 1) and (Need <= Cardinal(Length(FBuffer))) then
+    Reply.Text := UTF8Decode(Copy(FBuffer, 1, Need - 1));
+  Reply.Error := LastError(Reply.Result);
 end;
 
 procedure TPrecheck.Cancel;

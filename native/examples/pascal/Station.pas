@@ -237,8 +237,31 @@ begin
     Answer.Result = ResultBlock);
 end;
 
+{ What follows a check once the prescription is saved: commit; later perhaps a look at the history and a void.
+  A real station does each when it happens; this one, all of it where STATION_PATIENT is set. }
+procedure AfterSaving(Client: TPrecheck; const Document: TDocument);
+var
+  Patient: TText;
+  Change: TPrecheckChange;
+  Reply: TPrecheckReply;
+begin
+  Patient := TText(GetEnvironmentVariable('STATION_PATIENT'));
+  if Patient = '' then
+    Exit;
+  Change := Client.Commit(Document.Bytes, Document.Format, Document.Encoding);
+  Print('  ' + Chinese('4FDD5B58FF1A') + TText(Format('%d %d %d', [Change.Result, Change.Lines, Change.HistoryPosition])));
+  Reply := Client.RecentHistory(Patient, '', 0);
+  Print('  ' + Chinese('538653F2FF1A') + TText(IntToStr(Reply.Result)) + ' ' + Reply.Text);
+  Reply := Client.ReviewStatus('01ARZ3NDEKTSV4RRFFQ69G5FAV');
+  Print('  ' + Chinese('836F5E08FF1A') + TText(Format('%d %d', [Reply.Result, Reply.Review])));
+  Change := Client.VoidLines(Patient, 'visit-1', ['line-1', 'line-2'], '', '');
+  Print('  ' + Chinese('4F5C5E9FFF1A') + TText(Format('%d %d %d', [Change.Result, Change.Lines, Change.HistoryPosition])));
+end;
+
 { Checks a document, or sends it as the feedback that it is. Returns ResultOk, or why it was not done. }
 function Handle(Client: TPrecheck; const Document: TDocument): Integer;
+var
+  Answer: TPrecheckAnswer;
 begin
   if Document.IsFeedback then
   begin
@@ -246,7 +269,12 @@ begin
     Result := SendFeedback(Client, Document.Bytes, Document.Format, Document.Encoding);
   end
   else
-    Result := Act(Client, Document, Client.Check(Document.Bytes, Document.Format, Document.Encoding));
+  begin
+    Answer := Client.Check(Document.Bytes, Document.Format, Document.Encoding);
+    Result := Act(Client, Document, Answer);
+    if Answer.Result <> ResultBlock then { saved; what was not checked is in the history all the same }
+      AfterSaving(Client, Document);
+  end;
 end;
 
 function OpenClient: TPrecheck;
