@@ -98,6 +98,8 @@ static const struct consequence {
 	{PCK_E_CANCELLED,   REPEATABLE, NEVER,      0}, /* by the server, which ends         */
 	{PCK_E_UNAVAILABLE, REPEATABLE, NEVER,      0},
 	{PCK_E_TIMEOUT,     REPEATABLE, NEVER,      0}, /* by the server's clock, not by ours */
+	/* A fault of that server, perhaps of it alone: a full disk, a broken pack, a bug that a message meets. */
+	{PCK_E_SERVER,      REPEATABLE, NEVER,      0},
 };
 
 /* NULL: the server answered, or nothing helps. */

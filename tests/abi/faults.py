@@ -399,6 +399,12 @@ FAULTS = (
         "E_UNAVAILABLE",
         "E_UNAVAILABLE",
     ),
+    Fault(
+        "it says that the fault is its own",
+        answers(trailers_only(**{"grpc-status": "13"})),
+        "E_SERVER",
+        "E_SERVER",
+    ),
     # Closing at every point, and resetting.
     Fault("closed in the middle of the request", above_tls(greet_and_close), "E_UNREACHABLE", "E_UNREACHABLE"),
     Fault("reset in the middle of the request", above_tls(preface_and_reset), "E_UNREACHABLE", "E_UNREACHABLE"),

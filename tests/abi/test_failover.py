@@ -360,7 +360,8 @@ CONSEQUENCES = {
     "INVALID_ARGUMENT": (status(3), "PCK_E_REJECTED", False, False),
     "PERMISSION_DENIED": (status(7), "PCK_E_DENIED", False, False),
     "UNIMPLEMENTED": (status(12), "PCK_E_UNSUPPORTED", False, False),
-    "INTERNAL": (status(13), "PCK_E_SERVER", False, False),
+    "INTERNAL": (status(13), "PCK_E_SERVER", True, False),
+    "UNKNOWN": (status(2), "PCK_E_SERVER", True, False),
 }
 
 

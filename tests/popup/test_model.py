@@ -321,6 +321,27 @@ def test_what_a_reason_lacks(shown, scenes):
     assert lacks(0, "\U00020000" * 251) == text("reason_too_long", 1, 500)
 
 
+@pytest.mark.parametrize("demanding", ["其他", "其它原因", "其他（请写明）", "确需使用，注明理由"])
+@pytest.mark.parametrize("characters_min", [0, 4])
+def test_a_reason_that_says_to_write_is_none_with_nothing_written(shown, scenes, demanding, characters_min):
+    """The number of characters was demanded only where no reason was chosen."""
+
+    def change(value):
+        for finding in value["findings"]:
+            finding["override"]["reasons"] = [demanding, "无其他可选药物", "患者情况特殊，已注明理由"]
+            finding["override"]["reason_characters_min"] = characters_min
+
+    scene = scenes["reason"].changed(change)
+
+    def lacks(*given):
+        return shown(scene, "back", *given)["entries"][0]["lacks"]
+
+    assert lacks(1, "") == text("missing_words", 1, max(characters_min, 1))
+    assert lacks(1, "病") == (text("missing_words", 1, characters_min) if characters_min else None)
+    assert lacks(1, "病情需要") is None
+    assert [lacks(2, ""), lacks(3, "")] == [None, None]
+
+
 def test_the_feedback_fits_into_what_is_asked_for(shown, scenes):
     longest = ("\U00020000" * 250, "字" * 500)
     for scene in scenes.values():

@@ -116,6 +116,18 @@ def both(page, model_driver, tmp_path, scene, state, choice, reasons):
     return page.run(MODEL % (answer, scene.result, state, json.dumps(reasons), go_on)), window
 
 
+@pytest.mark.parametrize("words", ["", "病", "病情需要"])
+def test_page_and_window_demand_the_same_words_of_a_reason(page, model_driver, tmp_path, scenes, words):
+    def change(value):
+        for finding in value["findings"]:
+            finding["override"]["reasons"] = ["其他（请写明）", "确需使用，注明理由", "已注明理由", "无其他可选药物"]
+
+    scene = scenes["reason"].changed(change)
+    for chosen in range(5):
+        mine, theirs = both(page, model_driver, tmp_path, scene, 0, "on", [[chosen, words]] * 20)
+        assert mine == theirs, chosen
+
+
 @pytest.mark.parametrize("choice", ["on", "back"])
 @pytest.mark.parametrize("state", [0, PARTIAL, PARTIAL | STALE, 4])
 def test_page_and_window_say_and_report_the_same(page, model_driver, tmp_path, scenes, state, choice):

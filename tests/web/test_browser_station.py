@@ -262,6 +262,7 @@ FAULTS = {
     "gone": (gone, "连不上"),
     "unavailable": (replying(503, b'{"error": "draining", "completeness": "NONE"}'), "draining"),
     "busy, in plain text": (replying(503, b"Service Unavailable", "text/plain"), "HTTP 503"),
+    "a fault of the server": (replying(500, b'{"error": "internal error"}'), "internal error"),
     "a proxy's page": (replying(200, b"<html>login</html>", "text/html"), "HTTP 200"),
     "half an answer": (replying(200, PASSED[: len(PASSED) // 2].encode()), "HTTP 200"),
 }

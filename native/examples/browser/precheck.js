@@ -24,7 +24,7 @@ var PrecheckClient = (function () {
 
   const E_TIMEOUT = -100;
   /* After these another server may do better; after any other result it would say the same. */
-  const FAILURES = new Set([E_TIMEOUT, -101 /* UNREACHABLE */, -103 /* UNAVAILABLE */, -104 /* BAD_REPLY */]);
+  const FAILURES = new Set([E_TIMEOUT, -101 /* UNREACHABLE */, -103 /* UNAVAILABLE */, -104 /* BAD_REPLY */, -105 /* SERVER */]);
   const PATHS = {
     check: { json: "/v1/check", 3101: "/nhsa/3101", 3102: "/nhsa/3102" },
     feedback: { json: "/v1/feedback", 3101: "/nhsa/3103", 3102: "/nhsa/3103" },

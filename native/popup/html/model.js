@@ -321,6 +321,15 @@ var PrecheckPopup = (function () {
     return words === "" ? reason.chosen : reason.chosen + T.reason_joint + words;
   }
 
+  /** Whether a reason is none without words of the doctor's own, as "其他" is not. */
+  function wantsWords(chosen) {
+    if (chosen === null) return true;
+    return (
+      T.reasons_in_words_begin.some((text) => chosen.startsWith(text)) ||
+      T.reasons_in_words_have.some((text) => chosen.includes(text))
+    );
+  }
+
   /** Says what an entry's reason still lacks; null if nothing. `reason` is {chosen: a reason or null, words}. */
   function lacks(model, index, reason) {
     const entry = model.entries[index];
@@ -328,8 +337,9 @@ var PrecheckPopup = (function () {
     if (!entry.reasonRequired) return null;
     if (whole.length > REASON_CHARACTERS_MAX) return fill(T.reason_too_long, index + 1, REASON_CHARACTERS_MAX);
     if (whole === "") return fill(T.missing_reason, index + 1);
-    if (reason.chosen === null && whole.length < entry.reasonCharactersMin)
-      return fill(T.missing_words, index + 1, entry.reasonCharactersMin);
+    const charactersMin = Math.max(entry.reasonCharactersMin, 1);
+    if (wantsWords(reason.chosen) && reason.words.trim().length < charactersMin)
+      return fill(T.missing_words, index + 1, charactersMin);
     return null;
   }
 

@@ -1,7 +1,8 @@
 /*
  * Every word that the popup says, for the page and for the Windows library alike: the page loads this file, and
  * client_shim/popup.py makes a C header of it.  What stands between "= " and ";" is JSON.
- * "{}" is filled in; "&" stands before the letter of a keyboard shortcut.
+ * "{}" is filled in; "&" stands before the letter of a keyboard shortcut.  A reason that begins as
+ * reasons_in_words_begin, or has what is in reasons_in_words_have, is none without words of the doctor's own.
  */
 var PRECHECK_POPUP_TEXTS = {
   "title": "处方事前审核",
@@ -49,6 +50,8 @@ var PRECHECK_POPUP_TEXTS = {
   "reason_other": "其他，在“补充”中写明",
   "reason_joint": "：",
   "reason_not_asked": "已阅，未要求填写理由",
+  "reasons_in_words_begin": ["其他", "其它"],
+  "reasons_in_words_have": ["请写明", "请注明", "须写明", "须注明", "，写明", "，注明", "（写明", "（注明"],
   "reasons_common": ["病情需要", "患者已长期使用且耐受", "已告知患者并取得同意", "上级医师同意", "信息登记有误，已核对"],
 
   "missing_reason": "第 {} 项：请选择理由，或写明理由。",

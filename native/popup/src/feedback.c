@@ -24,10 +24,25 @@ static char *composed(const struct popup_entry *entry, const struct popup_reason
 	return popup_text_take(&text);
 }
 
+/* Whether a reason is none without words of the doctor's own, as "其他" is not. */
+static bool wants_words(const char *chosen)
+{
+	if (chosen == NULL)
+		return true;
+	for (size_t i = 0; i < TEXT_REASONS_IN_WORDS_BEGIN_COUNT; i++)
+		if (strncmp(chosen, TEXT_REASONS_IN_WORDS_BEGIN[i], strlen(TEXT_REASONS_IN_WORDS_BEGIN[i])) == 0)
+			return true;
+	for (size_t i = 0; i < TEXT_REASONS_IN_WORDS_HAVE_COUNT; i++)
+		if (strstr(chosen, TEXT_REASONS_IN_WORDS_HAVE[i]) != NULL)
+			return true;
+	return false;
+}
+
 int32_t popup_reason_lacks(const struct popup_model *model, size_t entry, const struct popup_reason *reason, char **text)
 {
 	const struct popup_entry *asked = &model->entries[entry];
 	struct popup_text number = {0}, limit = {0}, lacks = {0};
+	uint32_t characters_min = asked->reason_characters_min > 0 ? asked->reason_characters_min : 1;
 	char *whole = composed(asked, reason);
 	const char *pattern = NULL;
 
@@ -35,7 +50,7 @@ int32_t popup_reason_lacks(const struct popup_model *model, size_t entry, const 
 	if (whole == NULL)
 		return PCK_E_MEMORY;
 	popup_text_add_number(&number, (long)entry + 1);
-	popup_text_add_number(&limit, (long)asked->reason_characters_min);
+	popup_text_add_number(&limit, (long)characters_min);
 	if (!asked->reason_required) {
 		pattern = NULL;
 	} else if (popup_utf16_units(whole) > PCK_POPUP_REASON_CHARACTERS_MAX) {
@@ -44,7 +59,7 @@ int32_t popup_reason_lacks(const struct popup_model *model, size_t entry, const 
 		pattern = TEXT_REASON_TOO_LONG;
 	} else if (whole[0] == '\0') {
 		pattern = TEXT_MISSING_REASON;
-	} else if (reason->chosen == NULL && popup_utf16_units(whole) < asked->reason_characters_min) {
+	} else if (wants_words(reason->chosen) && popup_utf16_units(reason->words) < characters_min) {
 		pattern = TEXT_MISSING_WORDS;
 	}
 	free(whole);
