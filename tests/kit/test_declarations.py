@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from client_shim.steps import NATIVE, ROOT
 from tests.kit.programs import EXAMPLES, INCLUDE
 
 FLAT = (INCLUDE / "precheck_flat.h").read_text(encoding="utf-8")
@@ -78,6 +79,73 @@ def test_powerbuilder_declares_the_wide_functions_as_the_header_does():
         if not name.endswith("_a")
     }
     assert declared == expected
+
+
+def popup_parameters():
+    """Return [(type, parameter)] of pck_popup_show()."""
+    header = (NATIVE / "popup" / "precheck_popup.h").read_text(encoding="utf-8")
+    (parameters,) = re.findall(r"PCK_API int32_t PCK_CALL pck_popup_show\(([^)]*)\)", header)
+    parts = [re.fullmatch(r"(.*?)(\w+)", part.strip(), re.DOTALL) for part in parameters.split(",")]
+    return [(" ".join(part[1].split()), part[2]) for part in parts]
+
+
+PAGE = (ROOT / "docs" / "howto" / "popup.zh-CN.md").read_text(encoding="utf-8")
+POPUP_DECLARED = {
+    # (where, its declaration, a parameter in it: type and name, the types for each of C)
+    "vb6": (
+        VB6,
+        r'Public Declare Function pck_popup_show Lib "precheck_popup\.dll" \(([^)]*)\) As Long',
+        lambda part: (part.replace(" As ", " ").replace(f" {part.split()[1]}", ""), part.split()[1]),
+        {"int32_t": "ByVal Long", "uint32_t": "ByVal Long", "void *": "ByVal Long", "const void *": "ByVal Long",
+         "uint32_t *": "ByRef Long"},
+    ),
+    "powerbuilder": (
+        POWERBUILDER,
+        r'Function long pck_popup_show \(([^)]*)\) Library "precheck_popup\.dll"',
+        lambda part: tuple(part.rsplit(" ", 1)),
+        {"int32_t": "long", "uint32_t": "long", "const void *": "string", "uint32_t *": "ref long",
+         "void *": {"parent": "long", "feedback": "ref string"}},
+    ),
+    "c#": (
+        PAGE,
+        r"static extern int pck_popup_show\(([^)]*)\);",
+        lambda part: tuple(part.rsplit(" ", 1)),
+        {"int32_t": "int", "uint32_t": "uint", "const void *": "byte[]", "uint32_t *": "out uint",
+         "void *": {"parent": "IntPtr", "feedback": "byte[]"}},
+    ),
+    "pascal": (
+        PAGE,
+        r"function pck_popup_show\(([^)]*)\): Integer;\s+stdcall;",
+        lambda part: part,
+        {"int32_t": "Integer", "uint32_t": "Cardinal", "const void *": "Pointer", "void *": "Pointer",
+         "uint32_t *": "out Cardinal"},
+    ),
+}  # fmt: skip
+
+
+def pascal_parameters(text):
+    """Split `a, b: Integer; out c: Cardinal` into [(type, name)]."""
+    for group in " ".join(text.split()).split(";"):
+        names, _, kind = group.strip().partition(": ")
+        out = "out " if names.startswith("out ") else ""
+        for name in names.removeprefix("out ").split(", "):
+            yield out + kind, name
+
+
+@pytest.mark.parametrize("language", POPUP_DECLARED)
+def test_the_popup_is_declared_as_its_header_does(language):
+    """Only C had a declaration of it."""
+    text, pattern, split, types = POPUP_DECLARED[language]
+    (parameters,) = re.findall(pattern, text)
+    if language == "pascal":
+        declared = list(pascal_parameters(parameters))
+    else:
+        declared = [split(" ".join(part.split())) for part in parameters.split(",")]
+    expected = [
+        (kind[name] if isinstance(kind := types[c_type], dict) else kind, name) for c_type, name in popup_parameters()
+    ]
+    assert declared == expected
+    assert len(declared) == 9
 
 
 def numbers_of_header():

@@ -27,6 +27,8 @@ Function long pck_flat_review_status_w (long handle, string check_id, long deadl
 Function long pck_flat_last_error_w (long handle, ref string out, long cap) Library "precheck.dll"
 Function long pck_flat_cancel (long handle) Library "precheck.dll"
 Function long pck_flat_close (long handle) Library "precheck.dll"
+// The popup's window, of precheck_popup.dll (x86): sizes in bytes, 2 * Len(), encoding PCK_ENCODING_UTF16.
+Function long pck_popup_show (long parent, long result, long state, long encoding, string answer, long answer_len, ref string feedback, long cap, ref long need) Library "precheck_popup.dll"
 end prototypes
 
 type variables
@@ -48,6 +50,8 @@ constant long PCK_FORMAT_PRECHECK_JSON = 1
 constant long PCK_FORMAT_NHSA_3101 = 2
 constant long PCK_FORMAT_NHSA_3102 = 3
 constant long PCK_FORMAT_NHSA_3103 = 4
+
+constant long PCK_ENCODING_UTF16 = 3
 
 constant long PCK_COMPLETENESS_MASK = 255
 constant long PCK_COMPLETE = 1

@@ -43,6 +43,10 @@ Public Declare Function pck_flat_recent_history_w Lib "precheck.dll" (ByVal hand
 Public Declare Function pck_flat_review_status_w Lib "precheck.dll" (ByVal handle As Long, ByVal check_id As Long, ByVal deadline_ms As Long, ByVal out As Long, ByVal cap As Long, ByRef need As Long, ByRef review As Long) As Long
 Public Declare Function pck_flat_last_error_w Lib "precheck.dll" (ByVal handle As Long, ByVal out As Long, ByVal cap As Long) As Long
 
+' The popup's window, of precheck_popup.dll: texts by StrPtr(), their sizes in bytes (LenB()), encoding PCK_ENCODING_UTF16.
+Public Const PCK_ENCODING_UTF16 As Long = 3
+Public Declare Function pck_popup_show Lib "precheck_popup.dll" (ByVal parent As Long, ByVal result As Long, ByVal state As Long, ByVal encoding As Long, ByVal answer As Long, ByVal answer_len As Long, ByVal feedback As Long, ByVal cap As Long, ByRef need As Long) As Long
+
 ' GBK, as strings. Fill a buffer by String$(cap, vbNullChar) before the call.
 Public Declare Function pck_flat_open_a Lib "precheck.dll" (ByVal options As String, ByRef handle As Long, ByVal error_text As String, ByVal error_cap As Long) As Long
 Public Declare Function pck_flat_check_a Lib "precheck.dll" (ByVal handle As Long, ByVal format As Long, ByVal document As String, ByVal request_id As String, ByVal deadline_ms As Long, ByVal out As String, ByVal cap As Long, ByRef need As Long, ByRef state As Long) As Long
