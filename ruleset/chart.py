@@ -27,6 +27,7 @@ from ruleset.drug import (
     index_names,
     kind_of,
 )
+from ruleset.herb_names import spellings
 from ruleset.outcome import Missing
 from ruleset.template import Subject, herb_key
 from ruleset.timeline import NO_LINES, ItemLines, PrescriptionKey, Timeline, order_of
@@ -200,13 +201,16 @@ class Chart:
         return id(line) in self._current
 
     def herb_name(self, line: Line) -> str:
-        """Return the name that herb pairs are matched by: the catalogue name if a pair knows it, else the local one."""
+        """Return the name that herb rows are matched by: the catalogue name if a row knows it, else the local one.
+
+        In the first of its `spellings` that a row knows; where none does, as it is written.
+        """
         name = self._herb_names.get(id(line))
         if name is None:
-            name = line.item_name
-            if line.local_name and line.local_name != name and not self._rows.rows(herb_key(name)):
-                name = line.local_name
-            self._herb_names[id(line)] = name
+            rows = self._rows.rows
+            written = (*spellings(line.item_name), *spellings(line.local_name))
+            known = (one for one in written if rows(herb_key(one)))
+            name = self._herb_names[id(line)] = next(known, line.local_name or line.item_name)
         return name
 
     def herbs(self, line: Line) -> Mapping[str, Sequence[Line]]:

@@ -29,7 +29,7 @@ def item_key(code: str) -> str:
 
 
 def herb_key(name: str) -> str:
-    """Return the index key of a herb's name, which is matched exactly."""
+    """Return the index key of a herb's name, as one of the `ruleset.herb_names.spellings` of a line has it."""
     return "herb:" + name
 
 

@@ -118,6 +118,24 @@ def test_each_pair_of_the_national_list_asks_for_a_reason_once(packs, packs_live
 
 
 @pytest.mark.parametrize("packs_live", ["alone", "beside"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        "甘草配方颗粒 海藻配方颗粒",
+        "炒白芍（芍药）配方颗粒 藜芦",
+        "附子（黑顺片） 法半夏",
+        "白芍片 藜芦",
+        "甘草(炙) 甘遂（醋制）",
+        "△人参10g 五灵脂饮片",
+    ],
+)
+def test_a_herb_is_known_in_the_form_in_which_it_is_dispensed_cut_or_written(packs, packs_live, names):
+    """Regression: each of these passed in silence, PASS and COMPLETE."""
+    (entry,) = said(names.split(), packs[packs_live])
+    assert entry.action is Action.WARN_REASON
+
+
+@pytest.mark.parametrize("packs_live", ["alone", "beside"])
 @pytest.mark.parametrize("names", USUAL_TOGETHER)
 def test_what_no_verse_forbids_is_left_alone(packs, packs_live, names):
     assert said(names.split(), packs[packs_live]) == ()
