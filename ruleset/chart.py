@@ -29,7 +29,7 @@ from ruleset.drug import (
 )
 from ruleset.herb_names import spellings
 from ruleset.outcome import Missing
-from ruleset.template import Subject, herb_key
+from ruleset.template import Subject, herb_form_key, herb_key
 from ruleset.timeline import NO_LINES, ItemLines, PrescriptionKey, Timeline, order_of
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Chart:
         "_by_prescription",
         "_current",
         "_drugs",
+        "_herb_forms",
         "_herb_names",
         "_herbs",
         "_named",
@@ -79,6 +80,7 @@ class Chart:
         self._by_content = same_line_by_content
         self._herb_names: dict[int, str] = {}
         self._herbs: dict[PrescriptionKey, dict[str, list[Line]]] = {}
+        self._herb_forms: dict[PrescriptionKey, dict[str, list[Line]]] = {}
         self._by_prescription: dict[PrescriptionKey, list[Line]] | None = None
         self._drugs: dict[int, Drug] = {}
         self._visits: Mapping[str, Visit] | None = None
@@ -201,30 +203,35 @@ class Chart:
         return id(line) in self._current
 
     def herb_name(self, line: Line) -> str:
-        """Return the name that herb rows are matched by: the catalogue name if a row knows it, else the local one.
-
-        In the first of its `spellings` that a row knows; where none does, as it is written.
-        """
+        """Return the name that herb rows are matched by: the catalogue name if a row knows it, else the local one."""
         name = self._herb_names.get(id(line))
         if name is None:
-            rows = self._rows.rows
-            written = (*spellings(line.item_name), *spellings(line.local_name))
-            known = (one for one in written if rows(herb_key(one)))
-            name = self._herb_names[id(line)] = next(known, line.local_name or line.item_name)
+            name = line.item_name
+            if line.local_name and line.local_name != name and not self._rows.rows(herb_key(name)):
+                name = line.local_name
+            self._herb_names[id(line)] = name
         return name
 
-    def herbs(self, line: Line) -> Mapping[str, Sequence[Line]]:
-        """Return the herbs of the judged line's prescription by their names; refunds are none.
+    def herb_form(self, line: Line) -> str:
+        """Return the first spelling of the line's names that a row for herbs in any form knows; "" where none does."""
+        rows = self._rows.rows
+        written = (*spellings(line.item_name), *spellings(line.local_name))
+        return next((name for name in written if rows(herb_form_key(name))), "")
+
+    def herbs(self, line: Line, *, in_any_form: bool = False) -> Mapping[str, Sequence[Line]]:
+        """Return the herbs of the judged line's prescription by their `herb_name`, or `herb_form`; refunds are none.
 
         A line whose kind is unknown may be a herb and is among them.
         """
         key = (line.encounter_id, line.prescription_id)
-        herbs = self._herbs.get(key)
+        of_prescription = self._herb_forms if in_any_form else self._herbs
+        herbs = of_prescription.get(key)
         if herbs is None:
-            herbs = self._herbs[key] = {}
+            name_of = self.herb_form if in_any_form else self.herb_name
+            herbs = of_prescription[key] = {}
             for other in self.prescription(line):
                 if kind_of(other) in HERB_KINDS and not other.is_refund:
-                    herbs.setdefault(self.herb_name(other), []).append(other)
+                    herbs.setdefault(name_of(other), []).append(other)
         return herbs
 
     def rows(self, key: str) -> "Sequence[Row]":

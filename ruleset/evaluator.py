@@ -43,6 +43,7 @@ from ruleset.template import (
     EVERY_ENCOUNTER,
     EVERY_PRESCRIPTION,
     diagnosis_key,
+    herb_form_key,
     herb_key,
     item_key,
     operation_key,
@@ -101,6 +102,10 @@ def evaluate(
             if rows:
                 judged = True
                 _judge(work, rows, line)
+            form = chart.herb_form(line) if "herb-form" in kinds else ""
+            if form:
+                judged = True
+                _judge(work, snapshot.rows(herb_form_key(form)), line)
         if more_keys:
             judged |= _judge_by_kind(work, line)
     judged |= "every" in kinds and _judge_prescriptions(work, snapshot, any_judged=judged)

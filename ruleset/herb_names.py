@@ -11,6 +11,7 @@ import unicodedata
 from functools import lru_cache
 
 NAMES_KEPT_MAX = 16_384
+"""Names of herbs whose spellings are kept in memory."""
 
 _IN_BRACKETS = re.compile(r"[(\[【〔]([^()\[\]【】〔〕]*)[)\]】〕]")
 _MARKS = " \t△▲☆★◇◆※*#·-"

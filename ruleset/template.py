@@ -29,8 +29,13 @@ def item_key(code: str) -> str:
 
 
 def herb_key(name: str) -> str:
-    """Return the index key of a herb's name, as one of the `ruleset.herb_names.spellings` of a line has it."""
+    """Return the index key of a herb's name, which is matched exactly."""
     return "herb:" + name
+
+
+def herb_form_key(name: str) -> str:
+    """Return the index key of a herb in any form: of a name among the `ruleset.herb_names.spellings` of a line's."""
+    return "herb-form:" + name
 
 
 def group_key(name: str) -> str:

@@ -9,7 +9,7 @@ from ruleset.case import Line
 from ruleset.chart import Chart
 from ruleset.drug import kind_of
 from ruleset.outcome import Judgement, Missing
-from ruleset.template import FALSE, Template, herb_key
+from ruleset.template import FALSE, Template, herb_form_key, herb_key
 from ruleset.timeline import line_order
 
 
@@ -17,7 +17,9 @@ class Params(msgspec.Struct, frozen=True):
     """Two herb names, whose order has no meaning; or one herb and `kind` 妊娠禁忌 or 妊娠慎用.
 
     `aliases_a`, `aliases_b`: further names of the herb under which it is matched just the same, its processed forms
-    above all (制甘遂, 醋甘遂). Names are compared whole: a processed form that no row names is another herb.
+    above all (制甘遂, 醋甘遂). Names are compared whole: a processed form that no row names is another herb. With
+    `names` 各种写法 the form in which a herb is dispensed or cut, brackets, marks and weights are taken off first
+    (甘草配方颗粒, 白芍片, 附子（黑顺片）); 原名 takes a name as it is written, as the national list is read.
     """
 
     herb_a: str
@@ -25,6 +27,7 @@ class Params(msgspec.Struct, frozen=True):
     kind: Literal["", "十八反", "十九畏", "妊娠禁忌", "妊娠慎用"] = ""
     aliases_a: tuple[str, ...] = ()
     aliases_b: tuple[str, ...] = ()
+    names: Literal["原名", "各种写法"] = "原名"
 
 
 IN_PREGNANCY = ("妊娠禁忌", "妊娠慎用")
@@ -50,7 +53,8 @@ class HerbPair(Template):
     def keys(self, params: Params) -> Sequence[str]:
         """Indexed by all names, so that either line leads to the pair."""
         names = (params.herb_a, *params.aliases_a, params.herb_b, *params.aliases_b)
-        return tuple(herb_key(name) for name in names if name)
+        key = herb_form_key if params.names == "各种写法" else herb_key
+        return tuple(key(name) for name in names if name)
 
     def problems(self, params: Params) -> Iterator[str]:
         """A pair has two herbs, whatever they are called; in pregnancy there is one."""
@@ -70,10 +74,11 @@ class HerbPair(Template):
         if params.kind in IN_PREGNANCY:
             return self._in_pregnancy(params, line, chart)
         # The row was found under the line's own herb name, so the partner is the other one.
-        own = chart.herb_name(line)
+        in_any_form = params.names == "各种写法"
+        own = chart.herb_form(line) if in_any_form else chart.herb_name(line)
         is_a = own == params.herb_a or own in params.aliases_a
         partners = (params.herb_b, *params.aliases_b) if is_a else (params.herb_a, *params.aliases_a)
-        herbs = chart.herbs(line)
+        herbs = chart.herbs(line, in_any_form=in_any_form)
         return [
             self._pair(params, (own, name) if is_a else (name, own), line, other, chart)
             for name in partners
