@@ -387,6 +387,8 @@ class ClaimMaker:
 
     def herb(self) -> dict[str, Any]:
         name = self.one(*HERBS)
+        if self.focus == "T23" and self.chance(0.25):
+            name = self.one(f"{name}配方颗粒", f"{name}饮片", f"△{name}10g", f"{name}（炒）")
         return {
             "item_code": self.one(*HERB_CODES, *HERB_CODES, ""),
             "item_name": self.one(name, name, "", "丁草"),

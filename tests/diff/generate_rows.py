@@ -308,11 +308,13 @@ class RowMaker:
 
     def t23(self) -> Cells:
         if self.random.random() < 0.3:
-            return {"herb_a": self.one(*HERBS), "kind": self.one("妊娠禁忌", "妊娠慎用")}
+            kind = self.one("妊娠禁忌", "妊娠慎用")
+            return {"herb_a": self.one(*HERBS), "kind": kind, "names": self.one("", "原名", "各种写法")}
         return {
             "herb_a": self.one("甲草", "乙草"),
             "herb_b": "丙草",
             "kind": self.one("", "十八反"),
+            "names": self.one("", "原名", "各种写法"),
             "aliases_a": self.rarely("制甲草", ""),
             "aliases_b": self.rarely("丁草", ""),
         }

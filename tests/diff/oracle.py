@@ -281,7 +281,7 @@ def judge_line(line: LineDict, result: Judged, gaps: list[Gap]) -> bool:
         return True
     gaps.append(Gap("no_item_code", line["tag"], ("item_code",)))  # N14
     is_herb = kind_of(line) in (*HERBS, None)
-    return was_judged or (is_herb and world.herb_name(line) in world.herb_names)
+    return was_judged or (is_herb and (world.herb_name(line) in world.herb_names or bool(world.herb_in_any_form(line))))
 
 
 def unknown_of_drug(line: LineDict, world: World) -> set[str]:
@@ -345,7 +345,7 @@ def is_about(row: Row, line: LineDict, world: World) -> bool:
     if row.template == "T21":
         return any(oracle_together.is_side(line, side, world) for side in oracle_together.sides(row))
     if row.template == "T23":
-        return kind in (*HERBS, None) and world.herb_name(line) in herb_names_of(row)
+        return kind in (*HERBS, None) and world.herb_of(row, line) in herb_names_of(row)
     if row.template == "T35":
         return oracle_charges.is_side(row, "sub", line, world)
     if row.template == "T38":

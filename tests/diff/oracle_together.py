@@ -173,7 +173,7 @@ def herb_pairs(row: Row, line: LineDict, world: World) -> list[Opinion]:
     found = []
     for other in world.others(line):
         kinds = (kind_of(line), kind_of(other))
-        mine, theirs = world.herb_name(line), world.herb_name(other)
+        mine, theirs = world.herb_of(row, line), world.herb_of(row, other)
         are_pair = (mine in first and theirs in second) or (mine in second and theirs in first)
         if not are_pair or not same_prescription(line, other) or is_refund(other):  # no herb that anybody takes
             continue
@@ -189,7 +189,7 @@ def herb_pairs(row: Row, line: LineDict, world: World) -> list[Opinion]:
 def herb_in_pregnancy(row: Row, line: LineDict, world: World) -> list[Opinion]:
     kind = kind_of(line)
     names = [row.text("herb_a"), *row.texts("aliases_a")]
-    if world.herb_name(line) not in names or kind not in (*HERBS, None):
+    if world.herb_of(row, line) not in names or kind not in (*HERBS, None):
         return FALSE
     pregnant = world.pregnant()
     if pregnant is False or (pregnant is None and row.text("kind") == "妊娠慎用"):

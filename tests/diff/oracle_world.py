@@ -505,7 +505,8 @@ class World:
         self.lines: list[LineDict] = claim["lines"]
         self.history: list[LineDict] = claim["history"]
         self.site: Facts = claim.get("site") or {}
-        self.herb_names = {name for row in self.rows for name in herb_names_of(row)}
+        self.herb_names = {name for row in self.rows if not in_any_form(row) for name in herb_names_of(row)}
+        self.herbs_in_any_form = {name for row in self.rows if in_any_form(row) for name in herb_names_of(row)}
 
     def is_complete(self, feed: str) -> bool:
         return feed in self.site.get("complete_feeds", ())
@@ -695,6 +696,18 @@ class World:
         """N10: `hilist_name`, else `hosplist_name`."""
         return line["item_name"] if line.get("item_name") in self.herb_names else line.get("local_name") or ""
 
+    def herb_of(self, row: Row, line: LineDict) -> str:
+        """The herb that a row of T23 takes a line for: by its name, or in any form in which the herb is sold."""
+        return self.herb_in_any_form(line) if in_any_form(row) else self.herb_name(line)
+
+    def herb_in_any_form(self, line: LineDict) -> str:
+        """The herb of which one of the line's names is a form; "" for none. Of all forms those that claims are drawn with."""
+        for written in (line.get("item_name") or "", line.get("local_name") or ""):
+            for herb in sorted(self.herbs_in_any_form, key=len):
+                if written in (herb, f"{herb}配方颗粒", f"{herb}饮片", f"△{herb}10g", f"{herb}（炒）"):
+                    return herb
+        return ""
+
     def moment(self) -> datetime | None:
         """The moment of the check: the message's time, else the latest of the current lines, else the beginning."""
         begins = [line["begin"] for line in self.lines if line.get("begin")]
@@ -727,6 +740,11 @@ def is_of(modes: Iterable[str], wanted: Iterable[str]) -> bool | None:
     wanted = list(wanted)
     answers = {mode in wanted for mode in modes}
     return answers.pop() if len(answers) == 1 else None
+
+
+def in_any_form(row: Row) -> bool:
+    """Whether a row of T23 takes a herb in whatever form it is written."""
+    return row.text("names") == "各种写法"
 
 
 def herb_names_of(row: Row) -> list[str]:

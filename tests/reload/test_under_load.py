@@ -40,7 +40,7 @@ FOLLOW_S = 3.0
 """How long another worker may take to follow: it looks every second, and opens what is new."""
 
 
-ELSEWHERE = ("changes while it is read", "No such file or directory")
+ELSEWHERE = ("changes while it is read", "No such file or directory", "Is a directory")
 """What is said of a source that is being replaced: it has changed, or is not there for a moment."""
 
 
