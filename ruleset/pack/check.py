@@ -94,15 +94,30 @@ class CheckedPack(msgspec.Struct, frozen=True):
 
 def check_directory(root: Path) -> CheckedPack:
     """Read and check the pack in directory `root`. Raises PackError with every problem found in any of its files."""
+    return _without_problems(*inspect_directory(root))
+
+
+def inspect_directory(root: Path) -> tuple[CheckedPack, list[Diagnostic]]:
+    """Return what can be read of the pack in directory `root`, and every problem found in any of its files.
+
+    With a problem the pack is not whole: the rules and rows that it is about are left out. Raises PackError where
+    nothing can be read.
+    """
     return _checked(read_leniently(root))
 
 
 def check_pack(source: PackSource) -> CheckedPack:
     """Return the typed pack. Raises PackError with every problem found."""
-    return _checked(Reading(source))
+    return _without_problems(*_checked(Reading(source)))
 
 
-def _checked(reading: Reading) -> CheckedPack:
+def _without_problems(pack: CheckedPack, problems: Sequence[Diagnostic]) -> CheckedPack:
+    if problems:
+        raise PackError(problems)
+    return pack
+
+
+def _checked(reading: Reading) -> tuple[CheckedPack, list[Diagnostic]]:
     source = reading.source
     unread = {problem.path for problem in reading.problems}
     problems = [*reading.problems, *_head_problems(source, reading.wrong.get("pack.toml", frozenset()))]
@@ -142,9 +157,7 @@ def _checked(reading: Reading) -> CheckedPack:
             Diagnostic("pack.toml", 1, 1, "the pack has no rows: every check would pass", "rules/ and rows/")
         )
     problems.extend(_collisions(rows))
-    if problems:
-        raise PackError(problems)
-    return CheckedPack(source, tuple(rules), tuple(rows), statements)
+    return CheckedPack(source, tuple(rules), tuple(rows), statements), problems
 
 
 def _template_of_number(name: str) -> str:

@@ -35,7 +35,7 @@ class SurgeryDiscount(Template):
 
     Refunds and self-paid charges are none. With no other charge of the group on the day: FALSE. Whether they share an
     incision is told by the encounter's operations of that day (by `begin`, else `performed`): all with one `incision_id`,
-    they do; all with different ones, they do not (FALSE); else that is not known. The first operation is the charge with the highest
+    they do; all with different ones, they do not (FALSE); else, and where fewer operations are stated than charged, that is not known. The first operation is the charge with the highest
     `catalogue_price` (equal: the earlier, then by order id and place); the others are second ones. A second one is TRUE
     when its `price` is more than `ratio` of its own `catalogue_price`, by a cent or more; the amount at stake is the
     difference times its quantity, where that is not stated the same share of its amount.
@@ -89,7 +89,7 @@ class SurgeryDiscount(Template):
         )
         if not others:
             return FALSE
-        shared = _one_incision(day, chart)
+        shared = _one_incision(day, 1 + len(others), chart)
         if shared is False:
             return FALSE
         missing = (INCISION_NOT_STATED,) if shared is None else ()
@@ -100,14 +100,17 @@ class SurgeryDiscount(Template):
         return _charged(params.ratio, line, others)
 
 
-def _one_incision(day: date, chart: Chart) -> bool | None:
-    """Say whether all operations of a day went through one incision; None where nobody says, or only some did."""
+def _one_incision(day: date, charges: int, chart: Chart) -> bool | None:
+    """Say whether all operations of a day went through one incision; None where nobody says, or only some did.
+
+    So it is where fewer operations are stated than are charged: nobody said how the others were done.
+    """
     incisions = [
         operation.incision_id
         for operation in chart.case.encounter.operations
         if (time := operation.begin or operation.performed) is not None and time.date() == day
     ]
-    if not incisions or "" in incisions:
+    if len(incisions) < charges or "" in incisions:
         return None
     distinct = len(set(incisions))
     if distinct == 1:

@@ -9,7 +9,7 @@ from typing import Any
 from ruleset.case import Case
 from ruleset.codes import atc_of
 from ruleset.drug_names import substance_name
-from ruleset.pack.check import check_directory
+from ruleset.pack.check import inspect_directory
 from ruleset.pack.diagnostics import PackError
 from ruleset.pack.file import PackFileError
 from ruleset.pack.lint import Known, lint
@@ -66,15 +66,21 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     try:
-        pack = check_directory(Path(options.source))
+        pack, problems = inspect_directory(Path(options.source))
     except PackError as error:
         print(error, file=sys.stderr)
         print(f"{_count(len(error.diagnostics), 'error')}, pack not compiled", file=sys.stderr)
         return 1
-    found = lint(pack, known, beside)
+    # What can be read is looked at further, so that one error does not hide what else would be said.
+    found = sorted({*problems, *lint(pack, known, beside)})
     for diagnostic in found:
         print(diagnostic, file=sys.stderr)
     errors = sum(diagnostic.severity == "error" for diagnostic in found)
+    if problems:
+        if len(found) > len(problems):
+            print("what a warning says is missing may be in a row with an error", file=sys.stderr)
+        print(f"{_count(errors, 'error')}, pack not compiled", file=sys.stderr)
+        return 1
     warnings = len(found) - errors
     head = pack.source.head
     said = f"{_count(errors, 'error') if errors else 'no errors'}" + (

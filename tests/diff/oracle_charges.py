@@ -215,10 +215,11 @@ def discount(row: Row, line: LineDict, world: World) -> list[Opinion]:
     if not charges:
         return FALSE
     incisions = [one.get("incision_id") or "" for one in world.encounter.get("operations") or () if day_of(one) == day]
-    if len(incisions) > 1 and all(incisions) and len(set(incisions)) == len(incisions):
+    untold = len(incisions) < 1 + len(charges)  # an operation is charged that nobody has stated
+    if not untold and all(incisions) and len(set(incisions)) == len(incisions):
         return FALSE
     ratio = row.number("ratio")
-    open_questions = ["same_incision"] * (not incisions or not all(incisions) or len(set(incisions)) > 1)
+    open_questions = ["same_incision"] * (untold or not all(incisions) or len(set(incisions)) > 1)
     open_questions += ["discount_ratio"] * (ratio is None)
     if ratio is None or open_questions:
         return unknown(*open_questions)

@@ -494,3 +494,15 @@ def test_the_command_takes_codes_from_a_dictionary_and_messages(tmp_path, capsys
     refused = SAMPLES / "refused.json"
     assert main(["pack", "lint", str(root), "--messages", str(refused)]) == 1
     assert capsys.readouterr().err.startswith(f"{refused}: input.data.patient_dtos[0].brdy: ")
+
+
+def test_an_error_hides_nothing_that_is_said_of_what_can_be_read(tmp_path, capsys):
+    """Regression: with one impossible date nobody was told of a pair that stands in both directions."""
+    rows = "herb_a,herb_b,valid_from,valid_to\n甘草,甘遂,2025-01-01,\n甘遂,甘草,2025-01-01,\n甘草,海藻,2025-02-30,\n"
+    root = pack_of(tmp_path, "T23", rows)
+    assert main(["pack", "lint", str(root)]) == 1
+    said = capsys.readouterr().err
+    assert "rows/r.csv:3:1: " in said
+    assert "in the other direction" in said
+    assert "rows/r.csv:4:" in said
+    assert "pack not compiled" in said
