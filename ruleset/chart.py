@@ -27,9 +27,8 @@ from ruleset.drug import (
     index_names,
     kind_of,
 )
-from ruleset.herb_names import spellings
 from ruleset.outcome import Missing
-from ruleset.template import Subject, herb_form_key, herb_key
+from ruleset.template import Subject, herb_key
 from ruleset.timeline import NO_LINES, ItemLines, PrescriptionKey, Timeline, order_of
 
 if TYPE_CHECKING:
@@ -214,9 +213,7 @@ class Chart:
 
     def herb_form(self, line: Line) -> str:
         """Return the first spelling of the line's names that a row for herbs in any form knows; "" where none does."""
-        rows = self._rows.rows
-        written = (*spellings(line.item_name), *spellings(line.local_name))
-        return next((name for name in written if rows(herb_form_key(name))), "")
+        return self.drug(line).herb_form
 
     def herbs(self, line: Line, *, in_any_form: bool = False) -> Mapping[str, Sequence[Line]]:
         """Return the herbs of the judged line's prescription by their `herb_name`, or `herb_form`; refunds are none.

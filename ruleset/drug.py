@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ruleset import codes, drug_names
 from ruleset.case import HERBS, ItemKind, Line
+from ruleset.herb_names import spellings
 from ruleset.outcome import Missing
 from ruleset.routes import is_systemic
 from ruleset.supply import last_possible_day
-from ruleset.template import EVERY_LINE, class_key, ingredient_key, item_key, kind_key, systemic_key
+from ruleset.template import EVERY_LINE, class_key, herb_form_key, ingredient_key, item_key, kind_key, systemic_key
 from ruleset.timeline import REBUILT_FROM, ItemLines, Step, Timeline, item_lines
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Drug(NamedTuple):
     """Every row, each once, under the keys of its catalogue and of every line: one object for many drugs."""
     names: tuple[str, ...] = ()
     """Its substances and classes, each name once."""
+    herb_form: str = ""
+    """Of a line that may be a herb: the first spelling of its names that a row for herbs in any form knows."""
 
 
 INGREDIENTS_UNKNOWN = Missing("ingredients", "字典和报文中都没有药品成分")
@@ -79,7 +82,7 @@ def drug_of(line: Line, rows: RowSource) -> Drug:
         line.item_kind,
         line.item_code,
         line.item_name,
-        "" if line.item_name else line.local_name,
+        line.local_name,
         line.ingredients,
         line.classes,
         line.form,
@@ -126,7 +129,13 @@ def _drug_of(line: Line, rows: RowSource) -> Drug:
         if _row_key(row) not in of_kind
     }
     names = tuple(dict.fromkeys((*ingredients, *classes)))
-    return Drug(ingredients, classes, missing, tuple(found.values()), kind_rows, names)
+    herb_form = _herb_form(line, rows) if kind in HERB_KINDS and "herb-form" in kinds else ""
+    return Drug(ingredients, classes, missing, tuple(found.values()), kind_rows, names, herb_form)
+
+
+def _herb_form(line: Line, rows: RowSource) -> str:
+    written = (*spellings(line.item_name), *spellings(line.local_name))
+    return next((name for name in written if rows.rows(herb_form_key(name))), "")
 
 
 def _row_key(row: "Row") -> tuple[str, str, int]:

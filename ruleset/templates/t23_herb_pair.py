@@ -75,14 +75,17 @@ class HerbPair(Template):
             return self._in_pregnancy(params, line, chart)
         # The row was found under the line's own herb name, so the partner is the other one.
         in_any_form = params.names == "各种写法"
+        herbs = chart.herbs(line, in_any_form=in_any_form)
+        if len(herbs) < 2:
+            return FALSE  # a herb is no pair with itself
         own = chart.herb_form(line) if in_any_form else chart.herb_name(line)
         is_a = own == params.herb_a or own in params.aliases_a
-        partners = (params.herb_b, *params.aliases_b) if is_a else (params.herb_a, *params.aliases_a)
-        herbs = chart.herbs(line, in_any_form=in_any_form)
+        partner, aliases = (params.herb_b, params.aliases_b) if is_a else (params.herb_a, params.aliases_a)
         return [
             self._pair(params, (own, name) if is_a else (name, own), line, other, chart)
-            for name in partners
-            for other in herbs.get(name, ())
+            for name, others in herbs.items()
+            if name == partner or name in aliases
+            for other in others
             if other is not line
         ]
 
