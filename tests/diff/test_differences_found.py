@@ -355,7 +355,7 @@ def test_patient_of_seventy_is_not_asked_about_a_pregnancy(answers):
     assert not engine.hints
 
 
-OPERATION = {"operations": [{"code": "47.0", "begin": DAY, "incision_id": "i"}]}
+OPERATION = {"operations": [{"code": code, "begin": DAY, "incision_id": "i"} for code in ("47.0", "47.1")]}
 HALF = {"template": "T37", "rows": [{"item_code": "A", "item_name": "术", "surgery_group": "g", "ratio": "0.5"}]}
 
 
@@ -366,6 +366,17 @@ def test_first_operation_needs_no_price(answers):
     engine, oracle = answers(HALF, claim(first, second, **OPERATION))
     assert engine == oracle
     assert not engine.hints
+
+
+def test_an_operation_that_nobody_stated_shares_no_incision(answers):
+    """One stated operation beside two charges was taken for both of them, and the second charge for one too high."""
+    first = line(item_code="A", catalogue_price=Decimal(12), price=Decimal(12))
+    second = line(item_code="A", catalogue_price=Decimal(8), price=Decimal(8))
+    one = {"operations": [{"code": "47.0", "begin": DAY, "incision_id": "i"}]}
+    engine, oracle = answers(HALF, claim(first, second, **one))
+    assert engine == oracle
+    assert not engine.findings
+    assert engine.hints
 
 
 def test_excess_of_an_operation_without_a_quantity_is_its_share_of_the_amount(answers):
