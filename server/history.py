@@ -6,7 +6,8 @@ there is more (`StaleHistoryError`). A commit or a void writes the store first.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, time
 from typing import NamedTuple, TypeVar
 
@@ -14,9 +15,9 @@ from cachetools import LRUCache
 
 from ruleset.case import Encounter, Line, Visit
 from ruleset.timeline import EMPTY, Timeline, order_of
-from server import clock
+from server import clock, limits
 from server.folding import Folded, effective_text
-from server.store import Decision, Draft, Event, StaleHistoryError, Store, Void
+from server.store import Decision, Draft, Event, StaleHistoryError, Store, StoreError, Void
 from server.store.store import encode
 
 LOCKS = 64
@@ -133,7 +134,7 @@ class History:
         """Return the same as the store has it now. Raises StoreError."""
         if not patient_id:
             return NOBODY
-        with self._lock_of(patient_id):
+        with self._turn_of(patient_id, until):
             folded = self._caught_up(patient_id, until)
             return Seen(folded.timeline, folded.changed_at, is_current=True)
 
@@ -146,6 +147,18 @@ class History:
 
     def _lock_of(self, patient_id: str) -> threading.Lock:
         return self._locks[hash(patient_id) % LOCKS]
+
+    @contextmanager
+    def _turn_of(self, patient_id: str, until: int | None) -> Iterator[None]:
+        """Wait for those of the same lock, as long as the store may take and no longer. Raises StoreError."""
+        lock = self._lock_of(patient_id)
+        until = until or clock.moment(limits.STORE_WAIT_MAX_S)
+        if not lock.acquire(timeout=max(0.0, (until - clock.ticks_us()) / 1e6)):
+            raise StoreError("store: busy with another call of a patient")
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _caught_up(self, patient_id: str, until: int | None) -> Folded:
         """Return the history with every event that the store has. The caller holds the patient's lock."""
@@ -205,7 +218,7 @@ class History:
         received = statement.received.replace(tzinfo=None)
         effective = effective_text(statement.stated if is_timed and statement.stated is not None else received)
         patient_id = statement.patient_id
-        with self._lock_of(patient_id):
+        with self._turn_of(patient_id, until):
             folded = self._caught_up(patient_id, until)
             outcome = Change(0, 0)
 
@@ -244,7 +257,7 @@ class History:
         ahead of ours.
         """
         now = effective_text(received.replace(tzinfo=None))
-        with self._lock_of(patient_id):
+        with self._turn_of(patient_id, until):
             folded = self._caught_up(patient_id, until)
             outcome = Change(0, 0)
 

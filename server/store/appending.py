@@ -87,13 +87,18 @@ class Chain:
 
         Where the first wrote none, nothing was appended. The caller has the turn. Raises ConflictError or StoreError.
         """
+        given_up: tuple[Link, int] | None = None
         for attempt in range(ATTEMPTS_MAX):
-            statements, last = links(self.head(until))
+            head = self.head(until)
+            if given_up is not None and self.has(given_up[0], until):
+                return [1] * given_up[1]  # it was committed after all, later than it was asked for
+            statements, last = links(head)
             try:
                 counts = self._database.run(statements, until)
             except LostError:
                 self._is_sure = False
                 if not self.has(last, until):
+                    given_up = last, len(statements)
                     continue
                 counts = [1] * len(statements)
             except ConflictError:

@@ -275,8 +275,11 @@ class Store:
         """
         until = until or clock.moment(limits.STORE_WAIT_MAX_S)
         with self._recording(), self._chain.turn(until):
+            given_up: tuple[Link, Draft] | None = None
             while True:
                 head = self._chain.head(until)
+                if given_up is not None and self._chain.has(given_up[0], until):
+                    return given_up[1].event  # it was committed after all, later than it was asked for
                 last: Link | None = None
                 draft = Draft(None)
                 try:
@@ -290,7 +293,10 @@ class Store:
                         transaction.run(statements)
                 except LostError:
                     self._chain.doubt()
-                    if last is None or not self._chain.has(last, until):
+                    if last is None:
+                        continue
+                    if not self._chain.has(last, until):
+                        given_up = last, draft
                         continue
                 except ConflictError as error:
                     self._chain.doubt()

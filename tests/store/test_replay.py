@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from ruleset.snapshot import Snapshot
+from server import replay
 from server.check import Request
 from server.corpus import CorpusError, read_corpus, write_corpus
 from server.deciding import packs_text
@@ -19,6 +20,7 @@ from server.packs import PackHolder, default_paths
 from server.profile import Profiles
 from server.replay import ReplayError, differences, own_packs, redecide
 from server.store import Query
+from server.store import store as store_module
 from tests.store.clusters import PostgresPlace
 from tests.store.places import SqlitePlace
 from tests.store.services import Service
@@ -137,6 +139,8 @@ def own_packs_of(text, folder):
 
 
 def assert_all_the_same(found, folder, source_of):
+    """Replay as a process does that has only just begun: with nothing in memory that another store has told."""
+    replay._contents.clear()
     snapshot_of = packs_by_text(folder)
     seen = 0
     for decision in found:
@@ -166,6 +170,24 @@ def test_every_decision_is_the_same_after_a_restart_and_in_the_other_store(tmp_p
                 assert copied.verify().faults == ()
                 heads = {writer: (number, hashed) for writer, number, hashed in again.verify().heads}
                 assert copied.verify(expected_heads=heads).faults == ()
+
+
+def test_a_copy_without_its_profiles_and_dictionaries_does_not_replay(tmp_path, monkeypatch):
+    """Regression: what the first store had told was still in memory, so that the copy seemed whole."""
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+    with (
+        contextlib.closing(SqlitePlace(tmp_path / "one")) as one,
+        contextlib.closing(SqlitePlace(tmp_path / "other")) as other,
+        contextlib.closing(one.open()) as store,
+        contextlib.closing(other.open(upkeep=False)) as copied,
+    ):
+        Hospital(store, tmp_path).run(20)
+        assert assert_all_the_same(store.find(Query()), tmp_path / "packs", lambda _: store) == 20
+        monkeypatch.setattr(store_module, "COPIED", {k: v for k, v in store_module.COPIED.items() if k != "content"})
+        store.copy_to(copied)
+        with pytest.raises(ReplayError, match="the store does not have the"):
+            assert_all_the_same(copied.find(Query()), tmp_path / "packs", lambda _: copied)
 
 
 @pytest.fixture
