@@ -37,6 +37,12 @@ CHILD_PUGH = (
 HERB_CODES = ("H1", "H2", "H3", "H4")
 HERB_TEMPLATES = ("T10", "T23", "T26")
 OF_VISITS = ("T39", "T40", "T41")
+OPERATIONS_STATED = {  # how many a claim states, where a template reads them
+    "T27": (0, 1, 1, 2),
+    "T35": (0, 1, 1, 2),
+    "T37": (0, 1, 2, 3, 3, 4),  # it decides only where as many are stated as charged
+    "T43": (0, 1, 1, 2),
+}
 FEEDS = ("history", "diagnoses", "allergies", "observations", "approvals", "attestations")
 
 
@@ -264,12 +270,7 @@ class ClaimMaker:
             "attestations": [self.attestation() for _ in range(self.one(0, 0, 1))],
             "counters": [self.counter() for _ in range(self.one(1, 2, 4))] if self.focus == "T33" else [],
             "diagnoses": [self.diagnosis() for _ in range(self.one(0, 1, 1, 2))],
-            "operations": [
-                self.operation()
-                for _ in range(
-                    self.one(0, 0, 1, 2) if self.focus not in ("T27", "T37", "T35", "T43") else self.one(0, 1, 1, 2)
-                )
-            ],
+            "operations": [self.operation() for _ in range(self.one(*OPERATIONS_STATED.get(self.focus, (0, 0, 1, 2))))],
         }
 
     def attestation(self) -> dict[str, Any]:
