@@ -181,7 +181,7 @@ def share_of_day(row: Row, line: LineDict, other: LineDict, world: World) -> Fra
         end, states = other.get("end"), states_days(other) or states_end(other)
         if end is not None and other["begin"] < end <= line["begin"] and end.time() != time():
             return Fraction(0)
-        if other.get("item_code") == line.get("item_code"):
+        if line.get("item_code") and other.get("item_code") == line["item_code"]:
             if other["encounter_id"] != line["encounter_id"]:
                 return Fraction(0)
             if not states:
