@@ -81,12 +81,18 @@ class PackDirectory:
         """Return the published revisions, of one pack or of all, by id and number. A folder without facts is none."""
         pattern = f"{pack_id or '*'}/*/{FACTS_FILE}"
         found: list[Revision] = []
-        for path in self.root.glob(pattern):
+        for path in self._listed(pattern):
             with contextlib.suppress(OSError, msgspec.DecodeError, msgspec.ValidationError):
                 revision = self._facts(path).revision
                 if revision.folder == f"{path.parent.parent.name}/{path.parent.name}":
                     found.append(revision)
         return sorted(found)
+
+    def _listed(self, pattern: str) -> list[Path]:
+        """Return the files of a pattern; anew where a folder is gone while it is looked into, as preparations are."""
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                return list(self.root.glob(pattern))
 
     def in_order(self, revisions: Iterable[Revision]) -> tuple[Revision, ...]:
         """Return revisions in the order of their layers, as a snapshot has them; what is not there comes last."""

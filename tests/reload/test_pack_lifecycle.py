@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -751,3 +752,22 @@ def test_an_unwritable_directory_is_a_refusal(directory, packs, monkeypatch):
     with pytest.raises(ActivationError, match="No space left"):
         Lifecycle(directory).activate([packs(1, id="other")])
     assert live(directory) == ["tiny@1"]
+
+
+def test_revisions_are_listed_while_a_preparation_comes_and_goes(tmp_path):
+    """Regression: a folder that was gone between its listing and a look into it failed the activation that asked."""
+    directory = PackDirectory(tmp_path)
+    over = threading.Event()
+
+    def prepare():
+        while not over.is_set():
+            with directory._preparing():
+                pass
+
+    thread = threading.Thread(target=prepare)
+    thread.start()
+    try:
+        assert all(directory.revisions() == [] for _ in range(2_000))
+    finally:
+        over.set()
+        thread.join()
