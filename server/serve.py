@@ -2,7 +2,8 @@
 
 Start: lock the data directory -> one worker in this process, or several of their own -> HTTP gateway -> say so.
 End (SIGTERM, SIGINT): health says NOT_SERVING -> the gateway stops taking requests -> gRPC lets calls in flight
-finish -> the store closes. SIGHUP reads the settings anew, loads the dictionary and activates the packs that they name.
+finish -> the store closes. With several workers the gateway ends first, and then each worker does this.
+SIGHUP reads the settings anew, loads the dictionary and activates the packs that they name.
 """
 
 import contextlib
