@@ -45,4 +45,4 @@ GATEWAY_DEADLINE_S = 10.0
 """What the HTTP gateway gives a call, whose client states no deadline."""
 
 DRAIN_MAX_S = 10.0
-"""How long SIGTERM waits for calls in flight; with start and end of the drain one worker is gone within 15 s, several with their gateway within 20."""
+"""How long SIGTERM waits for calls in flight; with start and end of the drain one worker is gone within 15 s, several within 20."""

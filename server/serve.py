@@ -2,7 +2,7 @@
 
 Start: lock the data directory -> one worker in this process, or several of their own -> HTTP gateway -> say so.
 End (SIGTERM, SIGINT): health says NOT_SERVING -> the gateway stops taking requests -> gRPC lets calls in flight
-finish -> the store closes. With several workers the gateway ends first, and then each worker does this.
+finish -> the store closes. Several workers do each step together.
 SIGHUP reads the settings anew, loads the dictionary and activates the packs that they name.
 """
 
@@ -168,6 +168,7 @@ def _several(
     stack.callback(workers.close)
     _open_gateway(settings, address, workers.revision, workers.targets, ready, stack)
     signals.wait(lambda: workers.signal(signal.SIGHUP), workers.look)
+    workers.drain()
 
 
 def _open_gateway(

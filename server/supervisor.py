@@ -18,7 +18,7 @@ import structlog
 
 from server import limits
 from server.settings import SettingsSource
-from server.worker import NOTICE_S, Place, Started, StartError, Targets, Task, targets_of
+from server.worker import DRAIN_SIGNAL, NOTICE_S, WAKE_S, Place, Started, StartError, Targets, Task, targets_of
 
 log = structlog.get_logger("precheck.supervisor")
 
@@ -161,8 +161,13 @@ class Workers:
             if child.process is not None and child.process.poll() is None:
                 child.process.send_signal(number)
 
+    def drain(self) -> None:
+        """Have them all say that no new calls should come, and wait until those who watch have had the time to notice."""
+        self.signal(DRAIN_SIGNAL)
+        time.sleep(WAKE_S + NOTICE_S)
+
     def close(self) -> None:
-        """End them all: each drains, and is killed if it does not come to an end."""
+        """End them all: each drains where it has not, and is killed if it does not come to an end."""
         self._ending = True
         living = [child.process for child in self._children if child.process is not None]
         for process in living:

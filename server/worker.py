@@ -81,6 +81,7 @@ class Worker:
         self._source = source
         settings = source.read()
         self._stack = contextlib.ExitStack()
+        self._draining = False
         with contextlib.ExitStack() as opening:
             self._open(settings, place, opening)
             self._stack = opening.pop_all()
@@ -184,7 +185,10 @@ class Worker:
             self.packs.change(Ask(verb="follow_setting", packs=settings.pack, shipped=default_paths()))
 
     def drain(self) -> None:
-        """Say that no new calls should come, and give those who watch the time to notice."""
+        """Say that no new calls should come, and give those who watch the time to notice. Once; then it does nothing."""
+        if self._draining:
+            return
+        self._draining = True
         log.info("draining", in_flight=self.calls.in_flight)
         self.packs.cancel()
         self._server.drain()
@@ -227,18 +231,24 @@ def _add_gauges(metrics: Metrics, history: History, store: Store) -> None:
     metrics.gauge("precheck_history_cache_bytes", "What the histories in memory take, reckoned.", history.weight_bytes)
 
 
+DRAIN_SIGNAL = signal.SIGUSR1
+"""How the supervisor tells its workers that the end begins, while the gateway still takes requests."""
+
+
 class Signals:
-    """What the process was told: `stop` by SIGTERM and SIGINT, `reload` by SIGHUP."""
+    """What the process was told: `stop` by SIGTERM and SIGINT, `reload` by SIGHUP, `drain` by DRAIN_SIGNAL."""
 
     def __init__(self) -> None:
         self.stop = threading.Event()
         self.reload = threading.Event()
+        self.drain = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: self.stop.set())
         signal.signal(signal.SIGINT, lambda *_: self.stop.set())
         signal.signal(signal.SIGHUP, lambda *_: self.reload.set())
+        signal.signal(DRAIN_SIGNAL, lambda *_: self.drain.set())
 
     def wait(self, reload: Callable[[], None], each: Callable[[], None] = lambda: None) -> None:
-        """Return when told to stop; meanwhile reload when told to, and do `each` every WAKE_S."""
+        """Return when told to stop; meanwhile reload when told to, and do `each` every WAKE_S at least."""
         while not self.stop.wait(WAKE_S):
             if self.reload.is_set():
                 self.reload.clear()
@@ -288,7 +298,7 @@ def main() -> int:
             "worker answers", worker=task.place.number, revision=worker.revision, pid=os.getpid(), at=str(clock.now())
         )
         threading.Thread(target=_end_with_supervisor, name="supervisor-watch", daemon=True).start()
-        signals.wait(worker.reload)
+        signals.wait(worker.reload, lambda: worker.drain() if signals.drain.is_set() else None)
         worker.drain()
     return 0
 

@@ -70,6 +70,44 @@ def test_sigterm_while_calls_are_in_flight(started, send, answer):
     assert count == SLOW_CALLS
 
 
+def _asked_until_it_drains(server):
+    """GET /healthz over one connection that was open before; return what it said, by status."""
+    said = []
+    with server.connection() as connection:
+        for _ in range(int(PATIENCE_S / 0.01)):
+            connection.request("GET", "/healthz")
+            response = connection.getresponse()
+            said.append((response.status, response.read().decode()))
+            if len(said) == 1:
+                server.signal(signal.SIGTERM)
+            if response.status != 200:
+                return said
+            time.sleep(0.01)
+    raise AssertionError(f"never drains: {said[-1]}")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_health_says_so_before_http_stops_taking_requests(tmp_path, workers):
+    """A request that is half there when the end begins is answered, and so is who asks for health in between."""
+    body = encoded(message([order(CHILD_DRUG)]))
+    with Server(tmp_path / "data", "--workers", workers, "--pack", write_pack(tmp_path / "pack")) as server:
+        with server.connection() as connection:
+            connection.putrequest("POST", "/nhsa/3101")
+            connection.putheader("Content-Type", "application/json")
+            connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body[:10])
+            said = _asked_until_it_drains(server)
+            # The gateway itself answers that no worker serves any more: a balancer that asks it sends no one here.
+            lines = ["not serving"] if workers == 1 else [f"worker {number}: not serving" for number in range(workers)]
+            assert said[-1] == (503, "\n".join(lines) + "\n")
+            connection.send(body[10:])
+            response = connection.getresponse()
+            assert response.status == 200
+            assert rules(json.loads(response.read())) == [CHILD_ONLY]
+        assert server.wait() == 0
+        assert server.log.read_text().count('"event": "draining"') == workers
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_server_ends_at_once(started, number):
     gateway = until(started.gateway, "a gateway")

@@ -18,7 +18,7 @@ SHARED = ROOT.parent / "shared"
 PATIENCE_S = 50.0
 """How long anything is waited for; tests have a limit of 60 s, and this machine is shared."""
 STOP_MAX_S = 15.0
-"""What the server promises between SIGTERM and its end."""
+"""What a server with one worker promises between SIGTERM and its end."""
 
 
 def environment(**more):
