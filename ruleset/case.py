@@ -167,6 +167,11 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return self.item_name or self.local_name or self.item_code or self.local_code or "未命名项目"
 
     @property
+    def item(self) -> str:
+        """What it is charged and taken back as: the item code, else the name."""
+        return self.item_code or self.name
+
+    @property
     def is_refund(self) -> bool:
         """A negative quantity reverses an earlier charge."""
         return self.quantity is not None and self.quantity < 0
@@ -433,7 +438,7 @@ def identity(line: Line) -> LineIdentity:
     two charges of two messages are two.
     """
     stated = line.begin if line.begin_stated or not line.order_id else None
-    return (line.encounter_id, line.order_id, line.item_code or line.name, stated, line.ordinal)
+    return (line.encounter_id, line.order_id, line.item, stated, line.ordinal)
 
 
 LineContent = tuple[str, str, datetime | None, Decimal | None]
@@ -444,4 +449,4 @@ def content_of(line: Line) -> LineContent:
 
     Two lines of one message may agree in it; then as many stored lines are the same ones as the message states.
     """
-    return (line.encounter_id, line.item_code or line.name, line.begin if line.begin_stated else None, line.quantity)
+    return (line.encounter_id, line.item, line.begin if line.begin_stated else None, line.quantity)

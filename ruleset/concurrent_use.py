@@ -121,9 +121,7 @@ def standing_of_prescription(line: Line, chart: Chart) -> Sequence[Line]:
         standing = lines = chart.prescription(line)
         if any(other.is_refund for other in lines):
             returned = returned_items(lines)
-            standing = tuple(
-                other for other in lines if not other.is_refund and (other.item_code or other.name) not in returned
-            )
+            standing = tuple(other for other in lines if not other.is_refund and other.item not in returned)
         chart.memo[key] = standing
     return standing
 
@@ -133,12 +131,12 @@ def returned_items(lines: Sequence[Line]) -> frozenset[str]:
 
     An item of which a line states no quantity is not among them.
     """
-    refunded = {line.item_code or line.name for line in lines if line.is_refund}
+    refunded = {line.item for line in lines if line.is_refund}
     if not refunded:
         return frozenset()
     sums: dict[str, Decimal | None] = dict.fromkeys(refunded, Decimal(0))
     for line in lines:
-        item = line.item_code or line.name
+        item = line.item
         total = sums.get(item)
         if total is not None:
             sums[item] = None if line.quantity is None else total + line.quantity

@@ -77,7 +77,7 @@ def asked(hints: Iterable[Hint]) -> tuple[Asked, ...]:
 
 def _cause(finding: Finding) -> tuple[object, ...]:
     row = finding.row
-    items = sorted({line.item_code or line.name for line in finding.violating})
+    items = sorted({line.item for line in finding.violating})
     if not items:
         return ((row.rule.pack_id, row.rule.id), finding.message)
     if row.basis_id:

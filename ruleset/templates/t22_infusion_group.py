@@ -280,7 +280,7 @@ def _drugs_of(params: Params, lines: Sequence[Line], chart: Chart) -> dict[str, 
     drugs: dict[str, list[Line]] = {}
     for line in lines:
         if kind_of(line) in DRUG_KINDS and not _is_solvent(params, line, chart):
-            name = "+".join(sorted(chart.drug(line).ingredients)) or line.item_code or line.name
+            name = "+".join(sorted(chart.drug(line).ingredients)) or line.item
             drugs.setdefault(name, []).append(line)
     return drugs
 

@@ -166,7 +166,7 @@ def _overlap(params: Params, line: Line, other: Line, chart: Chart) -> tuple[Mis
 
 
 def _drug_name(line: Line, chart: Chart) -> str:
-    return "+".join(sorted(chart.drug(line).ingredients)) or line.item_code or line.name
+    return "+".join(sorted(chart.drug(line).ingredients)) or line.item
 
 
 def _evidence(params: Params, line: Line, others: Sequence[Line], chart: Chart) -> dict[str, str]:

@@ -122,8 +122,8 @@ KEPT: Counted = ((), 0, ())
 
 def _kinds(params: Params, contents: Contents, chart: Chart) -> Counted:  # noqa: ARG001 - as the other checks
     assert params.max_kinds is not None  # `problems` refuses a row without
-    sure = {line.item_code or line.name for line in contents.drugs}
-    every = sure | {line.item_code or line.name for line in contents.perhaps}
+    sure = {line.item for line in contents.drugs}
+    every = sure | {line.item for line in contents.perhaps}
     if len(sure) > params.max_kinds:
         return contents.drugs, len(sure), ()
     if len(every) > params.max_kinds:

@@ -142,12 +142,11 @@ def _of_prescription(params: Params, line: Line, chart: Chart) -> list[Line]:
     """Return the judged line and those of its prescription, not later than it, that add up with it."""
     assert line.begin is not None  # a line without a time is never judged
     lines = chart.prescription(line)
-    item = line.item_code or line.name
     found = [line]
     for other in lines:
         if other is line or other.is_refund or other.begin is None:
             continue
-        same = chart.is_about(other, params) if params.check == "盒数" else (other.item_code or other.name) == item
+        same = chart.is_about(other, params) if params.check == "盒数" else other.item == line.item
         if not same or order_of(other) > order_of(line):
             continue
         if of_one_prescription(line, other):
@@ -155,7 +154,7 @@ def _of_prescription(params: Params, line: Line, chart: Chart) -> list[Line]:
     if len(found) == 1:
         return found
     returned = concurrent_use.returned_items(lines)
-    return [one for one in found if one is line or (one.item_code or one.name) not in returned]
+    return [one for one in found if one is line or one.item not in returned]
 
 
 def _days(line: Line) -> Fraction | Missing:

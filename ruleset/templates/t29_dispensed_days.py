@@ -37,9 +37,10 @@ class DispensedDays(Template):
 
     Days: those that the line states (1 to 3,660), else its supply: quantity x pack size over units per dose x doses
     per day, not rounded (8 1/3 days exceed 8). Each line by itself: two lines of one substance are no longer course.
-    Quantity: the line's, with the quantities (refunds are negative) of those lines of the same item code on the same
-    prescription that are not later than it (equal times: by order id, then place) and not self-paid; where there is
-    no prescription number, those of the same encounter and calendar day that have none either.
+    Quantity: the line's, with the quantities (refunds are negative) of those lines of the same item (by code, where it
+    has none by name) on the same prescription that are not later than it (equal times: by order id, then place) and
+    not self-paid; where there is no prescription number, those of the same encounter and calendar day that have none
+    either.
 
     TRUE when either limit is exceeded; beyond `max_days` and not beyond `max_days_with_reason` only where there is no
     attestation of the reason and the site vouches for its attestations, else UNKNOWN (`attestations`). UNKNOWN when
@@ -127,7 +128,7 @@ def _quantity(params: Params, line: Line, chart: Chart) -> Judgement | Missing |
     uncounted: Missing | None = None
     place = order_of(line)
     for other in chart.prescription(line):
-        if other is line or other.item_code != line.item_code or not line.item_code or other.self_pay:
+        if other is line or other.item != line.item or other.self_pay:
             continue
         if other.begin is None or order_of(other) > place:
             continue

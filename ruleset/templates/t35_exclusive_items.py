@@ -74,7 +74,7 @@ class ExclusiveItems(Template):
         for main in mains:
             if main is line or main.is_refund or main.self_pay:
                 continue
-            if by_list and (main.item_code or main.name) == (line.item_code or line.name):
+            if by_list and main.item == line.item:
                 continue
             if mutual and order_of(main) > order_of(line):
                 continue

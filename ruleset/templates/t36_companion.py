@@ -180,7 +180,7 @@ def _companions(params: Params, encounter_id: str, day: int | None, chart: Chart
         elif day is None or _is_of_day(line, day):
             lines.append(line)
     returned = returned_items(lines)
-    lines = [line for line in lines if (line.item_code or line.name) not in returned]
+    lines = [line for line in lines if line.item not in returned]
     for line in lines:
         if line.quantity is not None:
             count += line.quantity

@@ -837,3 +837,14 @@ def test_past_drug_without_a_code_counts_where_the_row_is_of_the_catalogue(tmp_p
     engine = engine_answer(bare, snapshot_of(source, tmp_path / "pack"), case.history if stored else ())
     assert engine == judge(whole, read_rows(source))
     assert [(finding.violating, finding.related) for finding in engine.findings] == [(("c1",), ("h2",))]
+
+
+@pytest.mark.parametrize("name", ["院内药", "另一药"])
+def test_quantities_of_an_item_without_a_code_count_together(answers, name):
+    """T29: each line was taken for itself, so that two of one item passed what one of twice as much did not."""
+    rule = {"kind": "safety", "action": "WARN", "template": "T29", "rows": [{"drug_class": "J01", "max_quantity": "1"}]}
+    drug = {"item_code": "", "item_kind": "drug", "classes": ["J01"], "quantity": Decimal(1)}
+    lines = [line(item_name="院内药", order_id="1", **drug), line(item_name=name, order_id="2", **drug)]
+    engine, naive = answers(rule, claim(*lines))
+    assert engine == naive
+    assert [finding.violating for finding in engine.findings] == ([("c2",)] if name == "院内药" else [])
