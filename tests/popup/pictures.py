@@ -31,6 +31,10 @@ class Picture(NamedTuple):
     keys: tuple[str, ...] = ()
     kept: tuple[str, ...] = ("window-96",)
     """Which of its pictures the document shows."""
+    options: tuple[str, ...] = ()
+    """Of the program; with them there is no picture of the page."""
+    shows: str = ""
+    """What stands in the window after the keys, where it takes a moment."""
 
 
 PICTURES = (
@@ -44,6 +48,13 @@ PICTURES = (
     Picture("stale", "warn", state=STALE, kept=()),
     Picture("not-checked", "outage"),
     Picture("nothing-judged", "none", kept=()),
+    Picture(
+        "not-sent",
+        "warn",
+        keys=("ALT+C",),
+        options=("--servers", "127.0.0.1:1"),
+        shows=popup.texts()["feedback_not_sent"].split("\n")[0],
+    ),
     Picture("long", "long"),
     Picture("long-last-page", "long", keys=("ALT+N", "ALT+N", "PAGEDOWN"), kept=()),
 )
@@ -67,11 +78,14 @@ def take_window(picture, scene, dpi, folder):
     with desktop.Desktop(scratch, size=SCREEN[dpi], dpi=dpi) as shown:
         answer = shown.shared / "answer.json"
         answer.write_bytes(scene.answer)
-        options = ["--result", scene.result, "--state", picture.state]
+        options = ["--result", scene.result, "--state", picture.state, *picture.options]
         running = shown.start(popup.PROGRAM, *options, *([answer] if scene.answer else []))
         assert shown.command("wait") == ["there"], running.complained
         for key in picture.keys:
             shown.command(f"key {key}")
+        while not any(picture.shows in control.text for control in shown.controls()):
+            assert running.process.poll() is None, running.complained
+        assert shown.command("wait") == ["there"]
         box = shown.controls()[0]
         shown.screenshot(folder / f"{picture.name}-window-{dpi}.png", (box.left, box.top, box.right, box.bottom))
         running.process.kill()
@@ -102,7 +116,7 @@ def take_all(folder):
         )
         with chromium.Browser(Path(scratch) / "browser") as browser, chromium.serving(site) as address:
             browser.size(*PAGE_SIZE)
-            for picture in PICTURES:
+            for picture in (one for one in PICTURES if not one.options):
                 take_page(browser, address, picture, answered[picture.scene], folder)
         for picture in PICTURES:
             for dpi in DPI:

@@ -100,6 +100,7 @@ def window(desktop, scenes):
             stack.callback(running.put_away)
             return Shown(desktop, running)
 
+        show.desktop = desktop
         yield show
 
 
@@ -415,12 +416,35 @@ def test_the_program_sends_the_feedback_by_the_library_beside_it(window, desktop
     ]
 
 
-def test_feedback_that_cannot_be_sent_changes_no_choice(window, scenes):
+def read_box(shown, text):
+    """Wait for a message box with this text after the window, see that it waits to be read, and press on it."""
+    give_up = time.monotonic() + desktops.PATIENCE_S
+    while text not in (texts := [control.text for control in shown.desktop.controls()]):
+        assert time.monotonic() < give_up, texts
+        assert shown.is_open, "ended without a word"
+    assert shown.desktop.command("wait") == ["there"]
+    assert shown.is_open
+    shown.press("RETURN")
+
+
+@both
+def test_feedback_that_cannot_be_sent_is_told_and_changes_no_choice(window):
+    with locked():
+        build.build_for(window.desktop.target)
     shown = window("warn", "--servers", "127.0.0.1:1")
     shown.press("ALT+C")
+    read_box(shown, TEXTS["feedback_not_sent"].format(TEXTS["results"]["-101"], -101))
     code, feedback = shown.choice()
     assert (code, len(feedback["input"]["data"]["warns"])) == (CONTINUED, 4)
     assert "the feedback was not recorded: " in shown.running.complained
+
+
+def test_feedback_that_cannot_be_written_is_told_and_changes_no_choice(window):
+    shown = window("warn", "--feedback", window.desktop.inside(window.desktop.shared / "no-folder" / "feedback.json"))
+    shown.press("ESCAPE")
+    read_box(shown, TEXTS["feedback_not_written"])
+    assert shown.choice() == (WENT_BACK, None)
+    assert "the feedback cannot be written" in shown.running.complained
 
 
 def test_a_command_line_that_cannot_be_read_is_explained(desktop, tmp_path):

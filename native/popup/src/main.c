@@ -6,11 +6,16 @@
  * Exit status: what pck_popup_show() returns; EXIT_USAGE for a command line or a file that cannot be read.  The
  * feedback document goes to --feedback FILE, or to standard output.
  *
- * With --servers it also sends the feedback, by the precheck.dll that stands beside it.
+ * With --servers it also sends the feedback, by the precheck.dll that stands beside it.  What is not sent or written is
+ * told in a message box too: no one at a station reads standard error.  Without a window there is no feedback, so no
+ * script waits for that box.
  */
 #include "precheck_popup.h"
 
 #include "encoding.h"
+#include "model.h"
+#include "popup_texts.h"
+#include "text.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -191,8 +196,8 @@ static bool load_library(struct library *library)
 	       look_up(module, "pck_last_error", &library->last_error) && look_up(module, "pck_free", &library->free);
 }
 
-/* Says why the feedback was not recorded; empty if it was. */
-static void send_feedback(const struct options *options, const char *feedback, uint32_t need, char *why)
+/* Has the feedback recorded; otherwise returns what pck_feedback() would, and says why in English. */
+static int32_t send_feedback(const struct options *options, const char *feedback, uint32_t need, char *why)
 {
 	struct library library;
 	pck_options where = {.struct_size = sizeof where};
@@ -206,7 +211,7 @@ static void send_feedback(const struct options *options, const char *feedback, u
 	why[0] = '\0';
 	if (!load_library(&library)) {
 		strcpy(why, "precheck.dll does not stand beside precheck-popup.exe, or cannot be loaded");
-		return;
+		return PCK_E_INTERNAL;
 	}
 	for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
 		texts[i] = wide[i] != NULL ? popup_narrow(wide[i]) : NULL;
@@ -225,12 +230,15 @@ static void send_feedback(const struct options *options, const char *feedback, u
 	if (result == PCK_OK) {
 		result = library.feedback(client, &request, NULL, 0, &ignored, NULL, NULL);
 		/* The answer to it is not wanted: that no buffer was given is no failure. */
-		if (result != PCK_OK && result != PCK_E_BUFFER)
+		if (result == PCK_E_BUFFER)
+			result = PCK_OK;
+		if (result != PCK_OK)
 			library.last_error(client, why, ERROR_BYTES, &ignored);
 		library.free(client);
 	}
 	for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
 		free(texts[i]);
+	return result;
 }
 
 static void complain(const char *text)
@@ -240,6 +248,45 @@ static void complain(const char *text)
 
 	if (to != NULL && to != INVALID_HANDLE_VALUE)
 		WriteFile(to, text, (DWORD)strlen(text), &written, NULL);
+}
+
+/* Tells the doctor what became of the feedback, and waits until it is read. */
+static void tell(HWND parent, struct popup_text *text)
+{
+	char *utf8 = popup_text_take(text);
+	wchar_t *said = utf8 != NULL ? popup_wide(utf8) : NULL;
+	wchar_t *title = popup_wide(TEXT_TITLE);
+
+	if (said != NULL && title != NULL)
+		MessageBoxW(parent, said, title, MB_OK | MB_ICONWARNING | MB_SETFOREGROUND);
+	free(title);
+	free(said);
+	free(utf8);
+}
+
+/* Hands the feedback on, to the file and to the servers; the doctor's choice stands whatever becomes of it. */
+static void hand_on(const struct options *options, const char *feedback, uint32_t need)
+{
+	struct popup_text text = {0};
+	char why[ERROR_BYTES], code[sizeof "-2147483648"];
+	int32_t result;
+
+	if (!write_feedback(options->feedback, feedback, need, options->encoding)) {
+		complain("precheck-popup: the feedback cannot be written\n");
+		popup_text_add(&text, TEXT_FEEDBACK_NOT_WRITTEN);
+		tell(options->parent, &text);
+	}
+	if (options->servers == NULL)
+		return;
+	result = send_feedback(options, feedback, need, why);
+	if (result == PCK_OK)
+		return;
+	complain("precheck-popup: the feedback was not recorded: ");
+	complain(why);
+	complain("\n");
+	snprintf(code, sizeof code, "%d", (int)result);
+	popup_text_fill(&text, TEXT_FEEDBACK_NOT_SENT, popup_cause_of(result), code, NULL);
+	tell(options->parent, &text);
 }
 
 /* Shows the answer; `*feedback` grows until it holds what may come. */
@@ -264,7 +311,6 @@ static int32_t show(const struct options *options, const char *answer, uint32_t 
 int WINAPI wWinMain(HINSTANCE instance, HINSTANCE previous, wchar_t *command_line, int how)
 {
 	struct options options = {.encoding = PCK_ENCODING_UTF8};
-	char why[ERROR_BYTES];
 	char *answer = NULL, *feedback = NULL;
 	uint32_t len = 0, need = 0;
 	int argc;
@@ -281,18 +327,8 @@ int WINAPI wWinMain(HINSTANCE instance, HINSTANCE previous, wchar_t *command_lin
 		return EXIT_USAGE;
 	}
 	result = show(&options, answer, len, &feedback, &need);
-	if (result >= 0 && need > 0) {
-		if (!write_feedback(options.feedback, feedback, need, options.encoding))
-			complain("precheck-popup: the feedback cannot be written\n");
-		if (options.servers != NULL) {
-			send_feedback(&options, feedback, need, why);
-			if (why[0] != '\0') {
-				complain("precheck-popup: the feedback was not recorded: ");
-				complain(why);
-				complain("\n");
-			}
-		}
-	}
+	if (result >= 0 && need > 0)
+		hand_on(&options, feedback, need);
 	free(feedback);
 	free(answer);
 	LocalFree(argv);

@@ -24,7 +24,7 @@ static void add_note(struct popup_text *notes, const char *note)
 	popup_text_add(notes, note);
 }
 
-static const char *cause_of(int32_t result)
+const char *popup_cause_of(int32_t result)
 {
 	for (size_t i = 0; i < TEXT_RESULTS_COUNT; i++)
 		if (TEXT_RESULTS[i].result == result)
@@ -40,7 +40,7 @@ static void say_not_checked(struct reading *reading, int32_t result)
 	popup_text_add(&headline, TEXT_HEADLINE_NOT_CHECKED);
 	add_note(&notes, TEXT_NOTE_NOT_CHECKED);
 	popup_text_add(&notes, "\n");
-	popup_text_fill(&notes, TEXT_NOTE_CAUSE, cause_of(result), answer_number_text(reading, result), NULL);
+	popup_text_fill(&notes, TEXT_NOTE_CAUSE, popup_cause_of(result), answer_number_text(reading, result), NULL);
 	model->headline = answer_keep(reading, &headline);
 	model->notes = answer_keep(reading, &notes);
 	model->may_continue = true;

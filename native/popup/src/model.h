@@ -71,6 +71,9 @@ struct popup_model {
 int32_t popup_model_read(struct popup_model *model, int32_t result, int32_t state, const char *answer, size_t len);
 void popup_model_free(struct popup_model *model);
 
+/* Why nothing was judged, or not recorded, as a doctor reads it; `result` is what a function of precheck.h returned. */
+const char *popup_cause_of(int32_t result);
+
 /*
  * Says what an entry's reason still lacks, as a text for the doctor with the number of the entry;
  * `*text` is NULL if nothing.  Returns PCK_OK or PCK_E_MEMORY.
