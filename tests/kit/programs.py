@@ -60,7 +60,7 @@ def java(folder):
     (jar,) = JNA
     sources = sorted((EXAMPLES / "java").glob("*.java"))
     run("javac", "-Xlint:all", "-Werror", "-encoding", "UTF-8", "-cp", jar, "-d", folder, *sources)
-    return Program(["java", f"-Djna.library.path={BUILD}", "-cp", f"{jar}:{folder}", "Station"])
+    return Program(["java", "-cp", f"{jar}:{folder}", "Station"], LIBRARY_PATH)
 
 
 def pascal(folder):

@@ -201,3 +201,19 @@ def test_every_outcome_is_handled_in_them_too():
     assert len(sentences) > 12
     for text in (read("vb6", "Station.bas", "gbk"), read("powerbuilder", "station.sra", "utf-8-sig")):
         assert not [sentence for sentence in sentences if sentence not in text]
+
+
+def test_every_call_of_powerbuilder_turns_a_missing_library_into_a_result():
+    """Only the opening did: a function that an older library lacks ended the program at the first check."""
+    bodies = re.findall(
+        r"^(?:public|private) (?:function|subroutine)[^\n]*;(.*?)^end (?:function|subroutine)",
+        POWERBUILDER,
+        re.MULTILINE | re.DOTALL,
+    )
+    calls = 0
+    for body in bodies:
+        guarded = "".join(re.findall(r"^try\n(.*?)^catch \(RuntimeError ", body, re.MULTILINE | re.DOTALL))
+        called = re.findall(r"pck_flat_\w+\(", body)
+        assert called == re.findall(r"pck_flat_\w+\(", guarded)
+        calls += len(called)
+    assert calls >= 6

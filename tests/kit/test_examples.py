@@ -5,6 +5,7 @@ Where a compiler is missing its language is skipped and says so; `make test-kit`
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 
@@ -39,12 +40,18 @@ def station(request, tmp_path_factory):
         pytest.skip(f"{name}: not here: {', '.join(missing)}; `make test-kit` installs it")
     program = LANGUAGES[name].build(tmp_path_factory.mktemp(name))
 
-    def run(*arguments, **environment):
+    def run(*arguments, libraries=None, **environment):
+        command = program.command
+        if libraries is not None:
+            # The only folder in which the library is looked for; on Windows that is the program's own.
+            environment["LD_LIBRARY_PATH"] = str(libraries)
+            if command[0] == "wine":
+                command = ["wine", shutil.copy(command[1], libraries)]
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("STATION_", "PRECHECK_"))}
         # Into files: what Wine leaves running in the background would hold pipes open.
         with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as complained:
             done = subprocess.run(
-                [*map(str, program.command), *map(str, arguments)],
+                [*map(str, command), *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=printed,
                 stderr=complained,
@@ -278,9 +285,8 @@ def test_over_tls_with_the_stations_own_certificate(station, tmp_path):
             assert (status, "未审核" in printed[0]) == (1, True)
 
 
-@pytest.mark.parametrize("station", ["csharp", "java", "pascal", "pascal-windows"], indirect=True)
 def test_what_follows_a_check(station, tmp_path):
-    """Commit, history, review and void, by the wrappers of the languages that cannot include the header."""
+    """Commit, history, review and void; and the check with a request id of the station's own, which alone has it."""
     path = tmp_path / "document.json"
     path.write_text(json.dumps({"verdict": 0, "lines": 3, "position": 2**40 + 1}))
 
@@ -294,7 +300,7 @@ def test_what_follows_a_check(station, tmp_path):
             return check_pb2.ReviewStatusResponse(answer=b"{}", state=2)
 
     with grpc_server(servicer=Told()) as (servicer, address):
-        status, printed, errors = station(address, path, STATION_PATIENT="p1")
+        status, printed, errors = station(address, path, STATION_PATIENT="p1", STATION_REQUEST_ID="saved-17")
     assert (status, errors) == (0, "")
     assert printed[1:] == [
         f"  保存：0 3 {2**40 + 1}",
@@ -302,10 +308,41 @@ def test_what_follows_a_check(station, tmp_path):
         "  药师：0 2",
         f"  作废：0 2 {2**40}",
     ]
-    _, committed, history, review, void = servicer.requests
+    checked, committed, history, review, void = servicer.requests
+    assert (checked.request_id, checked.document) == ("saved-17", path.read_bytes())
+    assert getattr(committed, "request_id", "") != "saved-17"
     assert committed.document == path.read_bytes()
     assert (history.patient_id, review.check_id) == ("p1", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
     assert (void.patient_id, void.encounter_id, list(void.order_ids)) == ("p1", "visit-1", ["line-1", "line-2"])
+
+
+NOT_INSTALLED = ["未审核 客户端没有装好，请联系信息科", None, "  医生：可以保存，处方标记为“未审核”"]
+LOADS_IT_ITSELF = [name for name in LANGUAGES if not name.startswith("c") or name == "csharp"]
+"""C and C++ are linked with the library: the system does not start them without it."""
+
+
+@pytest.mark.parametrize("station", LOADS_IT_ITSELF, indirect=True)
+@pytest.mark.parametrize("is_there", [False, True], ids=["missing", "not-a-library"])
+def test_without_the_library_nothing_is_checked(station, is_there, tmp_path):
+    """The commonest mistake of the first day: Java and Python ended with a stack trace, Pascal did not start."""
+    path = tmp_path / "document.json"
+    path.write_text("{}")
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    if is_there:
+        for name in ("libprecheck.so", "precheck.dll"):
+            (libraries / name).write_text("an HTML page of a proxy, say")
+    status, printed, errors = station("127.0.0.1:1", path, libraries=libraries)
+    assert_lines(printed, NOT_INSTALLED)
+    assert (status, "Traceback" in errors, "Exception" in errors) == (2, False, False)
+    assert "precheck" in printed[1]
+
+
+@pytest.mark.parametrize("station", ["cpp"], indirect=True)
+def test_a_program_that_is_linked_does_not_start_without_the_library(station, tmp_path):
+    """So it never takes anything for checked; and the system names what is missing."""
+    status, printed, errors = station("127.0.0.1:1", tmp_path, libraries=tmp_path)
+    assert (status != 0, printed, "libprecheck.so" in errors) == (True, [], True)
 
 
 def test_without_sense(station, tmp_path):

@@ -6,7 +6,9 @@
  *
  * A file is the national 3101 or 3102 message, or our own JSON, or feedback in either; one that is called
  * *.gbk is in GBK.  The environment sets the deadline (STATION_DEADLINE_MS), the site profile (STATION_PROFILE)
- * and TLS: STATION_TLS_CA, _SERVER_NAME, _CERT and _KEY, the last two where servers ask for a certificate.  Exit status: 0 everything was checked, 1 something was not, 2 it could not begin.
+ * and TLS: STATION_TLS_CA, _SERVER_NAME, _CERT and _KEY, the last two where servers ask for a certificate.  STATION_REQUEST_ID is
+ * the id of the request, for one document; STATION_PATIENT asks for what follows a check too: commit, history, review, void.
+ * Exit status: 0 everything was checked, 1 something was not, 2 it could not begin.
  *
  * The same program in other languages stands beside this folder, with the same output.
  */
@@ -263,6 +265,67 @@ static int32_t act(pck_client *client, const struct document *document, int32_t 
 	return show_findings(client, answer, document->format != PCK_FORMAT_PRECHECK_JSON, result);
 }
 
+/* The patient's history into a buffer that grows when it is too small, as check() does. */
+static int32_t recent_history(pck_client *client, const char *patient, char **answer, uint32_t *cap)
+{
+	pck_history_request request;
+	uint32_t need;
+	int32_t result, state;
+
+	memset(&request, 0, sizeof request);
+	request.struct_size = sizeof request;
+	request.patient_id = patient;
+	(*answer)[0] = '\0';
+	result = pck_recent_history(client, &request, *answer, *cap, &need);
+	if (result == PCK_E_BUFFER) {
+		char *larger = realloc(*answer, need);
+
+		if (larger == NULL)
+			return PCK_E_BUFFER;
+		*answer = larger;
+		*cap = need;
+		result = pck_last_answer(client, *answer, *cap, &need, &state);
+	}
+	return result;
+}
+
+/*
+ * What follows a check once the prescription is saved: commit; later perhaps a look at the history and a void.
+ * A real station does each when it happens; this one, all of it where STATION_PATIENT is set.
+ */
+static void after_saving(pck_client *client, const pck_request *saved, char **answer, uint32_t *cap)
+{
+	static const char *const orders[] = {"line-1", "line-2"};
+	const char *patient = getenv("STATION_PATIENT");
+	pck_review_request review;
+	pck_void_request gone;
+	uint64_t position = 0;
+	uint32_t lines = 0;
+	int32_t result, status = PCK_REVIEW_UNKNOWN;
+
+	if (patient == NULL || patient[0] == '\0')
+		return;
+	result = pck_commit(client, saved, &lines, &position);
+	printf("  保存：%d %u %llu\n", (int)result, (unsigned)lines, (unsigned long long)position);
+	result = recent_history(client, patient, answer, cap);
+	printf("  历史：%d %s\n", (int)result, *answer);
+	memset(&review, 0, sizeof review);
+	review.struct_size = sizeof review;
+	review.check_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+	result = pck_review_status(client, &review, *answer, *cap, NULL, &status);
+	printf("  药师：%d %d\n", (int)result, (int)status);
+	memset(&gone, 0, sizeof gone);
+	gone.struct_size = sizeof gone;
+	gone.patient_id = patient;
+	gone.encounter_id = "visit-1";
+	gone.order_ids = orders;
+	gone.order_id_count = sizeof orders / sizeof orders[0];
+	lines = 0;
+	position = 0;
+	result = pck_void(client, &gone, &lines, &position);
+	printf("  作废：%d %u %llu\n", (int)result, (unsigned)lines, (unsigned long long)position);
+}
+
 /* Checks a document, or sends it as the feedback that it is.  Returns PCK_OK, or why it was not done. */
 static int32_t handle(pck_client *client, const struct document *document)
 {
@@ -270,7 +333,7 @@ static int32_t handle(pck_client *client, const struct document *document)
 	char *answer = calloc(1, cap);
 	char *readable;
 	pck_request request;
-	int32_t result = PCK_E_MEMORY, state;
+	int32_t result = PCK_E_MEMORY, verdict, state;
 
 	memset(&request, 0, sizeof request);
 	request.struct_size = sizeof request;
@@ -282,10 +345,14 @@ static int32_t handle(pck_client *client, const struct document *document)
 		printf("%s:\n", document->name);
 		result = send_feedback(client, &request);
 	} else if (answer != NULL) {
-		result = check(client, &request, &answer, &cap, &state);
+		request.request_id = getenv("STATION_REQUEST_ID");
+		verdict = check(client, &request, &answer, &cap, &state);
 		readable = document->encoding == PCK_ENCODING_GBK ? utf8_of_gbk(answer) : NULL;
-		result = act(client, document, result, state, readable != NULL ? readable : answer);
+		result = act(client, document, verdict, state, readable != NULL ? readable : answer);
 		free(readable);
+		request.request_id = NULL; /* it was the check's */
+		if (verdict != PCK_BLOCK) /* saved; what was not checked is in the history all the same */
+			after_saving(client, &request, &answer, &cap);
 	}
 	free(answer);
 	return result;

@@ -129,6 +129,14 @@ const char *class_of(int32_t result)
 	return "客户端已不能使用，关闭后重新打开";
 }
 
+/* A variable of the environment; empty where it is not set. */
+std::string from_environment(const char *name)
+{
+	const char *value = std::getenv(name);
+
+	return value != nullptr ? value : "";
+}
+
 class station {
 public:
 	explicit station(precheck::client &client) : client_(client)
@@ -142,10 +150,15 @@ public:
 			std::cout << given.name << ":\n";
 			return send_feedback(given.document);
 		}
-		precheck::answer answer = client_.check(given.document);
+		precheck::document document = given.document;
+		document.request_id = from_environment("STATION_REQUEST_ID");
+		precheck::answer answer = client_.check(document);
 		if (given.document.encoding == PCK_ENCODING_GBK)
 			answer.text = utf8_of_gbk(answer.text);
-		return act(given, answer);
+		const int32_t left = act(given, answer);
+		if (answer.result != PCK_BLOCK) /* saved; what was not checked is in the history all the same */
+			after_saving(given.document);
+		return left;
 	}
 
 private:
@@ -201,16 +214,28 @@ private:
 		return receipt.done() ? PCK_OK : receipt.result;
 	}
 
+	/*
+	 * What follows a check once the prescription is saved: commit; later perhaps a look at the history and a void.
+	 * A real station does each when it happens; this one, all of it where STATION_PATIENT is set.
+	 */
+	void after_saving(const precheck::document &document)
+	{
+		const std::string patient = from_environment("STATION_PATIENT");
+
+		if (patient.empty())
+			return;
+		const precheck::change saved = client_.commit(document);
+		std::cout << "  保存：" << saved.result << " " << saved.lines << " " << saved.history_position << "\n";
+		const precheck::reply history = client_.recent_history(patient);
+		std::cout << "  历史：" << history.result << " " << history.text << "\n";
+		const precheck::review review = client_.review_status("01ARZ3NDEKTSV4RRFFQ69G5FAV");
+		std::cout << "  药师：" << review.result << " " << review.status << "\n";
+		const precheck::change gone = client_.void_lines(patient, "visit-1", {"line-1", "line-2"});
+		std::cout << "  作废：" << gone.result << " " << gone.lines << " " << gone.history_position << "\n";
+	}
+
 	precheck::client &client_;
 };
-
-/* A variable of the environment; empty where it is not set. */
-std::string from_environment(const char *name)
-{
-	const char *value = std::getenv(name);
-
-	return value != nullptr ? value : "";
-}
 
 precheck::client open_client(const std::string &servers)
 {

@@ -86,7 +86,8 @@ static class Station
     {
         if (!document.IsFeedback)
         {
-            Answer answer = client.Check(document.Text, document.Format);
+            Answer answer = client.Check(document.Text, document.Format,
+                                         Environment.GetEnvironmentVariable("STATION_REQUEST_ID"));
             int left = Act(client, document, answer);
             if (answer.Result != Result.Block) // saved; what was not checked is in the history all the same
                 AfterSaving(client, document);

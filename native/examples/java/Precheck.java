@@ -64,6 +64,7 @@ public final class Precheck implements AutoCloseable {
     static final Map<String, ?> CONVENTION = Platform.isWindows()
             ? Collections.singletonMap(Library.OPTION_CALLING_CONVENTION, Function.ALT_CONVENTION)
             : Collections.<String, Object>emptyMap();
+    /** Where the library is missing or of the other bitness, the first use of this class throws UnsatisfiedLinkError. */
     static final Api API = Native.load("precheck", Api.class, CONVENTION);
 
     /** pck_options; JNA wants the fields public. */

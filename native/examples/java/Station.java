@@ -89,7 +89,8 @@ public final class Station {
     /** Checks a document, or sends it as the feedback that it is. Returns OK, or why it was not done. */
     static int handle(Precheck client, Document document) {
         if (!document.isFeedback) {
-            Precheck.Answer answer = client.check(document.bytes, document.format, document.encoding);
+            Precheck.Answer answer = client.check(document.bytes, document.format, document.encoding,
+                    System.getenv("STATION_REQUEST_ID"));
             int left = act(client, document, answer);
             if (answer.result != Precheck.BLOCK) // saved; what was not checked is in the history all the same
                 afterSaving(client, document);
@@ -178,6 +179,14 @@ public final class Station {
         return new Precheck(settings);
     }
 
+    /** A station whose library cannot be loaded works on, and says that nothing is checked. */
+    static int withoutLibrary(LinkageError problem) {
+        out.println("未审核 客户端没有装好，请联系信息科");
+        out.println("  原因：" + String.valueOf(problem.getMessage()).replaceAll("\\s*\\n\\s*", "; "));
+        out.println("  医生：可以保存，处方标记为“未审核”");
+        return NOT_BEGUN;
+    }
+
     public static void main(String[] arguments) throws Exception {
         out = new PrintStream(System.out, true, "UTF-8");
         if (arguments.length < 2) {
@@ -205,6 +214,8 @@ public final class Station {
         } catch (IllegalArgumentException problem) {
             System.err.println(problem.getMessage());
             status = NOT_BEGUN;
+        } catch (LinkageError problem) { // no library, one of the other bitness, an older one, or no jna.jar
+            status = withoutLibrary(problem);
         } catch (IOException problem) {
             System.err.println(problem.getMessage() + ": cannot be read");
             status = NOT_BEGUN;

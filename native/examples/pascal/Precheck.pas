@@ -42,6 +42,8 @@ type
   TText = {$IFDEF HAS_RAW_BYTES}UnicodeString{$ELSE}WideString{$ENDIF};
 
   EPrecheck = class(Exception);
+  { The library is missing, of the other bitness, or lacks a function: nothing can be checked. }
+  EPrecheckLibrary = class(EPrecheck);
 
   { How to reach the servers; what is empty has its default. Files are PEM; Servers is required. }
   TPrecheckOptions = record
@@ -89,7 +91,8 @@ type
     function LastError(Code: Integer): TText;
     procedure Fetch(var Reply: TPrecheckReply; Need: Cardinal);
   public
-    { Opens a client; touches no network. Raises EPrecheck for a mistake in the options. }
+    { Opens a client; touches no network. Raises EPrecheck for a mistake in the options, and
+      EPrecheckLibrary where the library cannot be used. }
     constructor Create(const Given: TPrecheckOptions);
     destructor Destroy; override;
     { Judges one document. A repeat with the same RequestId and document is answered with the recorded decision.
@@ -119,10 +122,13 @@ function IsStale(const Answer: TPrecheckAnswer): Boolean;
 
 implementation
 
+uses
+  {$IFDEF MSWINDOWS}Windows{$ELSE}dynlibs{$ENDIF};
+
 const
   FirstBufferBytes = 4096;
   ErrorBytesMax = 512;
-  LibraryName = {$IFDEF MSWINDOWS}'precheck.dll'{$ELSE}'precheck'{$ENDIF};
+  LibraryName = {$IFDEF MSWINDOWS}'precheck.dll'{$ELSE}'libprecheck.so'{$ENDIF};
 
 type
   PPckOptions = ^TPckOptions;
@@ -163,36 +169,71 @@ type
     CheckId: PAnsiChar;
   end;
 
-{ stdcall on Windows; elsewhere the C convention. Records go by pointer: what `const` passes differs by compiler. }
-function pck_result_name(Code: Integer): PAnsiChar;
-  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
-function pck_open(Options: PPckOptions; out Client: Pointer; Error: PAnsiChar; ErrorCap: Cardinal): Integer;
-  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
-function pck_check(Client: Pointer; Request: PPckRequest; Answer: PAnsiChar; Cap: Cardinal;
-  out Need: Cardinal; out State: Integer): Integer;
-  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
-function pck_last_answer(Client: Pointer; Answer: PAnsiChar; Cap: Cardinal; out Need: Cardinal;
-  out State: Integer): Integer;
-  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
-function pck_feedback(Client: Pointer; Request: PPckRequest; Answer: PAnsiChar; Cap: Cardinal;
-  Need: PCardinal; out Recorded, Unmatched: Cardinal): Integer;
-  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
-function pck_commit(Client: Pointer; Request: PPckRequest; out Lines: Cardinal; out Position: Int64): Integer;
-  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
-function pck_void(Client: Pointer; Request: PPckVoidRequest; out Lines: Cardinal; out Position: Int64): Integer;
-  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
-function pck_recent_history(Client: Pointer; Request: PPckHistoryRequest; Answer: PAnsiChar; Cap: Cardinal;
-  out Need: Cardinal): Integer;
-  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
-function pck_review_status(Client: Pointer; Request: PPckReviewRequest; Answer: PAnsiChar; Cap: Cardinal;
-  out Need: Cardinal; out Review: Integer): Integer;
-  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
-function pck_last_error(Client: Pointer; Text: PAnsiChar; Cap: Cardinal; Need: PCardinal): Integer;
-  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
-procedure pck_cancel(Client: Pointer);
-  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
-procedure pck_free(Client: Pointer);
-  {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF}; external LibraryName;
+{ stdcall on Windows; elsewhere the C convention. Records go by pointer: what `const` passes differs by compiler.
+  Found when the program starts, not linked to: without the library the program runs, and nothing is checked. }
+var
+  LibraryProblem: string;
+  pck_result_name: function(Code: Integer): PAnsiChar;
+    {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF};
+  pck_open: function(Options: PPckOptions; out Client: Pointer; Error: PAnsiChar; ErrorCap: Cardinal): Integer;
+    {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF};
+  pck_check: function(Client: Pointer; Request: PPckRequest; Answer: PAnsiChar; Cap: Cardinal;
+    out Need: Cardinal; out State: Integer): Integer;
+    {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF};
+  pck_last_answer: function(Client: Pointer; Answer: PAnsiChar; Cap: Cardinal; out Need: Cardinal;
+    out State: Integer): Integer;
+    {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF};
+  pck_feedback: function(Client: Pointer; Request: PPckRequest; Answer: PAnsiChar; Cap: Cardinal;
+    Need: PCardinal; out Recorded, Unmatched: Cardinal): Integer;
+    {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF};
+  pck_commit: function(Client: Pointer; Request: PPckRequest; out Lines: Cardinal; out Position: Int64): Integer;
+    {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF};
+  pck_void: function(Client: Pointer; Request: PPckVoidRequest; out Lines: Cardinal; out Position: Int64): Integer;
+    {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF};
+  pck_recent_history: function(Client: Pointer; Request: PPckHistoryRequest; Answer: PAnsiChar; Cap: Cardinal;
+    out Need: Cardinal): Integer;
+    {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF};
+  pck_review_status: function(Client: Pointer; Request: PPckReviewRequest; Answer: PAnsiChar; Cap: Cardinal;
+    out Need: Cardinal; out Review: Integer): Integer;
+    {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF};
+  pck_last_error: function(Client: Pointer; Text: PAnsiChar; Cap: Cardinal; Need: PCardinal): Integer;
+    {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF};
+  pck_cancel: procedure(Client: Pointer);
+    {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF};
+  pck_free: procedure(Client: Pointer);
+    {$IFDEF MSWINDOWS}stdcall{$ELSE}cdecl{$ENDIF};
+
+procedure LoadPrecheck;
+var
+  Handle: {$IFDEF MSWINDOWS}THandle{$ELSE}TLibHandle{$ENDIF};
+
+  function Found(const Name: AnsiString): Pointer;
+  begin
+    Result := GetProcAddress(Handle, PAnsiChar(Name));
+    if Result = nil then
+      LibraryProblem := LibraryName + ': no function ' + string(Name);
+  end;
+
+begin
+  Handle := LoadLibrary(LibraryName);
+  if Handle = 0 then
+  begin
+    LibraryProblem := LibraryName + ': ' + {$IFDEF MSWINDOWS}SysErrorMessage(GetLastError){$ELSE}GetLoadErrorStr{$ENDIF};
+    Exit;
+  end;
+  @pck_result_name := Found('pck_result_name');
+  @pck_open := Found('pck_open');
+  @pck_check := Found('pck_check');
+  @pck_last_answer := Found('pck_last_answer');
+  @pck_feedback := Found('pck_feedback');
+  @pck_commit := Found('pck_commit');
+  @pck_void := Found('pck_void');
+  @pck_recent_history := Found('pck_recent_history');
+  @pck_review_status := Found('pck_review_status');
+  @pck_last_error := Found('pck_last_error');
+  @pck_cancel := Found('pck_cancel');
+  @pck_free := Found('pck_free');
+end;
 
 function Stated(const Text: TBytesText): PAnsiChar;
 begin
@@ -229,6 +270,8 @@ var
   Code: Integer;
 begin
   inherited Create;
+  if LibraryProblem <> '' then
+    raise EPrecheckLibrary.Create(LibraryProblem);
   FillChar(Options, SizeOf(Options), 0);
   Options.StructSize := SizeOf(Options);
   Options.DeadlineMs := Given.DeadlineMs;
@@ -256,7 +299,8 @@ end;
 
 destructor TPrecheck.Destroy;
 begin
-  pck_free(FClient);
+  if FClient <> nil then
+    pck_free(FClient);
   inherited Destroy;
 end;
 
@@ -413,5 +457,8 @@ begin
   pck_last_error(FClient, PAnsiChar(Why), ErrorBytesMax, nil);
   Result := TextUpToZero(Why);
 end;
+
+initialization
+  LoadPrecheck;
 
 end.

@@ -6,8 +6,8 @@ program Station;
     fpc -Mdelphi -Fl../../build -k-rpath=../../build Station.pas  (Free Pascal on Linux)
     Station SERVERS FILE...
 
-  What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.pas. This file is ASCII, because
-  Delphi 7 knows no source in UTF-8: a Chinese text stands as the numbers of its characters, see Chinese. }
+  What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.pas. This file is ASCII but for
+  comments, because Delphi 7 knows no source in UTF-8: a Chinese text is a constant of the numbers of its characters. }
 
 {$IFDEF FPC}{$MODE DELPHI}{$MODESWITCH ADVANCEDRECORDS-}{$DEFINE HAS_RAW_BYTES}{$ENDIF}
 {$IFDEF UNICODE}{$DEFINE HAS_RAW_BYTES}{$ENDIF}
@@ -24,6 +24,63 @@ const
   NotChecked = 1;
   NotBegun = 2;
   CodePageGbk = 936;
+
+  { Texts for the doctor, each as the numbers of its UTF-16 characters; what it says stands above it. The comments may be
+    UTF-8: they end with their line, and a compiler that takes them for another code page loses nothing. }
+  // 报文有误，请信息科按原因修改
+  DocumentIsWrong = '62A5658767098BEFFF0C8BF74FE1606F79D16309539F56E04FEE6539';
+  // 没有可判断的内容，原因见答复
+  NothingToJudge = '6CA1670953EF522465AD768451855BB9FF0C539F56E089C17B54590D';
+  // 调用方式有误，再调一次也一样，请联系信息科
+  CalledWrongly = '8C03752865B95F0F67098BEFFF0C518D8C034E006B214E5F4E006837FF0C8BF780547CFB4FE1606F79D1';
+  // 暂时没有审核，可以稍后再审
+  CheckLater = '668265F66CA167095BA16838FF0C53EF4EE57A0D540E518D5BA1';
+  // 客户端已不能使用，关闭后重新打开
+  ClientUnusable = '5BA262377AEF5DF24E0D80FD4F7F7528FF0C517395ED540E91CD65B062535F00';
+  // 反馈：
+  FeedbackColon = '53CD9988FF1A';
+  // 条已记录，
+  EntriesRecorded = '67615DF28BB05F55FF0C';
+  // 条不认识
+  EntriesUnmatched = '67614E0D8BA48BC6';
+  // 反馈没有送到
+  FeedbackNotSent = '53CD99886CA1670990015230';
+  // 原因：
+  ReasonColon = '539F56E0FF1A';
+  // 已核对病历，确需使用
+  DoctorsReason = '5DF268385BF975C55386FF0C786E97004F7F7528';
+  // 医生：返回修改
+  DoctorGoesBack = '533B751FFF1A8FD456DE4FEE6539';
+  // 医生：写明理由，继续
+  DoctorContinues = '533B751FFF1A5199660E74067531FF0C7EE77EED';
+  // 未审核
+  NotCheckedText = '672A5BA16838';
+  // ·
+  Dot = '00B7';
+  // 医生：可以保存，处方标记为“未审核”
+  DoctorMaySave = '533B751FFF1A53EF4EE54FDD5B58FF0C590465B968078BB04E3A201C672A5BA16838201D';
+  // 通过
+  Passed = '901A8FC7';
+  // 提醒
+  Warned = '63D09192';
+  // 拦截
+  Blocked = '62E6622A';
+  // 全部规则已判断
+  AllJudged = '516890E889C452195DF2522465AD';
+  // 部分未判断
+  PartlyJudged = '90E85206672A522465AD';
+  // 规则或历史可能不是最新
+  MayBeOld = '89C452196216538653F253EF80FD4E0D662F670065B0';
+  // 保存：
+  CommittedColon = '4FDD5B58FF1A';
+  // 历史：
+  HistoryColon = '538653F2FF1A';
+  // 药师：
+  PharmacistColon = '836F5E08FF1A';
+  // 作废：
+  VoidedColon = '4F5C5E9FFF1A';
+  // 客户端没有装好，请联系信息科
+  NotInstalled = '5BA262377AEF6CA1670988C5597DFF0C8BF780547CFB4FE1606F79D1';
 
 type
   { A document and what it is. A real station knows: it has just written it. }
@@ -138,15 +195,15 @@ end;
 function ClassOf(Code: Integer): TText;
 begin
   if Code = ResultRejected then
-    Result := Chinese('62A5658767098BEFFF0C8BF74FE1606F79D16309539F56E04FEE6539')
+    Result := Chinese(DocumentIsWrong)
   else if Code = ResultNotEvaluated then
-    Result := Chinese('6CA1670953EF522465AD768451855BB9FF0C539F56E089C17B54590D')
+    Result := Chinese(NothingToJudge)
   else if Code > -100 then
-    Result := Chinese('8C03752865B95F0F67098BEFFF0C518D8C034E006B214E5F4E006837FF0C8BF780547CFB4FE1606F79D1')
+    Result := Chinese(CalledWrongly)
   else if Code > ResultUnusable then
-    Result := Chinese('668265F66CA167095BA16838FF0C53EF4EE57A0D540E518D5BA1')
+    Result := Chinese(CheckLater)
   else
-    Result := Chinese('5BA262377AEF5DF24E0D80FD4F7F7528FF0C517395ED540E91CD65B062535F00');
+    Result := Chinese(ClientUnusable);
 end;
 
 { Sends what the doctor did; says how much of it was recorded. }
@@ -156,12 +213,12 @@ var
 begin
   Receipt := Client.Feedback(Document, Format, Encoding);
   if Receipt.Result = ResultOk then
-    Print('  ' + Chinese('53CD9988FF1A') + TText(IntToStr(Receipt.Recorded)) + ' ' + Chinese('67615DF28BB05F55FF0C') +
-      TText(IntToStr(Receipt.Unmatched)) + ' ' + Chinese('67614E0D8BA48BC6'))
+    Print('  ' + Chinese(FeedbackColon) + TText(IntToStr(Receipt.Recorded)) + ' ' + Chinese(EntriesRecorded) +
+      TText(IntToStr(Receipt.Unmatched)) + ' ' + Chinese(EntriesUnmatched))
   else
   begin
-    Print('  ' + Chinese('53CD99886CA1670990015230') + ' ' + ResultName(Receipt.Result));
-    Print('  ' + Chinese('539F56E0FF1A') + Receipt.Error);
+    Print('  ' + Chinese(FeedbackNotSent) + ' ' + ResultName(Receipt.Result));
+    Print('  ' + Chinese(ReasonColon) + Receipt.Error);
   end;
   Result := Receipt.Result;
 end;
@@ -179,7 +236,7 @@ begin
     IdName := 'jr_id';
     TextName := 'vola_cont';
   end;
-  Done := '"disposition":"continued","reason":"' + Chinese('5DF268385BF975C55386FF0C786E97004F7F7528') + '"';
+  Done := '"disposition":"continued","reason":"' + Chinese(DoctorsReason) + '"';
   if GoesBack then
     Done := '"disposition":"went_back","reason":""';
   Entries := '';
@@ -197,9 +254,9 @@ begin
   if Count = 0 then
     Exit;
   if GoesBack then
-    Print('  ' + Chinese('533B751FFF1A8FD456DE4FEE6539'))
+    Print('  ' + Chinese(DoctorGoesBack))
   else
-    Print('  ' + Chinese('533B751FFF1A5199660E74067531FF0C7EE77EED'));
+    Print('  ' + Chinese(DoctorContinues));
   Result := SendFeedback(Client, UTF8Encode('{"feedback":[' + Entries + ']}'), FormatPrecheckJson, EncodingUtf8);
 end;
 
@@ -210,25 +267,25 @@ var
 begin
   if Answer.Result < 0 then
   begin
-    Print(TText(Document.Name) + ': ' + Chinese('672A5BA16838') + ' ' + ResultName(Answer.Result) + ' ' +
-      Chinese('00B7') + ' ' + ClassOf(Answer.Result));
-    Print('  ' + Chinese('539F56E0FF1A') + Answer.Error);
-    Print('  ' + Chinese('533B751FFF1A53EF4EE54FDD5B58FF0C590465B968078BB04E3A201C672A5BA16838201D'));
+    Print(TText(Document.Name) + ': ' + Chinese(NotCheckedText) + ' ' + ResultName(Answer.Result) + ' ' +
+      Chinese(Dot) + ' ' + ClassOf(Answer.Result));
+    Print('  ' + Chinese(ReasonColon) + Answer.Error);
+    Print('  ' + Chinese(DoctorMaySave));
     Result := Answer.Result;
     Exit;
   end;
   case Answer.Result of
-    ResultPass: Line := Chinese('901A8FC7') + ' PASS';
-    ResultWarn: Line := Chinese('63D09192') + ' WARN';
+    ResultPass: Line := Chinese(Passed) + ' PASS';
+    ResultWarn: Line := Chinese(Warned) + ' WARN';
   else
-    Line := Chinese('62E6622A') + ' BLOCK';
+    Line := Chinese(Blocked) + ' BLOCK';
   end;
   if IsComplete(Answer) then
-    Line := Line + ' ' + Chinese('00B7') + ' ' + Chinese('516890E889C452195DF2522465AD')
+    Line := Line + ' ' + Chinese(Dot) + ' ' + Chinese(AllJudged)
   else
-    Line := Line + ' ' + Chinese('00B7') + ' ' + Chinese('90E85206672A522465AD');
+    Line := Line + ' ' + Chinese(Dot) + ' ' + Chinese(PartlyJudged);
   if IsStale(Answer) then
-    Line := Line + ' ' + Chinese('00B7') + ' ' + Chinese('89C452196216538653F253EF80FD4E0D662F670065B0');
+    Line := Line + ' ' + Chinese(Dot) + ' ' + Chinese(MayBeOld);
   Print(TText(Document.Name) + ': ' + Line);
   Result := ResultOk;
   if Answer.Result = ResultPass then
@@ -249,13 +306,13 @@ begin
   if Patient = '' then
     Exit;
   Change := Client.Commit(Document.Bytes, Document.Format, Document.Encoding);
-  Print('  ' + Chinese('4FDD5B58FF1A') + TText(Format('%d %d %d', [Change.Result, Change.Lines, Change.HistoryPosition])));
+  Print('  ' + Chinese(CommittedColon) + TText(Format('%d %d %d', [Change.Result, Change.Lines, Change.HistoryPosition])));
   Reply := Client.RecentHistory(Patient, '', 0);
-  Print('  ' + Chinese('538653F2FF1A') + TText(IntToStr(Reply.Result)) + ' ' + Reply.Text);
+  Print('  ' + Chinese(HistoryColon) + TText(IntToStr(Reply.Result)) + ' ' + Reply.Text);
   Reply := Client.ReviewStatus('01ARZ3NDEKTSV4RRFFQ69G5FAV');
-  Print('  ' + Chinese('836F5E08FF1A') + TText(Format('%d %d', [Reply.Result, Reply.Review])));
+  Print('  ' + Chinese(PharmacistColon) + TText(Format('%d %d', [Reply.Result, Reply.Review])));
   Change := Client.VoidLines(Patient, 'visit-1', ['line-1', 'line-2'], '', '');
-  Print('  ' + Chinese('4F5C5E9FFF1A') + TText(Format('%d %d %d', [Change.Result, Change.Lines, Change.HistoryPosition])));
+  Print('  ' + Chinese(VoidedColon) + TText(Format('%d %d %d', [Change.Result, Change.Lines, Change.HistoryPosition])));
 end;
 
 { Checks a document, or sends it as the feedback that it is. Returns ResultOk, or why it was not done. }
@@ -270,7 +327,8 @@ begin
   end
   else
   begin
-    Answer := Client.Check(Document.Bytes, Document.Format, Document.Encoding);
+    Answer := Client.Check(Document.Bytes, Document.Format, Document.Encoding,
+      TText(GetEnvironmentVariable('STATION_REQUEST_ID')));
     Result := Act(Client, Document, Answer);
     if Answer.Result <> ResultBlock then { saved; what was not checked is in the history all the same }
       AfterSaving(Client, Document);
@@ -329,6 +387,13 @@ begin
     on Problem: EStreamError do
     begin
       WriteLn(ErrOutput, Problem.Message + ': cannot be read');
+      ExitCode := NotBegun;
+    end;
+    on Problem: EPrecheckLibrary do { a station without the library works on, and says that nothing is checked }
+    begin
+      Print(Chinese(NotCheckedText) + ' ' + Chinese(NotInstalled));
+      Print('  ' + Chinese(ReasonColon) + TText(Problem.Message));
+      Print('  ' + Chinese(DoctorMaySave));
       ExitCode := NotBegun;
     end;
     on Problem: EPrecheck do

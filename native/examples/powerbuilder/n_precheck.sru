@@ -69,6 +69,7 @@ public function long of_check (long al_format, string as_document, ref string as
 public function long of_feedback (long al_format, string as_document, ref long al_recorded, ref long al_unmatched, ref string as_problem)
 public subroutine of_close ()
 private function string of_last_problem (long al_result)
+private function string of_library_problem (runtimeerror aerr_library)
 end prototypes
 
 public function long of_open (string as_options, ref string as_problem);// Opens a client: options as "servers=10.1.2.3:50051,10.1.2.4:50051;station_id=ward-3". Returns PCK_OK, or a
@@ -77,13 +78,14 @@ long ll_result
 string ls_problem
 
 ls_problem = Space(ERROR_CHARACTERS)
-// The first call loads the library. Where it is missing, or of the other bitness, that is a runtime error, which would
-// end the program: it becomes a result like the others, and nothing is checked.
+// Every call can be the first that needs the library, or the first that needs a function which an older library lacks:
+// where it is missing, of the other bitness or too old, that is a runtime error, which would end the program. In each
+// function here it becomes a result like the others, and nothing is checked.
 try
 	ll_result = pck_flat_open_w(as_options, il_handle, ls_problem, ERROR_CHARACTERS)
 catch (RuntimeError lerr_library)
 	il_handle = 0
-	as_problem = "precheck.dll: " + lerr_library.GetMessage()
+	as_problem = of_library_problem(lerr_library)
 	return NO_LIBRARY
 end try
 as_problem = ""
@@ -95,14 +97,21 @@ public function long of_check (long al_format, string as_document, ref string as
 long ll_result, ll_need, ll_state
 string ls_buffer
 
-ls_buffer = Space(FIRST_BUFFER_CHARACTERS)
-ll_result = pck_flat_check_w(il_handle, al_format, as_document, "", 0, ls_buffer, FIRST_BUFFER_CHARACTERS, ll_need, ll_state)
-if ll_result = PCK_E_BUFFER then
-	// The answer waits; the server is not asked again.
-	ls_buffer = Space(ll_need)
-	ll_result = pck_flat_last_answer_w(il_handle, ls_buffer, ll_need, ll_need, ll_state)
-end if
 as_answer = ""
+ab_complete = false
+ab_stale = false
+ls_buffer = Space(FIRST_BUFFER_CHARACTERS)
+try
+	ll_result = pck_flat_check_w(il_handle, al_format, as_document, "", 0, ls_buffer, FIRST_BUFFER_CHARACTERS, ll_need, ll_state)
+	if ll_result = PCK_E_BUFFER then
+		// The answer waits; the server is not asked again.
+		ls_buffer = Space(ll_need)
+		ll_result = pck_flat_last_answer_w(il_handle, ls_buffer, ll_need, ll_need, ll_state)
+	end if
+catch (RuntimeError lerr_library)
+	as_problem = of_library_problem(lerr_library)
+	return NO_LIBRARY
+end try
 if ll_need > 0 then as_answer = ls_buffer
 // The low byte tells how much was judged; PCK_STALE beside it, that rules or history may be old.
 ab_complete = (Mod(ll_state, PCK_COMPLETENESS_MASK + 1) = PCK_COMPLETE)
@@ -116,23 +125,45 @@ long ll_result, ll_need
 string ls_buffer
 
 ls_buffer = Space(FIRST_BUFFER_CHARACTERS)
-ll_result = pck_flat_feedback_w(il_handle, al_format, as_document, 0, ls_buffer, FIRST_BUFFER_CHARACTERS, ll_need, al_recorded, al_unmatched)
+try
+	ll_result = pck_flat_feedback_w(il_handle, al_format, as_document, 0, ls_buffer, FIRST_BUFFER_CHARACTERS, ll_need, al_recorded, al_unmatched)
+catch (RuntimeError lerr_library)
+	as_problem = of_library_problem(lerr_library)
+	return NO_LIBRARY
+end try
 // The acknowledgement is not needed: PCK_E_BUFFER says only that it was not fetched.
 if ll_result = PCK_E_BUFFER then ll_result = PCK_OK
 as_problem = of_last_problem(ll_result)
 return ll_result
 end function
 
-public subroutine of_close ();if il_handle <> 0 then pck_flat_close(il_handle)
+public subroutine of_close ();long ll_handle
+
+// A library that cannot be called holds nothing that could be closed.
+if il_handle = 0 then return
+ll_handle = il_handle
 il_handle = 0
+try
+	pck_flat_close(ll_handle)
+catch (RuntimeError lerr_library)
+	return
+end try
 end subroutine
 
 private function string of_last_problem (long al_result);string ls_problem
 
 if al_result >= 0 then return ""
 ls_problem = Space(ERROR_CHARACTERS)
-pck_flat_last_error_w(il_handle, ls_problem, ERROR_CHARACTERS)
+try
+	pck_flat_last_error_w(il_handle, ls_problem, ERROR_CHARACTERS)
+catch (RuntimeError lerr_library)
+	return of_library_problem(lerr_library)
+end try
 return ls_problem
+end function
+
+private function string of_library_problem (runtimeerror aerr_library);// What NO_LIBRARY means, for the log: the doctor is told by the result.
+return "precheck.dll: " + aerr_library.GetMessage()
 end function
 
 on n_precheck.create

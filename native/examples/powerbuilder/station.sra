@@ -134,6 +134,7 @@ if al_result = inv_client.PCK_E_REJECTED then return "报文有误，请信息�
 if al_result = inv_client.PCK_E_NOT_EVALUATED then return "没有可判断的内容，原因见答复"
 if al_result > -100 then return "调用方式有误，再调一次也一样，请联系信息科"
 if al_result > inv_client.PCK_UNUSABLE then return "暂时没有审核，可以稍后再审"
+if al_result = inv_client.NO_LIBRARY then return "客户端没有装好，请联系信息科"
 return "客户端已不能使用，关闭后重新打开"
 end function
 
@@ -178,7 +179,8 @@ private subroutine of_print (string as_line);// PowerBuilder programs have no co
 FileWriteEx(ii_output, as_line)
 end subroutine
 
-private function boolean of_open (string as_servers);string ls_options, ls_problem, ls_values[]
+private function boolean of_open (string as_servers);long ll_result
+string ls_options, ls_problem, ls_values[]
 ContextKeyword lcxk_environment
 
 ls_options = "servers=" + as_servers + ";station_id=example"
@@ -186,8 +188,15 @@ GetContextService("Keyword", lcxk_environment)
 if lcxk_environment.GetContextKeywords("STATION_DEADLINE_MS", ls_values) > 0 then ls_options = ls_options + ";deadline_ms=" + ls_values[1]
 if lcxk_environment.GetContextKeywords("STATION_TLS_CA", ls_values) > 0 then ls_options = ls_options + ";tls_ca_file=" + ls_values[1]
 inv_client = create n_precheck
-if inv_client.of_open(ls_options, ls_problem) = inv_client.PCK_OK then return true
-of_print(ls_problem)
+ll_result = inv_client.of_open(ls_options, ls_problem)
+if ll_result = inv_client.PCK_OK then return true
+if ll_result = inv_client.NO_LIBRARY then
+	of_print("未审核 " + of_class(ll_result))
+	of_print("  原因：" + ls_problem)
+	of_print("  医生：可以保存，处方标记为“未审核”")
+else
+	of_print(ls_problem)
+end if
 return false
 end function
 

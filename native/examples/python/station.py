@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import precheck_ctypes as pck
-from precheck_ctypes import Answer, Client, OpenError
+from precheck_ctypes import Answer, Client, LibraryError, OpenError
 
 NOT_CHECKED = 1
 NOT_BEGUN = 2
@@ -65,7 +65,11 @@ def handle(client: Client, file: File) -> int:
     if file.is_feedback:
         print(f"{file.name}:")
         return send_feedback(client, file.document, file.layout, file.encoding)
-    return act(client, file, client.check(file.document, file.layout, file.encoding))
+    answer = client.check(file.document, file.layout, file.encoding, os.environ.get("STATION_REQUEST_ID", ""))
+    left = act(client, file, answer)
+    if answer.result != pck.BLOCK:  # saved; what was not checked is in the history all the same
+        after_saving(client, file)
+    return left
 
 
 def act(client: Client, file: File, answer: Answer) -> int:
@@ -117,6 +121,32 @@ def send_feedback(client: Client, document: bytes, layout: int, encoding: int) -
     return receipt.result
 
 
+def after_saving(client: Client, file: File) -> None:
+    """Do what follows a check once the prescription is saved: commit; later perhaps a look at the history and a void.
+
+    A real station does each when it happens; this one, all of it where STATION_PATIENT is set.
+    """
+    patient = os.environ.get("STATION_PATIENT")
+    if not patient:
+        return
+    saved = client.commit(file.document, file.layout, file.encoding)
+    print(f"  保存：{saved.result} {saved.lines} {saved.history_position}")
+    history = client.recent_history(patient)
+    print(f"  历史：{history.result} {history.text}")
+    review = client.review_status("01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    print(f"  药师：{review.result} {review.review}")
+    voided = client.void_lines(patient, "visit-1", ["line-1", "line-2"])
+    print(f"  作废：{voided.result} {voided.lines} {voided.history_position}")
+
+
+def without_library(problem: LibraryError) -> int:
+    """Work on, in a station whose library cannot be loaded, and say that nothing is checked."""
+    print("未审核 客户端没有装好，请联系信息科")
+    print(f"  原因：{problem}")
+    print("  医生：可以保存，处方标记为“未审核”")
+    return NOT_BEGUN
+
+
 def open_client(library: ctypes.CDLL, servers: str) -> Client:
     """Open a client by what the environment says. Raises OpenError."""
     return Client(
@@ -139,8 +169,8 @@ def main(arguments: list[str]) -> int:
         return NOT_BEGUN
     servers, *paths = arguments
     status = 0
-    library = pck.load()
     try:
+        library = pck.load()
         client = open_client(library, servers)
         for path in paths:
             result = handle(client, read_file(Path(path)))
@@ -149,6 +179,8 @@ def main(arguments: list[str]) -> int:
             if result <= CLIENT_UNUSABLE:
                 client.close()
                 client = open_client(library, servers)
+    except LibraryError as error:
+        return without_library(error)
     except OSError as error:
         print(f"{error.filename}: cannot be read", file=sys.stderr)
         return NOT_BEGUN
