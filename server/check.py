@@ -124,21 +124,21 @@ class CheckService:
             if recorded is not None:
                 return _repeated(recorded, request)
         document = deciding.read(request, self._profiles)
-        patient_id = document.case.patient.id
-        check_id = new_check_id(clock.now_ms())
         patience = self._patience(document, until)
-        seen = self._seen(patient_id, patience, document)
-        while True:
+        check_id = new_check_id(clock.now_ms())
+        seen = self._seen(document, patience)
+        unreadable = ""
+        for _ in range(limits.JUDGEMENTS_MAX):
             judged = self._judged(request, document, seen, check_id, started)
             if not is_wanted():
                 raise AbandonedError("the caller has gone; nothing was recorded")
             try:
-                reply, result = self._recorded(judged, patience)
+                reply, result = self._recorded(judged, patience, unreadable)
             except StaleHistoryError:
                 # Another call or process has committed since. What is read now was not there when the check began, or
                 # is in it: the second judgement stands.
                 self._metrics.judged_again.inc()
-                seen = self._seen(patient_id, patience, document, again=True)
+                seen, unreadable = self._seen_again(document, patience)
                 continue
             except DuplicateRequestError:
                 # The attempt came before, or twice at once and the other call was faster: there is one decision.
@@ -150,6 +150,9 @@ class CheckService:
                     self._answered[request.request_id] = None
             self._count(result, started)
             return reply
+        raise StoreError(
+            f"store: refused as behind the patient's history, judged {limits.JUDGEMENTS_MAX} times; nothing was recorded"
+        )
 
     def _patience(self, document: Read, until: int | None) -> int | None:
         """Return how long the store may take with a document: where the answer leaves all the same, a moment."""
@@ -158,25 +161,44 @@ class CheckService:
         soon = clock.ticks_us() if self._store.gaps.is_open else clock.moment(SHED_AFTER_S)
         return soon if until is None else min(soon, until)
 
-    def _seen(self, patient_id: str, until: int | None, document: Read, *, again: bool = False) -> Seen:
+    def _seen(self, document: Read, until: int | None) -> Seen:
         """Return the history to judge with; where it cannot be read and the answer leaves all the same, one that says so.
 
         Raises StoreError.
         """
-        if not again and self._sheds and not document.commits and self._store.gaps.is_open:
+        patient_id = document.case.patient.id
+        sheds = self._sheds and not document.commits
+        if sheds and self._store.gaps.is_open:
             return self._history.in_memory(patient_id) or UNKNOWN
         try:
-            return self._history.again(patient_id, until) if again else self._history.of(patient_id, until)
+            return self._history.of(patient_id, until)
         except StoreError:
+            if not sheds:
+                raise
+            return UNKNOWN
+
+    def _seen_again(self, document: Read, until: int | None) -> tuple[Seen, str]:
+        """Return the history as the store has it now; where the answer leaves all the same, what is in memory, and why.
+
+        Raises StoreError.
+        """
+        patient_id = document.case.patient.id
+        try:
+            return self._history.again(patient_id, until), ""
+        except StoreError as error:
             if not self._sheds or document.commits:
                 raise
-            return self._history.in_memory(patient_id) or UNKNOWN
+            return self._history.in_memory(patient_id) or UNKNOWN, str(error)
 
-    def _recorded(self, judged: _Judged, until: int | None) -> tuple[Reply, Result]:
+    def _recorded(self, judged: _Judged, until: int | None, unreadable: str) -> tuple[Reply, Result]:
         """Record and answer; where the store does not take it and the server is told to, answer without.
 
-        The result is the one that was answered. Raises StaleHistoryError, DuplicateRequestError or StoreError; then nothing was recorded.
+        `unreadable`: why a history that was refused as behind could not be read again; to record it would be refused
+        again. The result is the one that was answered. Raises as `check`, and StaleHistoryError or DuplicateRequestError;
+        then nothing was recorded.
         """
+        if unreadable:
+            return self._unrecorded(judged, unreadable)
         sheds = self._sheds and not judged.document.commits
         if sheds and self._store.gaps.is_open:
             return self._unrecorded(judged, "the store did not answer before")

@@ -41,6 +41,9 @@ TIME_LEFT_MIN_S = 0.005
 STORE_WAIT_MAX_S = 5.0
 """How long a call waits for a store that does not answer: until its own deadline, and never longer than this."""
 
+JUDGEMENTS_MAX = 2
+"""How often one check is judged: the second time on the history as the store had it after the check began, which stands."""
+
 GATEWAY_DEADLINE_S = 10.0
 """What the HTTP gateway gives a call, whose client states no deadline."""
 
