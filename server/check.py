@@ -26,7 +26,16 @@ from server.history import UNKNOWN, Change, History, Recent, Seen, Statement, vi
 from server.metrics import Metrics
 from server.packs import PackHolder
 from server.profile import Profiles
-from server.store import Decision, DuplicateRequestError, Feedback, StaleHistoryError, Store, StoreError, Void
+from server.store import (
+    Decision,
+    DuplicateRequestError,
+    Feedback,
+    OutcomeUnknownError,
+    StaleHistoryError,
+    Store,
+    StoreError,
+    Void,
+)
 
 STALE = b'"stale":true'
 """How an answer of either layout says that its packs are past their expiry; text in it cannot have bare quotes."""
@@ -115,7 +124,13 @@ class CheckService:
         """Judge one document.
 
         `is_wanted` is asked before the decision is recorded: one that nobody will receive is none. Raises
-        AbandonedError, EntranceError, ProfileError or StoreError; then nothing was recorded.
+        AbandonedError, EntranceError, ProfileError or StoreError; then nothing was recorded, but for OutcomeUnknownError
+        (the connection to the store was lost in the COMMIT, and could not be made again before `until`): then the decision,
+        and what it commits, may be recorded. The client sees UNAVAILABLE either way, and asks again with the same request
+        id: it gets the recorded answer where there is one, and is judged now where there is none.
+
+        With `sheds` such an answer leaves as not recorded, though a record may be there, of an answer that knew the
+        patient's history: the gap counts it as of unknown outcome, and a repeated request id gets the recorded answer.
         """
         started = clock.ticks_us()
         _require_short("request_id", request.request_id, limits.REQUEST_ID_MAX_CHARACTERS)
@@ -194,8 +209,8 @@ class CheckService:
         """Record and answer; where the store does not take it and the server is told to, answer without.
 
         `unreadable`: why a history that was refused as behind could not be read again; to record it would be refused
-        again. The result is the one that was answered. Raises as `check`, and StaleHistoryError or DuplicateRequestError;
-        then nothing was recorded.
+        again. The result is the one that was answered. Raises StaleHistoryError, DuplicateRequestError or StoreError; then
+        nothing was recorded, but for OutcomeUnknownError.
         """
         if unreadable:
             return self._unrecorded(judged, unreadable)
@@ -209,9 +224,9 @@ class CheckService:
         except StoreError as error:
             if not sheds:
                 raise
-            return self._unrecorded(judged, str(error))
+            return self._unrecorded(judged, str(error), outcome_unknown=isinstance(error, OutcomeUnknownError))
 
-    def _unrecorded(self, judged: _Judged, reason: str) -> tuple[Reply, Result]:
+    def _unrecorded(self, judged: _Judged, reason: str, *, outcome_unknown: bool = False) -> tuple[Reply, Result]:
         """Answer, say in the answer that there is no record of it, and count it for the marker.
 
         It is the record that refuses a history that has grown since it was read: without one, a history from memory may
@@ -222,7 +237,7 @@ class CheckService:
             judged = self._judged(judged.request, judged.document, seen, judged.check_id, judged.started)
         answered_at = clock.now(judged.document.profile.time_zone)
         decision = _decision(judged, Around(judged.check_id, answered_at, 0, not_recorded=True))
-        self._store.gaps.add(reason)
+        self._store.gaps.add(reason, outcome_unknown=outcome_unknown)
         self._metrics.unrecorded.inc()
         return _reply(decision)._replace(not_recorded=True), judged.result
 
@@ -272,7 +287,7 @@ class CheckService:
         metrics.check_seconds.observe((clock.ticks_us() - started) / 1e6)
 
     def commit(self, request: Request, until: int | None = None) -> Change:
-        """Commit the current lines of a document. Raises EntranceError, ProfileError or StoreError."""
+        """Commit the current lines of a document. Raises EntranceError, ProfileError or StoreError, as `History.commit`."""
         document = deciding.read(request, self._profiles)
         if not document.case.patient.id:
             raise EntranceError("patn_id", "", "is missing; lines cannot be committed without their patient")
@@ -340,7 +355,10 @@ class CheckService:
         return self._history.recent(patient_id, begin, limit or limits.RECENT_LINES_MAX, clock.now(zone))
 
     def feedback(self, request: Request, until: int | None = None) -> FeedbackReply:
-        """Record what the doctor did about findings. Raises EntranceError or StoreError; then nothing was recorded."""
+        """Record what the doctor did about findings.
+
+        Raises EntranceError or StoreError; then nothing was recorded, but for OutcomeUnknownError.
+        """
         document, encoding = json_of(request)
         now = clock.now(self._profiles.default.time_zone)
         entries, message_id = _national_feedback(document) if request.format == "3103" else _own_feedback(document)

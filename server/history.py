@@ -211,7 +211,8 @@ class History:
 
         `decide` is given the number of committed lines and returns the decision that is recorded with them, in one
         transaction. With `unless_after`, a position, nothing is done where the history has a later event. Raises
-        StaleHistoryError, DuplicateRequestError, StoreError, or what `decide` raises; then nothing has changed.
+        StaleHistoryError, DuplicateRequestError, StoreError, or what `decide` raises; then nothing has changed, but for
+        OutcomeUnknownError: then it may have, wholly. A commit that is repeated is safe either way.
         """
         # A time of midnight is a date: it says nothing about which of two messages came first.
         is_timed = statement.stated is not None and statement.stated.time() != time.min
@@ -251,7 +252,7 @@ class History:
         source: str,
         until: int | None = None,
     ) -> Change:
-        """Take lines back out, also those that arrive later and were stated before. Raises StoreError.
+        """Take lines back out, also those that arrive later and were stated before. Raises StoreError as `commit` does.
 
         Without a stated time it holds from its receipt, and not before what it takes back: the clock of the HIS may be
         ahead of ours.

@@ -232,7 +232,8 @@ def _verify(options: argparse.Namespace) -> int:
 def _summary(verified: Verified) -> str:
     return (
         f"{verified.entries:,} entries in {len(verified.heads)} chains, {verified.erased:,} of them erased by retention;"
-        f" {verified.gaps:,} answers went out unrecorded; {verified.unfinished} processes did not say that they ended;"
+        f" {verified.gaps:,} answers went out unrecorded, {verified.outcome_unknown:,} of them with an unknown outcome;"
+        f" {verified.unfinished} processes did not say that they ended;"
         f" {verified.faults_total:,} faults"
     )
 

@@ -16,7 +16,7 @@ import msgspec
 from server import clock
 from server.store.chain import NO_HASH, NUMBER_MAX, Head, Link, entry_id, number_of, writer_of
 from server.store.database import ConflictError, Database, LostError, Statement, Transaction
-from server.store.records import Marker, MarkerKind, StoreError, content_values
+from server.store.records import Marker, MarkerKind, OutcomeUnknownError, StoreError, content_values
 from server.store.schema import TABLES, insert
 
 ATTEMPTS_MAX = 3
@@ -28,7 +28,14 @@ _ENDS = ", ".join(
 )
 _WRITERS = f"SELECT id, named, {_ENDS} FROM writer"  # noqa: S608 - as above
 
+_HASHES = " UNION ALL ".join(f"SELECT chain_hash FROM {table} WHERE id = ?" for table in TABLES)  # noqa: S608 - as above
+
 Read = Callable[..., list[tuple[Any, ...]]]
+
+
+def is_stored(link: Link, read: Read) -> bool:
+    """Say whether an entry is there. Raises what `read` raises."""
+    return any(bytes(chain_hash) == link.chain_hash for (chain_hash,) in read(_HASHES, *(link.id,) * len(TABLES)))
 
 
 class Chain:
@@ -85,20 +92,35 @@ class Chain:
     def append(self, links: Callable[[Head], tuple[Sequence[Statement], Link]], until: int) -> list[int]:
         """Append what `links` makes after the head; return how many rows each statement wrote.
 
-        Where the first wrote none, nothing was appended. The caller has the turn. Raises ConflictError or StoreError.
+        Where the first wrote none, nothing was appended. The caller has the turn. Raises OutcomeUnknownError where the
+        database was lost in the middle and could not be asked before `until`; else ConflictError or StoreError, and then
+        nothing was written.
         """
-        given_up: tuple[Link, int] | None = None
+        given_up: list[tuple[Link, int]] = []
+        try:
+            return self._append(links, until, given_up)
+        except ConflictError:
+            raise
+        except StoreError as error:
+            if not given_up:
+                raise
+            raise OutcomeUnknownError(error) from error
+
+    def _append(
+        self, links: Callable[[Head], tuple[Sequence[Statement], Link]], until: int, given_up: list[tuple[Link, int]]
+    ) -> list[int]:
+        """Do what `append` says; `given_up` gets each entry that was lost, with the number of its statements."""
         for attempt in range(ATTEMPTS_MAX):
             head = self.head(until)
-            if given_up is not None and self.has(given_up[0], until):
-                return [1] * given_up[1]  # it was committed after all, later than it was asked for
+            if given_up and self.has(given_up[-1][0], until):
+                return [1] * given_up[-1][1]  # it was committed after all, later than it was asked for
             statements, last = links(head)
             try:
                 counts = self._database.run(statements, until)
             except LostError:
                 self._is_sure = False
+                given_up.append((last, len(statements)))
                 if not self.has(last, until):
-                    given_up = last, len(statements)
                     continue
                 counts = [1] * len(statements)
             except ConflictError:
@@ -109,13 +131,11 @@ class Chain:
             if counts[0]:
                 self.advance(last)
             return counts
-        raise StoreError("store: lost again and again; nothing was written")
+        raise StoreError("store: lost again and again")
 
     def has(self, link: Link, until: int) -> bool:
         """Say whether an entry of which the database may have heard is stored. Raises StoreError."""
-        query = " UNION ALL ".join(f"SELECT chain_hash FROM {table} WHERE id = ?" for table in TABLES)  # noqa: S608 - as above
-        found = self._database.rows(query, (link.id,) * len(TABLES), until)
-        return any(bytes(chain_hash) == link.chain_hash for (chain_hash,) in found)
+        return is_stored(link, lambda sql, *values: self._database.rows(sql, values, until))
 
     def advance(self, link: Link) -> None:
         """Take note of what was appended."""

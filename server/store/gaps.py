@@ -36,10 +36,16 @@ class Gap(NamedTuple):
     """Why the first of them could not be recorded."""
     counted_by: str = ""
     """Tells the counts of processes apart; says nothing else."""
+    outcome_unknown: int = 0
+    """Of the answers, those of which a record may be there all the same: the connection was lost while it was written."""
 
     def content(self) -> dict[str, Any]:
         """Return what the marker says."""
         return self._asdict()
+
+    def less(self, answers: int, outcome_unknown: int) -> "Gap":
+        """Return what is left when so many are told of."""
+        return self._replace(answers=self.answers - answers, outcome_unknown=self.outcome_unknown - outcome_unknown)
 
 
 def _locked(folder: Path) -> tuple[Path, FileIO]:
@@ -147,15 +153,18 @@ class Gaps:
         """How long there has been one; 0 where there is none."""
         return (clock.ticks_us() - self._since_us) / 1e6 if self._open is not None else 0.0
 
-    def add(self, reason: str) -> None:
+    def add(self, reason: str, *, outcome_unknown: bool = False) -> None:
         """Count one more answer."""
         now = clock.now().isoformat()
         with self._lock:
             if self._open is None:
                 self._since_us = clock.ticks_us()
-                self._open = Gap(1, now, now, reason[:REASON_MAX_CHARACTERS], self._name)
-            else:
-                self._open = self._open._replace(answers=self._open.answers + 1, until=now)
+                self._open = Gap(0, now, now, reason[:REASON_MAX_CHARACTERS], self._name)
+            self._open = self._open._replace(
+                answers=self._open.answers + 1,
+                until=now,
+                outcome_unknown=self._open.outcome_unknown + outcome_unknown,
+            )
             self._write()
 
     def current(self) -> Gap | None:
@@ -167,6 +176,6 @@ class Gaps:
         with self._lock:
             self.markers += 1
             if self._open is not None:
-                left = self._open.answers - gap.answers
-                self._open = self._open._replace(answers=left, since=gap.until) if left else None
+                left = self._open.less(gap.answers, gap.outcome_unknown)
+                self._open = left._replace(since=gap.until) if left.answers else None
             self._write()

@@ -15,6 +15,13 @@ class StoreError(Exception):
     """The store could not do what was asked; nothing of it was done. The text says what and why."""
 
 
+class OutcomeUnknownError(StoreError):
+    """The connection was lost while something was being written: it may be in the store, or come there yet, whole."""
+
+    def __init__(self, cause: StoreError) -> None:
+        super().__init__(f"{cause}; whether it was recorded is not known")
+
+
 class DuplicateRequestError(StoreError):
     """The request id has been answered meanwhile; nothing was written."""
 

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from server import clock, limits
-from server.store.appending import Chain, marker_links
+from server.store.appending import Chain, is_stored, marker_links
 from server.store.chain import Head, Link, entry_id, writer_of
 from server.store.content import Contents
 from server.store.copying import COPIED, copy
@@ -31,6 +31,7 @@ from server.store.records import (
     Event,
     Feedback,
     FeedbackEntry,
+    OutcomeUnknownError,
     StaleHistoryError,
     StoreError,
     Void,
@@ -131,7 +132,8 @@ class Store:
 
         With `unless_after`, a position, only where the patient's history has no later event. Raises StaleHistoryError
         where it has, DuplicateRequestError where the request id is answered, StoreError for all else; then nothing was
-        written.
+        written. Only OutcomeUnknownError leaves it open: the connection was lost, and the decision may be there; who asks
+        again with the same request id gets DuplicateRequestError where it is.
         """
         until = until or clock.moment(limits.STORE_WAIT_MAX_S)
         values = content_values(decision)
@@ -270,20 +272,25 @@ class Store:
         """Change a patient's history in one transaction, with no other change of any history beside it.
 
         `work` is given the patient's events after a position, and returns what to append; it may be asked again. What
-        was appended is returned, with its position. Raises what `work` raises, DuplicateRequestError or StoreError; then
-        nothing was written.
+        was appended is returned, with its position: what the last answer of `work` said. Raises OutcomeUnknownError where
+        the connection was lost in the COMMIT and the database could not be asked before `until`; else what `work` raises,
+        DuplicateRequestError or StoreError, and then nothing was written.
         """
         until = until or clock.moment(limits.STORE_WAIT_MAX_S)
         with self._recording(), self._chain.turn(until):
             given_up: tuple[Link, Draft] | None = None
             while True:
-                head = self._chain.head(until)
-                if given_up is not None and self._chain.has(given_up[0], until):
-                    return given_up[1].event  # it was committed after all, later than it was asked for
                 last: Link | None = None
                 draft = Draft(None)
                 try:
+                    head = self._chain.head(until)
                     with self.database.exclusively(until) as transaction:
+                        # What was given up for lost held the same lock: by now it is there, or never will be. It is asked
+                        # before `work`, whose next answer would be of a history that has the change already.
+                        if given_up is not None and is_stored(given_up[0], transaction.rows):
+                            self._chain.doubt()
+                            return given_up[1].event
+                        given_up = None
                         rows = transaction.rows(_EVENTS_OF, patient_id, after, _ALL)
                         draft = work([Event(*row) for row in rows])
                         if draft.event is not None:
@@ -291,18 +298,20 @@ class Store:
                             draft = draft._replace(event=msgspec.structs.replace(draft.event, position=position))
                         statements, last = _links(draft, head)
                         transaction.run(statements)
-                except LostError:
-                    self._chain.doubt()
-                    if last is None:
-                        continue
-                    if not self._chain.has(last, until):
-                        given_up = last, draft
-                        continue
                 except ConflictError as error:
                     self._chain.doubt()
                     if last is None or self._chain.head(until).id >= last.id:
                         continue  # an entry of ours that was given up for lost had taken the place
                     raise self._duplicate(draft.decision, error, until) if draft.decision else error from error
+                except StoreError as error:
+                    if isinstance(error, LostError):
+                        self._chain.doubt()
+                        given_up = (last, draft) if last is not None else given_up
+                        if clock.ticks_us() < until:
+                            continue
+                    if given_up is None:
+                        raise
+                    raise OutcomeUnknownError(error) from error
                 if last is not None:
                     self._chain.advance(last)
                 return draft.event
@@ -323,7 +332,7 @@ class Store:
     ) -> list[str]:
         """Append feedback, joined to the latest decision with that finding; return the finding ids of no decision.
 
-        Raises StoreError; then nothing was written.
+        Raises StoreError; then nothing was written, but for OutcomeUnknownError.
         """
         until = until or clock.moment(limits.STORE_WAIT_MAX_S)
         self._keys.complete(until)
@@ -413,9 +422,9 @@ class Store:
         """
         until = clock.moment(limits.STORE_WAIT_MAX_S)
         for gap in left_behind(folder):
-            answers = gap.answers - self._told_of(gap, until)
-            if answers or not gap.answers:
-                content = {**gap._replace(answers=answers).content(), "found": "left by a process that was killed"}
+            left = gap.less(*self._told_of(gap, until))
+            if left.answers or not gap.answers:
+                content = {**left.content(), "found": "left by a process that was killed"}
                 with self._chain.turn(until):
                     self._chain.append(marker_links("gap", content), until)
                 log.warning("answers without a record, of a process that was killed", **content)
@@ -424,12 +433,15 @@ class Store:
         except OSError as error:  # a full disk: answering goes before counting what a kill would make forget
             log.warning("answers without a record are counted in memory alone", error=str(error))
 
-    def _told_of(self, gap: Gap, until: int) -> int:
-        """Return how many answers of a gap the chain tells of already: who is killed may have had no time to forget them."""
+    def _told_of(self, gap: Gap, until: int) -> tuple[int, int]:
+        """Return how many answers of a gap the chain tells of already, and of them those of unknown outcome.
+
+        Who is killed may have had no time to forget them.
+        """
         rows = self.database.rows("SELECT content FROM marker WHERE kind = 'gap'", (), until)
-        told = (msgspec.json.decode(content) for (content,) in rows)
-        same = (gap.counted_by, gap.since)
-        return sum(other["answers"] for other in told if (other.get("counted_by"), other["since"]) == same)
+        told = [msgspec.json.decode(content) for (content,) in rows]
+        same = [one for one in told if (one.get("counted_by"), one["since"]) == (gap.counted_by, gap.since)]
+        return sum(one["answers"] for one in same), sum(one.get("outcome_unknown", 0) for one in same)
 
     def _forget_requests(self) -> None:
         """Forget request ids that are too old to come again, now and then."""

@@ -31,6 +31,8 @@ class Verified(NamedTuple):
     """Of them, entries whose content retention has erased, each covered by a marker."""
     gaps: int
     """Answers that went out without a record, as markers tell."""
+    outcome_unknown: int
+    """Of them, those of which a record may be there all the same."""
     unfinished: int
     """Processes that ended without saying so, or still run."""
     heads: tuple[tuple[int, int, str], ...]
@@ -79,6 +81,7 @@ class Verification:
             self._must_meet(writer, number, hashed, "the heads that were kept")
         self._erasures: dict[int, _Erasure] = {}
         self._gaps = 0
+        self._outcome_unknown = 0
         self._stopped: set[int] = set()
 
     def run(self, progress: Callable[[int], None] = lambda _: None) -> Verified:
@@ -110,7 +113,16 @@ class Verification:
         self._check_erasures()
         progress(entries)
         unfinished = sum(writer not in self._stopped for writer in writers)
-        return Verified(entries, erased, self._gaps, unfinished, tuple(heads), tuple(self._faults), self._faults_total)
+        return Verified(
+            entries,
+            erased,
+            self._gaps,
+            self._outcome_unknown,
+            unfinished,
+            tuple(heads),
+            tuple(self._faults),
+            self._faults_total,
+        )
 
     def _fault(self, text: str) -> None:
         self._faults_total += 1
@@ -162,6 +174,7 @@ class Verification:
                     self._erasures[row.id] = _Erasure(content)
                 elif marker.kind == "gap":
                     self._gaps += int(content["answers"])
+                    self._outcome_unknown += int(content.get("outcome_unknown", 0))
                 elif marker.kind == "stop":
                     self._stopped.add(writer)
             except (msgspec.DecodeError, KeyError, TypeError, ValueError):

@@ -7,8 +7,10 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from server.store import Store, open_store
 
 START_MAX_S = 40.0
 SERVICE_USER = "postgres"
+LATE_S = 0.4
 SETTINGS = {
     "listen_addresses": "",
     "shared_buffers": "16MB",
@@ -131,3 +134,60 @@ class PostgresPlace:
             store.close()
         with contextlib.suppress(psycopg.Error):
             self.cluster.execute(f"DROP SCHEMA {self.name} CASCADE")
+
+
+class Between:
+    """Stands between a client and the cluster's socket, and can fall silent, or lose a connection at one statement."""
+
+    def __init__(self, cluster):
+        self.swallow = threading.Event()
+        self.lose_at = b""
+        """The connection on which these bytes are sent is gone for the client at once; the server gets them `LATE_S` later."""
+        self.silent_after = b""
+        """When these bytes have been sent, nothing is passed on any more."""
+        self._folder = cluster.folder
+        self._target = str(cluster.folder / ".s.PGSQL.5432")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._sockets = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self._target)
+                self._sockets += [client, server]
+                for source, target in ((client, server), (server, client)):
+                    threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+
+    def _pass_on(self, source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                if self.lose_at and self.lose_at in data:
+                    self.lose_at = b""
+                    source.shutdown(socket.SHUT_RDWR)
+                    time.sleep(LATE_S)
+                if not self.swallow.is_set():
+                    target.sendall(data)
+                if self.silent_after and self.silent_after in data:
+                    self.silent_after = b""
+                    self.swallow.set()
+
+    def address_of(self, place):
+        """A place's address, by way of this."""
+        direct = f"host={self._folder}&"
+        assert direct in place.address
+        return place.address.replace("@/", f"@127.0.0.1:{self.port}/").replace(direct, "")
+
+    def drop(self):
+        for one in self._sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        self._sockets.clear()
+
+    def close(self):
+        self._listener.close()
+        self.drop()

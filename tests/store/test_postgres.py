@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import socket
 import threading
 import time
 
@@ -12,7 +11,7 @@ from server import clock
 from server.history import History
 from server.store import StoreError, open_store
 from server.store.postgres import without_password
-from tests.store.clusters import Cluster, PostgresPlace
+from tests.store.clusters import Between, Cluster, PostgresPlace
 from tests.store.making import commit, decision, line, stored
 
 PATIENCE_S = 40.0
@@ -148,62 +147,22 @@ def test_stopped_and_started_under_load(own_cluster, how):
 
 def test_a_server_that_falls_silent_costs_a_call_its_deadline_and_no_more(place):
     """The network swallows everything: no error, no end of the connection."""
-    with contextlib.closing(_Swallower(place.cluster)) as between:
-        address = place.address.replace("@/", f"@127.0.0.1:{between.port}/").replace(
-            f"host={place.cluster.folder}&", ""
-        )
-        with contextlib.closing(open_store(address, None, upkeep=False)) as store:
-            store.record(decision("C1"))
-            between.swallow.set()
-            for call in (
-                lambda until: store.record(decision("C2"), until=until),
-                lambda until: store.events("P1", until=until),
-                lambda until: commit(History(store, 1_000_000), [line()], until=until),
-            ):
-                began = clock.ticks_us()
-                with pytest.raises(StoreError):
-                    call(clock.moment(0.2))
-                assert (clock.ticks_us() - began) / 1e6 < 2.0
-            between.swallow.clear()
-            between.drop()
-            store.record(decision("C3"), until=clock.moment(PATIENCE_S))
-            assert store.decision("C3") is not None
-
-
-class _Swallower:
-    """Stands between a client and the cluster's socket, and can fall silent."""
-
-    def __init__(self, cluster):
-        self.swallow = threading.Event()
-        self._target = str(cluster.folder / ".s.PGSQL.5432")
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._sockets = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(self._target)
-                self._sockets += [client, server]
-                for source, target in ((client, server), (server, client)):
-                    threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
-
-    def _pass_on(self, source, target):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65_536):
-                if not self.swallow.is_set():
-                    target.sendall(data)
-
-    def drop(self):
-        for one in self._sockets:
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-            one.close()
-        self._sockets.clear()
-
-    def close(self):
-        self._listener.close()
-        self.drop()
+    with (
+        contextlib.closing(Between(place.cluster)) as between,
+        contextlib.closing(open_store(between.address_of(place), None, upkeep=False)) as store,
+    ):
+        store.record(decision("C1"))
+        between.swallow.set()
+        for call in (
+            lambda until: store.record(decision("C2"), until=until),
+            lambda until: store.events("P1", until=until),
+            lambda until: commit(History(store, 1_000_000), [line()], until=until),
+        ):
+            began = clock.ticks_us()
+            with pytest.raises(StoreError):
+                call(clock.moment(0.2))
+            assert (clock.ticks_us() - began) / 1e6 < 2.0
+        between.swallow.clear()
+        between.drop()
+        store.record(decision("C3"), until=clock.moment(PATIENCE_S))
+        assert store.decision("C3") is not None
