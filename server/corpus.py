@@ -19,7 +19,7 @@ import msgspec
 from ruleset.case import Line, Visit
 from server import replay
 from server.masking import Mask
-from server.store import Commit, Decision, Event, Found, Store, StoreError
+from server.store import Commit, Decision, Event, Found, Ready, Store, StoreError
 from server.store.keys import findings_of, texts_of
 from server.store.store import encode
 
@@ -55,7 +55,9 @@ class _Entry(msgspec.Struct, frozen=True):
 class Told:
     """Where a decision of a corpus was made: what `server.replay.redecide` asks a store for."""
 
-    def __init__(self, decision: Decision, history: _History, contents: Mapping[str, bytes]) -> None:
+    def __init__(self, decision: Decision, history: _History, contents: Mapping[str, bytes], ready: Ready) -> None:
+        """`contents` and `ready` are of the whole corpus."""
+        self.ready = ready
         self._decision = decision
         self._history = history
         self._contents = contents
@@ -155,6 +157,7 @@ def _masked(decision: Decision, store: Store, mask: Mask) -> bytes:
 def read_corpus(file: Path) -> Iterator[tuple[Decision, Told]]:
     """Yield the decisions of a corpus, each with where it was made. Raises CorpusError."""
     contents: dict[str, bytes] = {}
+    ready = Ready()
     decode = msgspec.json.Decoder(_Entry).decode
     try:
         with file.open("rb") as lines:
@@ -167,7 +170,7 @@ def read_corpus(file: Path) -> Iterator[tuple[Decision, Told]]:
                         contents[entry.content.digest] = zlib.decompress(base64.b64decode(entry.content.base64))
                     elif entry.decision is not None:
                         decision = _decision(entry.decision)
-                        yield decision, Told(decision, entry.history, contents)
+                        yield decision, Told(decision, entry.history, contents, ready)
                 except (msgspec.DecodeError, ValueError, TypeError, LookupError, zlib.error) as error:
                     raise CorpusError(f"{file}:{number}: {error}") from error
     except OSError as error:

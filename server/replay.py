@@ -4,13 +4,11 @@ By the packs that it was made with, a decision gives the same bytes. By others i
 """
 
 import datetime as dt
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
-from cachetools import LRUCache
 
 from ruleset.case import Case
 from ruleset.outcome import Result
@@ -28,10 +26,7 @@ from server.dictionary.reading import DictionaryError
 from server.entrance.text import EntranceError
 from server.folding import folded
 from server.profile import Profile, ProfileError, profile_of
-from server.store import Decision, Event
-
-CONTENTS_KEPT_MAX = 32
-"""Profiles and dictionaries that are kept ready: decisions come in thousands, their contents in dozens."""
+from server.store import Decision, Event, Ready
 
 _pack_parts = msgspec.json.Decoder(list[tuple[str, int, str]]).decode
 
@@ -46,6 +41,10 @@ FACTS = "facts"
 
 class Source(Protocol):
     """Where a decision was made: a `server.store.Store`, or a line of a corpus (`server.corpus`)."""
+
+    @property
+    def ready(self) -> Ready:
+        """What was made of its contents: one for each store or corpus, whose contents another may lack."""
 
     def content(self, digest: str) -> bytes | None:
         """Return a profile or a dictionary, or None."""
@@ -83,8 +82,6 @@ class _Only:
 
 
 Made = TypeVar("Made")
-_contents: LRUCache[tuple[str, str], Any] = LRUCache(CONTENTS_KEPT_MAX)
-_contents_lock = threading.Lock()
 
 
 def redecide(decision: Decision, snapshot: Snapshot, source: Source) -> Redecision:
@@ -167,17 +164,15 @@ def _dictionary(decision: Decision, source: Source) -> Dictionary:
 
 
 def _made(what: str, name: str, digest: str, source: Source, make: Callable[[bytes], Made]) -> Made:
-    """Return what a kept content makes; a content is the same wherever it is kept."""
-    with _contents_lock:
-        known: Made | None = _contents.get((name, digest))
+    """Return what a kept content makes."""
+    known: Made | None = source.ready.get(name, digest)
     if known is not None:
         return known
     content = source.content(digest)
     if content is None:
         raise ReplayError(f"the store does not have the {what} with digest {digest}")
     made = make(content)
-    with _contents_lock:
-        _contents[name, digest] = made
+    source.ready.keep(name, digest, made)
     return made
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from server.store.content import Ready
 from server.store.records import (
     Commit,
     Decision,
@@ -30,6 +31,7 @@ __all__ = [
     "Found",
     "OutcomeUnknownError",
     "Query",
+    "Ready",
     "StaleHistoryError",
     "Store",
     "StoreError",

@@ -3,6 +3,9 @@
 import hashlib
 import threading
 import zlib
+from typing import Any
+
+from cachetools import LRUCache
 
 from server.store.database import Database, Statement
 from server.store.records import StoreError
@@ -10,6 +13,8 @@ from server.store.records import StoreError
 PART_BYTES = 1024 * 1024
 """Contents are stored in parts: one of 200 MiB would be one statement, and one lock, too large."""
 COMPRESSION = 6
+READY_MAX = 32
+"""Profiles and dictionaries that are kept ready for replays: decisions come in thousands, their contents in dozens."""
 
 _INSERT = "INSERT INTO content (digest, part, kind, bytes) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 
@@ -56,3 +61,21 @@ class Contents:
         if digest_of(content) != digest:
             raise StoreError(f"store: content {digest} is damaged: its digest is {digest_of(content)}")
         return content
+
+
+class Ready:
+    """What was made of contents of one store or corpus, kept for the next decision. Safe for any number of threads."""
+
+    def __init__(self) -> None:
+        self._made: LRUCache[tuple[str, str], Any] = LRUCache(READY_MAX)
+        self._lock = threading.Lock()
+
+    def get(self, name: str, digest: str) -> Any:
+        """Return what was made of a content under a name, or None."""
+        with self._lock:
+            return self._made.get((name, digest))
+
+    def keep(self, name: str, digest: str, made: Any) -> None:
+        """Keep it."""
+        with self._lock:
+            self._made[name, digest] = made

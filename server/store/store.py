@@ -19,7 +19,7 @@ import structlog
 from server import clock, limits
 from server.store.appending import Chain, is_stored, marker_links
 from server.store.chain import Head, Link, entry_id, writer_of
-from server.store.content import Contents
+from server.store.content import Contents, Ready
 from server.store.copying import COPIED, copy
 from server.store.database import ConflictError, Database, LostError, Statement
 from server.store.gaps import Gap, Gaps, left_behind
@@ -97,6 +97,8 @@ class Store:
         self._chain = Chain(database, _about)
         self._keys = Keys(database)
         self._contents = Contents(database)
+        self.ready = Ready()
+        """What replays have made of its contents."""
         self.gaps = Gaps()
         """Answers that were not recorded; the upkeep writes the marker as soon as the store answers."""
         self._waiting: dict[int, int] = {}
