@@ -44,6 +44,9 @@ STORE_WAIT_MAX_S = 5.0
 JUDGEMENTS_MAX = 2
 """How often one check is judged: the second time on the history as the store had it after the check began, which stands."""
 
+STORE_START_MAX_S = 60.0
+"""How long a server that starts waits for a PostgreSQL that does not answer; then it ends with what is wrong."""
+
 GATEWAY_DEADLINE_S = 10.0
 """What the HTTP gateway gives a call, whose client states no deadline."""
 

@@ -94,10 +94,11 @@ def _serve(options: argparse.Namespace) -> int:
 
     from server.packs import ActivationError  # noqa: PLC0415 - as above
     from server.profile import ProfileError  # noqa: PLC0415 - as above
-    from server.store import StoreError  # noqa: PLC0415 - as above
+    from server.store import StoreError, await_store  # noqa: PLC0415 - as above
 
     try:
-        serve(source, ready)
+        if await_store(source.read().store):
+            serve(source, ready)
     except (StartError, ActivationError, ProfileError, StoreError, OSError) as error:
         print(f"precheck: {error}", file=sys.stderr)
         return EXIT_FAILED

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from server.store.awaiting import await_store
 from server.store.content import Ready
 from server.store.records import (
     Commit,
@@ -36,6 +37,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Void",
+    "await_store",
     "content_of",
     "open_store",
 ]

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import UniqueViolation
 
 from server import clock
@@ -28,6 +28,8 @@ SCHEMES = ("postgresql://", "postgres://")
 TYPES = {"INTEGER": "BIGINT", "BLOB": "BYTEA", "KEY": 'TEXT COLLATE "C"'}
 CONNECT_MAX_S = 10
 """How long one attempt to connect may take."""
+ASK_MAX_S = 2
+"""How long it is waited for a word whether PostgreSQL is there."""
 RECONNECT_INTERVAL_S = 0.2
 """Between attempts to connect while the database is away."""
 IDLE_MAX_MS = 10_000
@@ -47,6 +49,15 @@ logging.getLogger("psycopg").setLevel(logging.ERROR)
 def is_address(setting: str) -> bool:
     """Say whether a setting names a PostgreSQL database."""
     return setting.startswith(SCHEMES)
+
+
+def is_away(address: str) -> bool:
+    """Say whether PostgreSQL does not answer, or takes no connections yet: what waiting may mend."""
+    try:
+        asked = make_conninfo(address, connect_timeout=ASK_MAX_S)
+    except psycopg.ProgrammingError:
+        return False  # who opens it says what is wrong with the address
+    return psycopg.pq.PGconn.ping(asked.encode()) in (psycopg.pq.Ping.REJECT, psycopg.pq.Ping.NO_RESPONSE)
 
 
 def without_password(address: str) -> str:
