@@ -339,7 +339,7 @@ class CheckService:
         self._metrics.count(self._metrics.history_changes, "void", change.lines)
         return change
 
-    def recent_history(self, patient_id: str, since: str, limit: int) -> Recent:
+    def recent_history(self, patient_id: str, since: str, limit: int, until: int | None = None) -> Recent:
         """Return a patient's stored history, newest first. Raises EntranceError or StoreError.
 
         `since` is a time or a date in the site's time, "" for everything; `limit` a number of lines and of visits, 0
@@ -352,7 +352,8 @@ class CheckService:
             raise EntranceError("limit", limit, f"at most {limits.RECENT_LINES_MAX}")
         zone = self._profiles.default.time_zone
         begin = _moment(since, "since", zone)
-        return self._history.recent(patient_id, begin, limit or limits.RECENT_LINES_MAX, clock.now(zone))
+        most = limit or limits.RECENT_LINES_MAX
+        return self._history.recent(patient_id, begin, most, clock.now(zone), until)
 
     def feedback(self, request: Request, until: int | None = None) -> FeedbackReply:
         """Record what the doctor did about findings.

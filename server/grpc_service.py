@@ -174,7 +174,7 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
     ) -> check_pb2.RecentHistoryResponse:
         """Return what a patient's stored history holds."""
         with self._calls.admit(context):
-            return self._recent(request)
+            return self._recent(request, _until(context))
 
     def RecentHistoryDocument(  # noqa: N802 - the name of the RPC
         self, request: check_pb2.RecentHistoryDocumentRequest, context: grpc.ServicerContext
@@ -182,13 +182,13 @@ class Precheck(check_pb2_grpc.PrecheckServicer):
         """Return the same as JSON."""
         with self._calls.admit(context):
             encoding = _encoding(request.encoding) or "utf-8"
-            told = document_values(self._recent(request))
+            told = document_values(self._recent(request, _until(context)))
             return check_pb2.RecentHistoryDocumentResponse(answer=write_json(_ALWAYS_TOLD | told, encoding))
 
     def _recent(
-        self, request: check_pb2.RecentHistoryRequest | check_pb2.RecentHistoryDocumentRequest
+        self, request: check_pb2.RecentHistoryRequest | check_pb2.RecentHistoryDocumentRequest, until: int | None
     ) -> check_pb2.RecentHistoryResponse:
-        recent = self._service.recent_history(request.patient_id, request.since, request.limit)
+        recent = self._service.recent_history(request.patient_id, request.since, request.limit, until)
         response = check_pb2.RecentHistoryResponse(
             lines_total=recent.lines_total,
             visits_total=recent.visits_total,

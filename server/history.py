@@ -177,12 +177,14 @@ class History:
             if _bytes_of(held) <= self._cache.maxsize:
                 self._cache[patient_id] = held
 
-    def recent(self, patient_id: str, since: datetime | None, most: int, now: datetime) -> Recent:
+    def recent(
+        self, patient_id: str, since: datetime | None, most: int, now: datetime, until: int | None = None
+    ) -> Recent:
         """Return at most so many lines and visits, newest first; with `since`, those that begin then or later.
 
         Those without a time come last, and not at all with `since`. Raises StoreError.
         """
-        seen = self.again(patient_id)
+        seen = self.again(patient_id, until)
         timeline = seen.timeline
         lines = _newest_first(timeline.by_identity.values(), since, order_of)
         visits = _newest_first(timeline.visits.values(), since, _order_of_visit)

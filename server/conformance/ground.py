@@ -120,11 +120,11 @@ class TellingService(CheckService):
         self._tell(Arrival("void", self._transport, request, told=told))
         return change
 
-    def recent_history(self, patient_id: str, since: str, limit: int) -> Recent:
+    def recent_history(self, patient_id: str, since: str, limit: int, until: int | None = None) -> Recent:
         """Return what the temporary store has, and tell of it."""
         request = _without_document("")
         with self._refusals_told("history", request):
-            recent = super().recent_history(patient_id, since, limit)
+            recent = super().recent_history(patient_id, since, limit, until)
         told = {"patient_id": patient_id, "lines_total": recent.lines_total, "visits_total": recent.visits_total}
         self._tell(Arrival("history", self._transport, request, told=told))
         return recent

@@ -4,10 +4,12 @@ Statements have `?` for parameters and keep to what both databases understand. `
 a database that does not answer is waited for until then.
 """
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple, Protocol
 
+from server import clock
 from server.store.records import StoreError
 
 
@@ -17,6 +19,17 @@ class ConflictError(StoreError):
 
 class LostError(StoreError):
     """The database was lost in the middle: whether the transaction was committed is not known."""
+
+
+@contextmanager
+def held(lock: threading.Lock, until: int) -> Iterator[None]:
+    """Hold a lock that is waited for no longer than the database. Raises StoreError."""
+    if not lock.acquire(blocking=False) and not lock.acquire(timeout=max(0.0, (until - clock.ticks_us()) / 1e6)):
+        raise StoreError("store: busy with other calls of this process")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Statement(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import msgspec
 
 from server.store.chain import entry_id, writer_of
-from server.store.database import Database, Rows, Statement
+from server.store.database import Database, Rows, Statement, held
 from server.store.records import Decision, Found
 
 AT_ONCE_MAX = 32
@@ -92,7 +92,7 @@ class Keys:
 
     def complete(self, until: int, writer: int | None = None) -> None:
         """Write the missing keys of all decisions, or of one writer's, a few at a time. Raises StoreError."""
-        with self._lock:
+        with held(self._lock, until):
             for behind, keyed in self._database.rows(_BEHIND, (), until):
                 if writer is None or behind == writer:
                     self._complete(behind, keyed, until)

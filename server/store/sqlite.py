@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
 from server import clock
-from server.store.database import ConflictError, Rows, Statement
+from server.store.database import ConflictError, Rows, Statement, held
 from server.store.migration import MIGRATED_VERSIONS, migrate
 from server.store.records import StoreError
 from server.store.schema import SCHEMA_VERSION, definitions
@@ -123,7 +123,7 @@ class SqliteDatabase:
     @contextlib.contextmanager
     def exclusively(self, until: int) -> Iterator["_Transaction"]:
         """Begin a transaction; see `Database`. SQLite has one writer at a time, so each is of this kind."""
-        with self._held(until):
+        with held(self._writing, until):
             self._patiently(lambda: self._writer.execute("BEGIN IMMEDIATE"), until)
             try:
                 yield _Transaction(self._writer)
@@ -137,16 +137,8 @@ class SqliteDatabase:
 
     def rows(self, sql: str, parameters: Sequence[Any], until: int) -> Rows:
         """Read what is committed; see `Database`. A reader is never kept waiting by a writer."""
-        with self._reading:
+        with held(self._reading, until):
             return self._patiently(lambda: self._reader.execute(sql, parameters).fetchall(), until)
-
-    @contextlib.contextmanager
-    def _held(self, until: int) -> Iterator[None]:
-        self._acquire(until)
-        try:
-            yield
-        finally:
-            self._writing.release()
 
     def _acquire(self, until: int) -> None:
         if not self._writing.acquire(timeout=max(0.0, (until - clock.ticks_us()) / 1e6)):

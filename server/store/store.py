@@ -101,6 +101,7 @@ class Store:
         """What replays have made of its contents."""
         self.gaps = Gaps()
         """Answers that were not recorded; the upkeep writes the marker as soon as the store answers."""
+        self._marker_in_doubt = False
         self._waiting: dict[int, int] = {}
         """By thread: since when it has had something to record."""
         self._closed = threading.Event()
@@ -412,10 +413,19 @@ class Store:
     def _tell_gap(self, until: int) -> None:
         """Append a marker that says how many answers were not recorded. Raises StoreError."""
         gap = self.gaps.current()
-        if gap is not None:
-            with self._chain.turn(until):
-                self._chain.append(marker_links("gap", gap.content()), until)
-            self.gaps.told(gap)
+        if gap is None:
+            return
+        # A marker of which nothing was heard may be there, and shall not be told twice.
+        left = gap.less(*self._told_of(gap, until)) if self._marker_in_doubt else gap
+        if left.answers:
+            try:
+                with self._chain.turn(until):
+                    self._chain.append(marker_links("gap", left.content()), until)
+            except OutcomeUnknownError:
+                self._marker_in_doubt = True
+                raise
+        self._marker_in_doubt = False
+        self.gaps.told(gap)
 
     def keep_gaps_in(self, folder: Path) -> None:
         """Tell what killed processes left in a folder about answers without a record, and keep one's own there.

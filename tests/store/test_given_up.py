@@ -273,3 +273,25 @@ def test_a_check_is_not_judged_again_without_end(tmp_path, tiny_packs):
         with pytest.raises(StoreError, match="judged 2 times; nothing was recorded"):
             service.check(message([order(CHILD_DRUG)]))
         assert service.metric("precheck_judged_again_total") == limits.JUDGEMENTS_MAX
+
+
+def test_a_marker_of_which_nothing_was_heard_is_not_told_twice(silent):
+    """Regression: the next round appended another one, and answers without a record were counted twice."""
+    store, between = silent
+    store.begin()
+    between.silent_after = b"counted_by"
+    store.gaps.add("x")
+    until(between.swallow.is_set, "the marker is sent")
+    until(lambda: store._marker_in_doubt, "nobody knows whether it is there")
+    store.gaps.add("y")
+    recovered(between)
+    until(lambda: not store.gaps.is_open, "it is told")
+    assert store.verify().gaps == 2
+
+
+def test_a_long_read_of_sqlite_keeps_another_waiting_no_longer_than_it_may(tmp_path):
+    """Regression: reads waited for one another without end, whatever the caller's deadline."""
+    with contextlib.closing(Store(SqliteDatabase(tmp_path / "precheck.db"), upkeep=False)) as store:
+        with store.database._reading, pytest.raises(StoreError, match="busy"):
+            store.events("P1", until=clock.moment(0.01))
+        assert store.events("P1") == []
