@@ -144,7 +144,7 @@ class Between:
         self.lose_at = b""
         """The connection on which these bytes are sent is gone for the client at once; the server gets them `LATE_S` later."""
         self.silent_after = b""
-        """When these bytes have been sent, nothing is passed on any more."""
+        """When these bytes are passed on, nothing is after them."""
         self._folder = cluster.folder
         self._target = str(cluster.folder / ".s.PGSQL.5432")
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -169,11 +169,12 @@ class Between:
                     self.lose_at = b""
                     source.shutdown(socket.SHUT_RDWR)
                     time.sleep(LATE_S)
-                if not self.swallow.is_set():
-                    target.sendall(data)
+                is_silent = self.swallow.is_set()
                 if self.silent_after and self.silent_after in data:
                     self.silent_after = b""
-                    self.swallow.set()
+                    self.swallow.set()  # before the server can answer
+                if not is_silent:
+                    target.sendall(data)
 
     def address_of(self, place):
         """A place's address, by way of this."""
