@@ -62,6 +62,8 @@ class OperationsOfAll:
             else:
                 response.workers.extend(answer.workers)
                 response.in_flight += answer.in_flight
+                if response.HasField("canary") and answer.HasField("canary"):
+                    response.canary.checks += answer.canary.checks
         response.workers.sort(key=lambda worker: worker.number)
         return response
 

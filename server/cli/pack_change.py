@@ -242,9 +242,14 @@ def _write_record(options: argparse.Namespace) -> int:
     except _RefusedError as error:
         return _complain(str(error))
     known = [*status.packs, *status.other_packs]
-    pack = next((one for one in known if one.name.startswith(options.pack) and "@" in options.pack), None)
+    pack = _only_named(options.pack, known)
     if pack is None:
-        return _complain(f"`{options.pack}` is no published revision: {', '.join(one.name for one in known)}")
+        names = ", ".join(one.name for one in known) or "none"
+        return _complain(f"`{options.pack}` is not one published revision (ID@REVISION); there are: {names}")
+    if pack.revision >= pack.high_water:
+        return _complain(
+            f"{pack.name} is not lower than {pack.high_water}, which was live: it needs no record, activate it"
+        )
     made_at = clock.now().isoformat(timespec="seconds")
     record = RollBack(pack.id, pack.revision, pack.digest, pack.high_water, options.reason, made_at)
     try:
@@ -253,6 +258,13 @@ def _write_record(options: argparse.Namespace) -> int:
         return _complain(f"{error.filename}: {error.strerror}")
     print(f"{options.write_record}: roll-back of {pack.id} to {pack.revision} below {pack.high_water}, to be signed")
     return 0
+
+
+def _only_named(name: str, packs: Sequence[PackStatus]) -> PackStatus | None:
+    """Return the one revision that ID@REVISION names, or that with any beginning of its digest; None for none or several."""
+    revision, plus, digest = name.partition("+")
+    found = [one for one in packs if one.name.partition("+")[0] == revision and one.digest.startswith(digest)]
+    return found[0] if len(found) == 1 and (digest or not plus) else None
 
 
 def _status(options: argparse.Namespace) -> int:
@@ -273,13 +285,14 @@ def _status(options: argparse.Namespace) -> int:
     if status.canary is not None:
         places = [f"department {code}" for code in status.canary.departments]
         places += [f"station {identifier}" for identifier in status.canary.stations]
-        print(f"  canary since {status.canary.since} for {', '.join(places)}: {status.canary.revision}")
+        judged = f"; {status.canary.checks} checks so far" if status.canary.checks is not None else ""
+        print(f"  canary since {status.canary.since} for {', '.join(places)}: {status.canary.revision}{judged}")
     for worker in told.get("workers", ()) if len(told.get("workers", ())) > 1 else ():
         print(f"  {_worker_text(worker)}")
     if status.shadow is not None:
         print(f"  {_shadow_text(status.shadow)}")
     if told.get("last_error"):
-        print(f"  last activation failed: {told['last_error']}")
+        print(f"  problem: {told['last_error']}")
     return 0
 
 

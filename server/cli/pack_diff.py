@@ -69,7 +69,9 @@ class _Sets:
         if name == LIVE:
             live = self._directory.read().current.live
             if not live:
-                raise ActivationError("request", f"nothing is live in {self._directory.root}")
+                raise ActivationError(
+                    "request", f"nothing is live in {self._directory.root}; --data names the server's data directory"
+                )
             return [open_verified(self._directory, revision, None) for revision in live]
         if "@" in name and not Path(name).exists():
             revision = self._directory.find(name)

@@ -145,10 +145,15 @@ def _time(name: str, text: str) -> str:
 
 def _list(options: argparse.Namespace) -> int:
     query = query_of(options)
+    number = 0
     with opened(options) as store:
         found = store.find(query)
         for decision in islice(found, options.limit) if options.limit else found:
             print(_line(decision))
+            number += 1
+        if not number:
+            hint = "; a row is named by its whole id, as this list does" if query.row_id else ""
+            print(f"precheck: no such decision{hint}", file=sys.stderr)
         if options.limit and next(found, None) is not None:
             print(f"precheck: more than {options.limit} decisions; --limit 0 lists all", file=sys.stderr)
     return 0

@@ -18,6 +18,8 @@ from server.packs.lifecycle import Change, Lifecycle
 from server.packs.refusal import ActivationError, Reason
 from server.packs.signing import SignedRollBack
 
+LIVE_VERBS = ("start", "activate", "follow_setting", "roll_back")
+"""Changes of what is live; `start` is the server's own, which follows the setting."""
 NICENESS = 10
 """Of the process that prepares: where processors are few, checks go first."""
 
@@ -53,7 +55,11 @@ class _Task(msgspec.Struct, frozen=True):
 
 
 def perform(directory: PackDirectory, trust: str, ask: Ask) -> Change:
-    """Do it. `trust` is the path of the trust file, empty for none. Raises ActivationError, which is remembered."""
+    """Do it. `trust` is the path of the trust file, empty for none.
+
+    Raises ActivationError, which is remembered until the like of it succeeds: a canary does not make up for a pack that
+    could not be made live.
+    """
     lifecycle = Lifecycle(directory, trust)
     try:
         match ask.verb:
@@ -74,13 +80,15 @@ def perform(directory: PackDirectory, trust: str, ask: Ask) -> Change:
             case "withdraw":
                 change = lifecycle.withdraw(*ask.packs, reason=ask.reason)
     except ActivationError as error:
-        with contextlib.suppress(OSError):  # a full disk must not hide the reason
-            directory.remember_refusal(ask.verb, error.reason, str(error))
+        # What nobody can do, as for a revision that does not exist, says nothing of the packs.
+        if error.reason != "request":
+            with contextlib.suppress(OSError):  # a full disk must not hide the reason
+                directory.remember_refusal(ask.verb, error.reason, str(error))
         raise
     except OSError as error:
         raise ActivationError("current", f"{error.filename}: {error.strerror}") from error
     with contextlib.suppress(OSError):  # what is in force is not told as refused
-        directory.forget_refusal()
+        directory.forget_refusal((*LIVE_VERBS, "publish") if ask.verb in LIVE_VERBS else (ask.verb,))
     return change
 
 

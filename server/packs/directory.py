@@ -16,7 +16,7 @@ import fcntl
 import os
 import shutil
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from io import RawIOBase
 from pathlib import Path
@@ -46,7 +46,7 @@ CURRENT_GOOD = "CURRENT.good"
 JOURNAL = "JOURNAL"
 LOCK = "LOCK"
 REFUSED = "REFUSED"
-"""The last change that was refused, until one succeeds: so that every process can tell."""
+"""The last change that was refused, until what was wanted is done: so that every process can tell."""
 PACK_FILE = "rules.pack"
 FACTS_FILE = "facts.json"
 SIGNATURES_FILE = "signatures.json"
@@ -272,16 +272,24 @@ class PackDirectory:
         refused = {"at": clock.now().isoformat(timespec="seconds"), "verb": verb, "reason": reason, "text": text}
         write_whole(self.root / REFUSED, orjson.dumps(refused, option=orjson.OPT_APPEND_NEWLINE))
 
-    def forget_refusal(self) -> None:
-        """Forget the last refusal: a change has succeeded. Raises OSError."""
-        (self.root / REFUSED).unlink(missing_ok=True)
+    def forget_refusal(self, verbs: Collection[str]) -> None:
+        """Forget the last refusal where it was of one of these: what was wanted has been done since. Raises OSError."""
+        refused = self._refused()
+        if refused is not None and refused["verb"] in verbs:
+            (self.root / REFUSED).unlink(missing_ok=True)
 
     def refusal(self) -> str:
-        """Return why the last change was refused; empty where it was not."""
-        try:
-            return str(orjson.loads((self.root / REFUSED).read_bytes())["text"])
-        except (OSError, ValueError, KeyError, TypeError):
+        """Return why the last change was refused, which one and when; empty where it was not."""
+        refused = self._refused()
+        if refused is None:
             return ""
+        return f"refused at {refused['at']}: {refused['verb'].replace('_', ' ')}: {refused['text']}"
+
+    def _refused(self) -> dict[str, str] | None:
+        try:
+            return msgspec.json.decode((self.root / REFUSED).read_bytes(), type=dict[str, str])
+        except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+            return None
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+import msgspec
 import structlog
 
 from ruleset.case import Case
@@ -30,7 +31,7 @@ from server.packs.directory import PackDirectory
 from server.packs.lifecycle import Change, Lifecycle, open_verified, read_trust_setting
 from server.packs.refusal import ActivationError
 from server.packs.standing import require_standing
-from server.packs.state import Current, Revision, raise_marks, with_candidates
+from server.packs.state import Canary, Current, Revision, raise_marks, with_candidates
 from server.packs.status import Status, status_of
 from server.packs.takeover import take_over
 
@@ -64,6 +65,30 @@ def _days_to_expiry(packs: Iterable[LoadedPack], today: date) -> float:
 NOTHING = InForce(Current(), Snapshot([]), None, ())
 
 
+def _departments_of(case: Case) -> set[str]:
+    """Return the encounter's department; where none is stated, those of its lines."""
+    return {case.encounter.department_code} - {""} or {line.department_code for line in case.lines}
+
+
+class _CanaryChecks:
+    """How many checks a canary has judged in this process; another canary begins at 0."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._canary: Canary | None = None
+        self._number = 0
+
+    def count(self, canary: Canary) -> None:
+        """Count one check of a canary."""
+        with self._lock:
+            self._number = self.of(canary) + 1
+            self._canary = canary
+
+    def of(self, canary: Canary | None) -> int:
+        """Return how many checks a canary has judged."""
+        return self._number if canary is not None and canary == self._canary else 0
+
+
 class PackHolder:
     """Holds the snapshots in force. Publishing is one attribute store."""
 
@@ -85,6 +110,7 @@ class PackHolder:
         self.settings_error = ""
         """Why the settings could not be read when they were last asked for, so that those before hold; empty where they could."""
         self._trust_error = ""
+        self._canary_checks = _CanaryChecks()
         self._preparations: set[subprocess.Popen[bytes]] = set()
         self._ended = threading.Event()
         self._add_gauges()
@@ -105,8 +131,13 @@ class PackHolder:
         )
         gauge(
             "precheck_pack_last_change_refused",
-            "1: the last change of the packs was refused.",
+            "1: the last change of the packs was refused, and its like has not succeeded since.",
             lambda: bool(self.directory.refusal()),
+        )
+        gauge(
+            "precheck_canary_checks",
+            "Checks that the canary has judged since it began; 0: none, or there is no canary.",
+            lambda: self._canary_checks.of(self._in_force.current.canary),
         )
         gauge(
             "precheck_packs_stale",
@@ -135,12 +166,11 @@ class PackHolder:
         canary = in_force.current.canary
         if in_force.canary is None or canary is None:
             return in_force.live
-        if station_id in canary.stations:
+        if station_id in canary.stations or any(
+            not _departments_of(case).isdisjoint(canary.departments) for case in cases
+        ):
+            self._canary_checks.count(canary)
             return in_force.canary
-        for case in cases:
-            departments = {case.encounter.department_code} - {""} or {line.department_code for line in case.lines}
-            if not departments.isdisjoint(canary.departments):
-                return in_force.canary
         return in_force.live
 
     def in_force(self) -> InForce:
@@ -363,7 +393,11 @@ class PackHolder:
         except ActivationError as error:
             trust, self._trust_error = None, str(error)
         current = self._in_force.current
-        return status_of(self.directory, current, trust, self._trust, clock.now().date())
+        status = status_of(self.directory, current, trust, self._trust, clock.now().date())
+        if status.canary is None or current.canary is None:
+            return status
+        canary = msgspec.structs.replace(status.canary, checks=self._canary_checks.of(current.canary))
+        return msgspec.structs.replace(status, canary=canary)
 
     def own_error(self) -> str:
         """Return what is wrong with this process: why it does not serve CURRENT, or could not read settings or trust file."""

@@ -175,9 +175,14 @@ class Lifecycle:
         with self._directory.changing():
             before = self._directory.read().current
             revision = self._known(name)
-            in_use = [*before.live, *before.shadow, *(before.canary.packs if before.canary is not None else ())]
-            if revision in in_use:
-                raise ActivationError("request", f"{revision.name} is in use: roll back or activate another one first")
+            ways_out = (
+                ("live", before.live, "roll back or activate another one"),
+                ("in canary", before.canary.packs if before.canary is not None else (), "`precheck pack canary --end`"),
+                ("in shadow", before.shadow, "`precheck pack shadow --end`"),
+            )
+            for use, revisions, way_out in ways_out:
+                if revision in revisions:
+                    raise ActivationError("request", f"{revision.name} is {use}; first {way_out}")
             withdrawn = before.withdrawn
             if revision not in {entry.revision for entry in withdrawn}:
                 withdrawn = (*withdrawn, Withdrawal(revision, reason, _now()))

@@ -162,9 +162,13 @@ def text_of(comparison: Comparison) -> Iterator[str]:
 def _decisions_text(comparison: Comparison) -> Iterator[str]:
     tally, days = comparison.tally, comparison.days
     first, last = comparison.period
-    yield f"on {comparison.corpus.text()}: {tally.decisions} decisions of {days} days ({first} to {last})"
+    period = f" of {days} days ({first} to {last})" if days else ""
+    yield f"on {comparison.corpus.text()}: {tally.decisions} decisions{period}"
     for reason, number in sorted(tally.not_compared.items(), key=lambda one: -one[1]):
         yield f"  {number} not compared: {reason}"
+    if not tally.decisions:
+        yield "no decision was looked at, so nothing is known of what would change"
+        return
     yield f"popups a day: {_popups(tally, days)}"
     count = tally.all
     yield (

@@ -45,6 +45,8 @@ class CanaryStatus(msgspec.Struct, frozen=True):
     stations: tuple[str, ...]
     since: str
     revision: str
+    checks: int | None = None
+    """How many it has judged since it began, in this process; None where no process is asked."""
 
 
 class ShadowStatus(msgspec.Struct, frozen=True):

@@ -117,6 +117,9 @@ def test_the_other_way_round_findings_go(recorded, capsys):
 def test_a_time_without_decisions(recorded, capsys):
     told = comparison(capsys, recorded, "live", recorded / "revision-5", "--until", "2020-01-01")
     assert (told["tally"]["decisions"], told["days"], told["popups_added_a_day"]) == (0, 0, 0.0)
+    text = diff(capsys, recorded, "live", recorded / "revision-5", "--until", "2020-01-01")
+    assert "no decision was looked at, so nothing is known of what would change" in text
+    assert "popups a day" not in text
     assert main(["pack", "diff", "live", "live", "--data", str(recorded / "data"), "--since", "gestern"]) == 1
     assert "gestern" in capsys.readouterr().err
 

@@ -25,6 +25,7 @@ from server.packs.signing import (
     SignedRollBack,
     new_key,
     read_key,
+    read_record,
     sign,
     signatures_beside,
     signatures_text,
@@ -32,6 +33,7 @@ from server.packs.signing import (
 from server.packs.state import Current, CurrentError, Revision, current_text, read_current_text
 from tests.reload.test_reload import FAILING_TEST
 from tests.web.packs import write_pack
+from tests.web.product import command
 
 EVERY = """
 template = "T45"
@@ -80,7 +82,8 @@ def refused(directory, verb, *names, **more):
     with pytest.raises(ActivationError) as error:
         do(directory, verb, *names, **more)
     assert directory.read() == before
-    assert directory.refusal() == str(error.value)
+    if error.value.reason != "request":
+        assert directory.refusal().endswith(f": {verb.replace('_', ' ')}: {error.value}")
     return error.value.reason, str(error.value)
 
 
@@ -332,6 +335,45 @@ class TestSets:
         assert [one.revision for one in directory.read().current.shadow] == [1]
 
 
+class TestWhatWasRefused:
+    """It is told until its like succeeds: it was cleared by any change, and set by a typing error."""
+
+    @pytest.fixture
+    def intended(self, directory, packs):
+        """A pack that ought to be live and is not."""
+        do(directory, "activate", packs(1))
+        source = packs(2)
+        (Path(source) / "tests" / "more.toml").write_text(FAILING_TEST, encoding="utf-8")
+        assert refused(directory, "activate", source)[0] == "tests"
+        return source
+
+    def test_a_question_about_what_does_not_exist_is_no_refusal(self, directory, packs):
+        do(directory, "activate", packs(1))
+        assert refused(directory, "roll_back", "nosuch", reason="x")[0] == "request"
+        assert refused(directory, "activate", "tiny@7")[0] == "request"
+        assert directory.refusal() == ""
+
+    def test_a_change_that_makes_nothing_live_clears_no_alarm(self, directory, packs, intended):
+        do(directory, "publish", packs(3))
+        do(directory, "canary", "tiny@3", departments=("A01",))
+        do(directory, "shadow", "tiny@3")
+        assert ": activate: " in directory.refusal()
+        (Path(intended) / "tests" / "more.toml").unlink()
+        do(directory, "activate", intended)
+        assert directory.refusal() == ""
+
+    def test_what_was_refused_in_canary_is_cleared_by_a_canary(self, directory, packs):
+        do(directory, "activate", packs(1))
+        do(directory, "publish", packs(2))
+        damaged = directory.file_of(directory.find("tiny@2"))
+        damaged.chmod(0o644)
+        damaged.write_bytes(damaged.read_bytes()[:-1])
+        refused(directory, "canary", "tiny@2", stations=("S1",))
+        assert ": canary: " in directory.refusal()
+        do(directory, "canary", packs(3), stations=("S1",))
+        assert directory.refusal() == ""
+
+
 class TestRollBack:
     def test_to_what_was_live_before_and_forward_again(self, directory, packs):
         for revision in (1, 2, 3):
@@ -363,10 +405,36 @@ class TestRollBack:
         do(directory, "publish", packs(3))
         assert refused(directory, "roll_back", "tiny@3", reason="x")[0] == "request"
 
+    def test_a_record_is_of_the_revision_that_is_named_and_of_no_other_that_begins_so(self, directory, packs, tmp_path):
+        """`--write-record` for tiny@1 wrote one for tiny@12, which two people signed before anything refused it."""
+        for revision in (1, 11, 12):
+            do(directory, "activate", packs(revision))
+        file = tmp_path / "back.json"
+        asked = ("--reason", "x", "--write-record", file, "--data", directory.root.parent)
+        for name, reason in (
+            ("tiny@2", "not one published revision"),
+            ("tiny", "not one published revision"),
+            ("tiny@1+", "not one published revision"),
+            ("tiny@12", "not lower than 12"),
+        ):
+            done = command("pack", "rollback", name, *asked)
+            assert (done.returncode, reason in done.stderr.decode()) == (1, True), done.stderr
+            assert not file.exists()
+        first = directory.find("tiny@1")
+        for name in ("tiny@1", first.name):
+            assert command("pack", "rollback", name, *asked).returncode == 0
+            record = read_record(file.read_bytes()).roll_back
+            assert (record.to_revision, record.to_digest, record.high_water) == (1, first.digest, 12)
+
     def test_what_is_withdrawn_never_comes_back(self, directory, packs):
         do(directory, "activate", packs(1))
-        assert refused(directory, "withdraw", "tiny@1", reason="x")[0] == "request"
-        do(directory, "activate", packs(2))
+        assert "is live; first roll back" in refused(directory, "withdraw", "tiny@1", reason="x")[1]
+        do(directory, "canary", packs(2), stations=("S1",))
+        assert (
+            "is in canary; first `precheck pack canary --end`"
+            in refused(directory, "withdraw", "tiny@2", reason="x")[1]
+        )
+        do(directory, "activate", "tiny@2")
         assert refused(directory, "withdraw", "tiny@1")[0] == "request"
         do(directory, "withdraw", "tiny@1", reason="错误")
         assert do(directory, "withdraw", "tiny@1", reason="错误").done == ("nothing to do",)

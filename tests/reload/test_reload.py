@@ -238,6 +238,21 @@ BROKEN = [
 ]
 
 
+def test_a_canary_judges_for_its_places_alone_and_says_how_often(based):
+    pack, revision = based.newer()
+    elsewhere, here = {"Precheck-Station": "OP-1"}, {"Precheck-Station": "OP-17"}
+    assert based.by_command("canary", pack, "--department", "NOBODY-SENDS-IT", "--station", "OP-17").returncode == 0
+    assert "; 0 checks so far" in based.by_command("status").stdout.decode()
+    assert revision_of(based.server.check(a_message(), headers=elsewhere)) == based.base
+    for _ in range(2):
+        assert revision_of(based.server.check(a_message(), headers=here)) == revision
+    assert "; 2 checks so far" in based.by_command("status").stdout.decode()
+    assert based.server.metric("precheck_canary_checks") == 2
+    assert based.by_command("canary", "--end").returncode == 0
+    assert revision_of(based.server.check(a_message(), headers=here)) == based.base
+    assert based.server.metric("precheck_canary_checks") == 0
+
+
 class TestAPackThatCannotBe:
     @pytest.mark.parametrize("kind", BROKEN)
     def test_activate_leaves_the_old_one_live(self, based, kind):
@@ -247,7 +262,7 @@ class TestAPackThatCannotBe:
         assert reason in error
         assert str(pack) in error
         assert based.revision() == based.base
-        assert based.last_error() == error
+        assert based.last_error().endswith(f": activate: {error}")
         assert based.server.metric('precheck_pack_activations_total{outcome="failed"}') == before + 1
         based.rebase()
 
@@ -260,10 +275,10 @@ class TestAPackThatCannotBe:
         assert status.returncode == 0
         text = status.stdout.decode()
         assert f"live: tiny revision {based.base}, 2 rows, unsigned, sha256 " in text
-        assert "last activation failed: " in text
+        assert "problem: refused at " in text
         assert reason in text
         based.rebase()
-        assert "last activation failed" not in based.by_command("status").stdout.decode()
+        assert "problem: " not in based.by_command("status").stdout.decode()
 
     @pytest.mark.parametrize("kind", ["failing tests", "one byte changed"])
     def test_sighup_leaves_the_old_one_live(self, based, kind):

@@ -12,7 +12,7 @@ from precheck.v1 import operations_pb2, operations_pb2_grpc
 
 from client_shim import Format
 from tests.unit.dictionaries import write_dictionary
-from tests.web.messages import CHILD_DRUG, CHILD_ONLY, encoded, encounter, message, order, rules
+from tests.web.messages import CHILD_DRUG, CHILD_ONLY, encoded, encounter, ext_of, message, order, rules
 from tests.web.packs import write_pack
 from tests.web.product import PATIENCE_S, STOP_MAX_S, Server, command, is_alive, until
 from tests.web.test_dictionary import TABLES
@@ -145,6 +145,18 @@ def test_packs_that_are_activated_reach_all(started, tmp_path):
     write_pack(tmp_path / "pack", revision=3)
     started.signal(signal.SIGHUP)
     until(lambda: revisions(started) == {"tiny@3"}, "revision 3 everywhere")
+
+
+def test_checks_in_canary_are_told_of_all_together(started, tmp_path):
+    done = command(
+        "pack", "canary", "--grpc", started.grpc, write_pack(tmp_path / "new", revision=2), "--station", "S1"
+    )
+    assert done.returncode == 0, done.stderr
+    judged = 0
+    while judged < 2 * WORKERS:  # each worker follows within a second, and they take turns
+        answer = started.check(message([order(CHILD_DRUG)]), headers={"Precheck-Station": "S1"})
+        judged += ext_of(answer)["revision"].startswith("tiny@2")
+    assert f"; {judged} checks so far" in command("pack", "status", "--grpc", started.grpc).stdout.decode()
 
 
 def test_they_end_together(started):

@@ -41,7 +41,10 @@ def test_list_finds_by_conditions(filled):
     assert len(everything) == 2
     (one,) = filled.run("records", "list", "--station", "S7", "--verdict", "WARN").stdout.decode().splitlines()
     assert one.split()[1:5] == [filled.check_id, "WARN", "COMPLETE", patient_of(filled.document)["patn_id"]]
-    assert filled.run("records", "list", "--patient", "nobody").stdout == b""
+    for condition in (("--patient", "nobody"), ("--row", "tiny/service-per-day")):
+        nothing = filled.run("records", "list", *condition)
+        assert (nothing.stdout, nothing.stderr.startswith(b"precheck: no such decision")) == (b"", True)
+    assert b"a row is named by its whole id" in nothing.stderr
     limited = filled.run("records", "list", "--limit", "1")
     assert len(limited.stdout.splitlines()) == 1
     assert b"--limit 0 lists all" in limited.stderr

@@ -91,16 +91,18 @@ class ShadowStatus(_message.Message):
     def __init__(self, revision: _Optional[str] = ..., since: _Optional[str] = ..., decisions: _Optional[int] = ..., affected: _Optional[int] = ..., added: _Optional[int] = ..., removed: _Optional[int] = ..., changed: _Optional[int] = ..., popups_added: _Optional[int] = ..., popups_removed: _Optional[int] = ..., behind_seconds: _Optional[float] = ..., problem: _Optional[str] = ...) -> None: ...
 
 class CanaryStatus(_message.Message):
-    __slots__ = ("departments", "stations", "since", "revision")
+    __slots__ = ("departments", "stations", "since", "revision", "checks")
     DEPARTMENTS_FIELD_NUMBER: _ClassVar[int]
     STATIONS_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    CHECKS_FIELD_NUMBER: _ClassVar[int]
     departments: _containers.RepeatedScalarFieldContainer[str]
     stations: _containers.RepeatedScalarFieldContainer[str]
     since: str
     revision: str
-    def __init__(self, departments: _Optional[_Iterable[str]] = ..., stations: _Optional[_Iterable[str]] = ..., since: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
+    checks: int
+    def __init__(self, departments: _Optional[_Iterable[str]] = ..., stations: _Optional[_Iterable[str]] = ..., since: _Optional[str] = ..., revision: _Optional[str] = ..., checks: _Optional[int] = ...) -> None: ...
 
 class DictionaryTable(_message.Message):
     __slots__ = ("name", "rows")
