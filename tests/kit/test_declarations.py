@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from client_shim.steps import NATIVE, ROOT
+from client_shim.steps import NATIVE
 from tests.kit.programs import EXAMPLES, INCLUDE
 
 FLAT = (INCLUDE / "precheck_flat.h").read_text(encoding="utf-8")
@@ -89,7 +89,10 @@ def popup_parameters():
     return [(" ".join(part[1].split()), part[2]) for part in parts]
 
 
-PAGE = (ROOT / "docs" / "howto" / "popup.zh-CN.md").read_text(encoding="utf-8")
+CSHARP, JAVA, PASCAL = (
+    (EXAMPLES / folder / f"PrecheckPopup{suffix}").read_text(encoding="utf-8")
+    for folder, suffix in (("csharp", ".cs"), ("java", ".java"), ("pascal", ".pas"))
+)
 POPUP_DECLARED = {
     # (where, its declaration, a parameter in it: type and name, the types for each of C)
     "vb6": (
@@ -107,15 +110,22 @@ POPUP_DECLARED = {
          "void *": {"parent": "long", "feedback": "ref string"}},
     ),
     "c#": (
-        PAGE,
+        CSHARP,
         r"static extern int pck_popup_show\(([^)]*)\);",
         lambda part: tuple(part.rsplit(" ", 1)),
         {"int32_t": "int", "uint32_t": "uint", "const void *": "byte[]", "uint32_t *": "out uint",
          "void *": {"parent": "IntPtr", "feedback": "byte[]"}},
     ),
+    "java": (
+        JAVA,
+        r"int pck_popup_show\(([^)]*)\);",
+        lambda part: tuple(part.rsplit(" ", 1)),
+        {"int32_t": "int", "uint32_t": "int", "const void *": "byte[]", "uint32_t *": "IntByReference",
+         "void *": {"parent": "Pointer", "feedback": "byte[]"}},
+    ),
     "pascal": (
-        PAGE,
-        r"function pck_popup_show\(([^)]*)\): Integer;\s+stdcall;",
+        PASCAL,
+        r"pck_popup_show: function\(([^)]*)\): Integer;\s+\{\$IFDEF MSWINDOWS\}stdcall",
         lambda part: part,
         {"int32_t": "Integer", "uint32_t": "Cardinal", "const void *": "Pointer", "void *": "Pointer",
          "uint32_t *": "out Cardinal"},
@@ -146,6 +156,16 @@ def test_the_popup_is_declared_as_its_header_does(language):
     ]
     assert declared == expected
     assert len(declared) == 9
+
+
+def test_the_choices_of_the_popup_are_those_of_its_header():
+    header = (NATIVE / "popup" / "precheck_popup.h").read_text(encoding="utf-8")
+    stated = re.findall(r"#define PCK_POPUP_((?:CONTINUE|GO_BACK)\w*) +(\d)", header)
+    assert len(stated) == 3
+    for name, value in stated:
+        assert f" {camel(name)} = {value}" in CSHARP
+        assert f" POPUP_{name} = {value}" in JAVA
+        assert f" Popup{camel(name)} = {value};" in PASCAL
 
 
 def numbers_of_header():
@@ -217,3 +237,15 @@ def test_every_call_of_powerbuilder_turns_a_missing_library_into_a_result():
         assert called == re.findall(r"pck_flat_\w+\(", guarded)
         calls += len(called)
     assert calls >= 6
+
+
+def test_every_function_of_vb6_turns_a_missing_library_into_a_result():
+    """Error 53 ended the program."""
+    bodies = re.findall(r"^Public Function (\w+)(.*?)^End Function", VB6, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in bodies] == ["PrecheckOpen", "PrecheckCheck", "PrecheckFeedback"]
+    for name, body in bodies:
+        before, _, guarded = body.partition("On Error GoTo NoLibrary\n")
+        assert "pck_flat" not in before
+        assert guarded.count("pck_flat") >= 1
+        assert re.search(rf"Exit Function\nNoLibrary:\n.*{name} = ", guarded, re.DOTALL)
+        assert "= NO_LIBRARY" in guarded

@@ -8,15 +8,19 @@ import os
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
 import pytest
 from precheck.v1 import check_pb2
 
+from client_shim import popup
+from client_shim.steps import NATIVE
+from client_shim.targets import WINDOWS_X64
 from server.conformance.samples import DEFAULT_FOLDER
 from tests.abi.certificates import NAME
 from tests.abi.certificates import make as make_certificates
 from tests.abi.servers import Obedient, free_port, grpc_server, server_credentials
-from tests.kit.programs import LANGUAGES
+from tests.kit.programs import BUILD, INCLUDE, LANGUAGES, run
 from tests.kit.test_samples import PACKS, SAMPLES
 from tests.web.product import PATIENCE_S, Server
 
@@ -343,6 +347,77 @@ def test_a_program_that_is_linked_does_not_start_without_the_library(station, tm
     """So it never takes anything for checked; and the system names what is missing."""
     status, printed, errors = station("127.0.0.1:1", tmp_path, libraries=tmp_path)
     assert (status != 0, printed, "libprecheck.so" in errors) == (True, [], True)
+
+
+WITH_A_POPUP = ["csharp", "java", "pascal", "pascal-windows"]
+
+
+@pytest.mark.parametrize("station", WITH_A_POPUP, indirect=True)
+def test_without_the_popups_library_a_station_shows_what_was_found_itself(station, tmp_path):
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps({"verdict": 1, "answer": FOUND}), encoding="utf-8")
+    with grpc_server() as (servicer, address):
+        status, printed, errors = station("--popup", address, path, STATION_PATIENT="p1")
+    assert (status, errors) == (0, "")
+    assert printed[1].startswith("  弹窗没有显示：")
+    assert "precheck_popup" in printed[1]
+    warned, *rest = OUTCOMES["warn"][1]
+    assert [printed[0], *printed[2:5]] == [f"document.json: {warned}", *rest]
+    assert len(servicer.requests) == 6
+
+
+@pytest.mark.parametrize("station", ["csharp", "java", "pascal"], indirect=True)
+def test_what_the_popup_is_given_and_gives(station, tmp_path):
+    """By a double that prints what it is given, since the window is for Windows alone; going back is not saved."""
+    shutil.copy(BUILD / "libprecheck.so", tmp_path)
+    double = Path(__file__).with_name("popup_double.c")
+    includes = (f"-I{INCLUDE}", f"-I{NATIVE / 'popup'}")
+    run("gcc", "-shared", "-fPIC", *includes, double, "-o", tmp_path / "libprecheck_popup.so")
+    passed, found, refused = (tmp_path / f"{name}.json" for name in ("passed", "found", "refused"))
+    passed.write_text(json.dumps({"verdict": 0}))
+    found.write_text(json.dumps({"verdict": 1, "stale": True, "answer": FOUND}), encoding="utf-8")
+    refused.write_text(json.dumps({"status": "INTERNAL"}))
+    with grpc_server() as (servicer, address):
+        status, printed, errors = station(
+            "--popup", address, passed, found, refused, libraries=tmp_path, STATION_PATIENT="p1"
+        )
+    told = [line for line in printed if line.startswith(("found", "refused", "  弹窗", "  反馈"))]
+    assert told == [
+        "found.json: 提醒 WARN · 全部规则已判断 · 规则或历史可能不是最新",
+        "  弹窗：1",
+        "  反馈：0 条已记录，0 条不认识",
+        f"refused.json: 未审核 PCK_E_SERVER · {LATER}",
+        "  弹窗：2",
+    ]
+    first, second = ([int(number) for number in line.split()] for line in errors.splitlines())
+    assert first[:4] in ([1, 1, 0x101, 1], [1, 1, 0x101, 3])
+    answer = FOUND.encode("utf-16-le" if first[3] == 3 else "utf-8")
+    assert first[4:] == [len(answer), sum(answer)]
+    assert (second[:2], second[4:]) == ([1, -105], [0, 0])
+    sent = [json.loads(bytes_of(request)) for request in servicer.requests if "window" in str(bytes_of_any(request))]
+    assert sent == [{"feedback": [{"finding_id": "f1", "disposition": "went_back", "reason": "window"}]}]
+    assert status == 1
+    saved = [line for line in printed if line.startswith("  保存")]
+    assert len(saved) == 2, "what the doctor went back from is not saved"
+
+
+@pytest.mark.parametrize("station", ["pascal-windows"], indirect=True)
+def test_the_real_popup_refuses_what_it_cannot_read(station, tmp_path):
+    """Its own word on an answer, by the wrapper's declaration, and without a screen: it shows nothing then."""
+    for library in (WINDOWS_X64.output, WINDOWS_X64.folder / popup.LIBRARY):
+        if not library.exists():
+            pytest.skip(f"{library.name} is not here: `make windows` builds it")
+        shutil.copy(library, tmp_path)
+    path = tmp_path / "document.json"
+    path.write_text(json.dumps({"verdict": 1, "answer": "{"}))
+    with grpc_server() as (_, address):
+        status, printed, _ = station("--popup", address, path, libraries=tmp_path)
+    assert (status, printed) == (0, ["document.json: 提醒 WARN · 全部规则已判断", "  弹窗没有显示：-201"])
+
+
+def bytes_of_any(request):
+    """The document of a request, empty where it has none."""
+    return bytes_of(request) if hasattr(request, "document") else b""
 
 
 def test_without_sense(station, tmp_path):

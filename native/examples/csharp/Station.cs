@@ -1,10 +1,11 @@
 ﻿/*
  * Station.cs - a doctor's station in C#: sends documents, acts on every outcome, sends feedback.
  *
- *   csc Station.cs Precheck.cs            (Windows, .NET Framework; /platform:x86 for a 32-bit HIS)
- *   mcs -out:station.exe Station.cs Precheck.cs && LD_LIBRARY_PATH=native/build mono station.exe SERVERS FILE...
+ *   csc Station.cs Precheck.cs PrecheckPopup.cs   (Windows, .NET Framework; /platform:x86 for a 32-bit HIS)
+ *   mcs -out:station.exe *.cs && LD_LIBRARY_PATH=native/build mono station.exe [--popup] SERVERS FILE...
  *
- * What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.cs.
+ * What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.cs. With --popup it asks the doctor
+ * by the window of PrecheckPopup.cs.
  */
 using System;
 using System.Collections.Generic;
@@ -15,6 +16,7 @@ using Precheck;
 static class Station
 {
     const int NotChecked = 1, NotBegun = 2;
+    static bool usesPopup;
 
     /// <summary>A document and what it is. A real station knows: it has just written it.</summary>
     sealed class Document
@@ -88,8 +90,11 @@ static class Station
         {
             Answer answer = client.Check(document.Text, document.Format,
                                          Environment.GetEnvironmentVariable("STATION_REQUEST_ID"));
-            int left = Act(client, document, answer);
-            if (answer.Result != Result.Block) // saved; what was not checked is in the history all the same
+            string whyNoPopup = null;
+            Choice choice = usesPopup && answer.Result != Result.Pass ? Ask(answer, out whyNoPopup) : null;
+            int left = Act(client, document, answer, choice, whyNoPopup);
+            bool wentBack = choice != null && choice.Result == Popup.GoBack;
+            if (answer.Result != Result.Block && !wentBack) // saved; what was not checked is in the history all the same
                 AfterSaving(client, document);
             return left;
         }
@@ -98,7 +103,7 @@ static class Station
     }
 
     /// <summary>What a station does with each outcome. The rule that matters: negative is never "no finding".</summary>
-    static int Act(Client client, Document document, Answer answer)
+    static int Act(Client client, Document document, Answer answer, Choice choice, string whyNoPopup)
     {
         string[] verdicts = { "通过 PASS", "提醒 WARN", "拦截 BLOCK" };
 
@@ -106,6 +111,7 @@ static class Station
         {
             Console.WriteLine(document.Name + ": 未审核 " + Result.Name(answer.Result) + " · " + ClassOf(answer.Result));
             Console.WriteLine("  原因：" + answer.Error);
+            TellChoice(client, document, choice, whyNoPopup);
             Console.WriteLine("  医生：可以保存，处方标记为“未审核”");
             return answer.Result;
         }
@@ -114,7 +120,49 @@ static class Station
                           (answer.IsStale ? " · 规则或历史可能不是最新" : ""));
         if (answer.Result == Result.Pass)
             return Result.Ok;
+        int sent = TellChoice(client, document, choice, whyNoPopup);
+        if (choice != null)
+            return sent;
         return ShowFindings(client, answer, document.Format != Format.PrecheckJson);
+    }
+
+    /// <summary>
+    /// Asks the doctor by the popup's window; null where it was not shown, and why: then the station shows the answer
+    /// itself, as it does without the window.
+    /// </summary>
+    static Choice Ask(Answer answer, out string whyNoPopup)
+    {
+        whyNoPopup = null;
+        try
+        {
+            Choice choice = Popup.Show(IntPtr.Zero, answer);
+            if (choice.Result >= 0)
+                return choice;
+            whyNoPopup = choice.Result.ToString();
+        }
+        catch (TypeLoadException problem)
+        {
+            whyNoPopup = problem.Message;
+        }
+        catch (BadImageFormatException problem)
+        {
+            whyNoPopup = problem.Message;
+        }
+        return null;
+    }
+
+    /// <summary>Prints what the doctor chose in the window, if it was asked for, and sends the window's feedback.</summary>
+    static int TellChoice(Client client, Document document, Choice choice, string whyNoPopup)
+    {
+        if (whyNoPopup != null)
+            Console.WriteLine("  弹窗没有显示：" + whyNoPopup);
+        if (choice == null)
+            return Result.Ok;
+        Console.WriteLine("  弹窗：" + choice.Result);
+        if (choice.Feedback == "")
+            return Result.Ok;
+        bool isNational = document.Format != Format.PrecheckJson;
+        return SendFeedback(client, choice.Feedback, isNational ? Format.Nhsa3103 : Format.PrecheckJson);
     }
 
     /// <summary>Shows each finding to the doctor and sends what the doctor did about them.</summary>
@@ -206,9 +254,12 @@ static class Station
         Client client = null;
         int status = 0;
 
+        usesPopup = arguments.Length > 0 && arguments[0] == "--popup";
+        if (usesPopup)
+            arguments = new List<string>(arguments).GetRange(1, arguments.Length - 1).ToArray();
         if (arguments.Length < 2)
         {
-            Console.Error.WriteLine("usage: station SERVERS FILE...");
+            Console.Error.WriteLine("usage: station [--popup] SERVERS FILE...");
             return NotBegun;
         }
         // A Windows console has its own code page; what is redirected is wanted in UTF-8.

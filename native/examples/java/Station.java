@@ -1,10 +1,11 @@
 /*
  * Station.java - a doctor's station in Java: sends documents, acts on every outcome, sends feedback.
  *
- *   javac -encoding UTF-8 -cp jna.jar Precheck.java Station.java
- *   java -Djna.library.path=native/build -cp jna.jar:. Station SERVERS FILE...
+ *   javac -encoding UTF-8 -cp jna.jar Precheck.java PrecheckPopup.java Station.java
+ *   java -Djna.library.path=native/build -cp jna.jar:. Station [--popup] SERVERS FILE...
  *
- * What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.java.
+ * What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.java. With --popup it asks the
+ * doctor by the window of PrecheckPopup.java.
  */
 import java.io.IOException;
 import java.io.PrintStream;
@@ -20,6 +21,7 @@ public final class Station {
     static final int NOT_CHECKED = 1, NOT_BEGUN = 2;
     static final String[] VERDICTS = {"通过 PASS", "提醒 WARN", "拦截 BLOCK"};
     static PrintStream out;
+    static boolean usesPopup;
 
     /** A document and what it is. A real station knows: it has just written it. */
     static final class Document {
@@ -91,8 +93,9 @@ public final class Station {
         if (!document.isFeedback) {
             Precheck.Answer answer = client.check(document.bytes, document.format, document.encoding,
                     System.getenv("STATION_REQUEST_ID"));
-            int left = act(client, document, answer);
-            if (answer.result != Precheck.BLOCK) // saved; what was not checked is in the history all the same
+            Asked asked = usesPopup && answer.result != Precheck.PASS ? new Asked(answer) : null;
+            int left = act(client, document, answer, asked);
+            if (answer.result != Precheck.BLOCK && (asked == null || !asked.wentBack())) // saved; what was not checked is in the history all the same
                 afterSaving(client, document);
             return left;
         }
@@ -101,10 +104,12 @@ public final class Station {
     }
 
     /** What a station does with each outcome. The rule that matters: negative is never "no finding". */
-    static int act(Precheck client, Document document, Precheck.Answer answer) {
+    static int act(Precheck client, Document document, Precheck.Answer answer, Asked asked) {
         if (answer.result < 0) {
             out.println(document.name + ": 未审核 " + Precheck.nameOf(answer.result) + " · " + classOf(answer.result));
             out.println("  原因：" + answer.error);
+            if (asked != null)
+                asked.tell(client, document);
             out.println("  医生：可以保存，处方标记为“未审核”");
             return answer.result;
         }
@@ -113,7 +118,51 @@ public final class Station {
                 + (answer.isStale() ? " · 规则或历史可能不是最新" : ""));
         if (answer.result == Precheck.PASS)
             return Precheck.OK;
+        int sent = asked != null ? asked.tell(client, document) : Precheck.OK;
+        if (asked != null && asked.choice != null)
+            return sent;
         return showFindings(client, answer, document.format != Precheck.FORMAT_PRECHECK_JSON);
+    }
+
+    /** What the doctor chose in the popup's window; where it was not shown, the station shows the answer itself. */
+    static final class Asked {
+        PrecheckPopup.Choice choice;
+        String whyNot;
+
+        Asked(Precheck.Answer answer) {
+            try {
+                choice = PrecheckPopup.show(null, answer);
+                if (choice.result < 0) {
+                    whyNot = String.valueOf(choice.result);
+                    choice = null;
+                }
+            } catch (LinkageError problem) {
+                whyNot = oneLine(problem);
+            }
+        }
+
+        boolean wentBack() {
+            return choice != null && choice.result == PrecheckPopup.POPUP_GO_BACK;
+        }
+
+        /** Prints the choice and sends the window's feedback. */
+        int tell(Precheck client, Document document) {
+            if (choice == null) {
+                out.println("  弹窗没有显示：" + whyNot);
+                return Precheck.OK;
+            }
+            out.println("  弹窗：" + choice.result);
+            if (choice.feedback.isEmpty())
+                return Precheck.OK;
+            boolean isNational = document.format != Precheck.FORMAT_PRECHECK_JSON;
+            return sendFeedback(client, choice.feedback.getBytes(StandardCharsets.UTF_8),
+                    isNational ? Precheck.FORMAT_NHSA_3103 : Precheck.FORMAT_PRECHECK_JSON, Precheck.ENCODING_UTF8);
+        }
+    }
+
+    /** JNA tells every place where it looked, each on a line. */
+    static String oneLine(LinkageError problem) {
+        return String.valueOf(problem.getMessage()).trim().replaceAll("\\s*\\n\\s*", "; ");
     }
 
     /** Shows each finding to the doctor and sends what the doctor did about them. */
@@ -182,15 +231,18 @@ public final class Station {
     /** A station whose library cannot be loaded works on, and says that nothing is checked. */
     static int withoutLibrary(LinkageError problem) {
         out.println("未审核 客户端没有装好，请联系信息科");
-        out.println("  原因：" + String.valueOf(problem.getMessage()).replaceAll("\\s*\\n\\s*", "; "));
+        out.println("  原因：" + oneLine(problem));
         out.println("  医生：可以保存，处方标记为“未审核”");
         return NOT_BEGUN;
     }
 
     public static void main(String[] arguments) throws Exception {
         out = new PrintStream(System.out, true, "UTF-8");
+        usesPopup = arguments.length > 0 && arguments[0].equals("--popup");
+        if (usesPopup)
+            arguments = Arrays.copyOfRange(arguments, 1, arguments.length);
         if (arguments.length < 2) {
-            System.err.println("usage: station SERVERS FILE...");
+            System.err.println("usage: station [--popup] SERVERS FILE...");
             System.exit(NOT_BEGUN);
         }
         System.exit(run(arguments));

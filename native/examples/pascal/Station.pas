@@ -4,9 +4,10 @@ program Station;
 
     dcc32 -CC Station.pas                                        (Delphi)
     fpc -Mdelphi -Fl../../build -k-rpath=../../build Station.pas  (Free Pascal on Linux)
-    Station SERVERS FILE...
+    Station [--popup] SERVERS FILE...
 
-  What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.pas. This file is ASCII but for
+  What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.pas. With --popup
+  it asks the doctor by the window of PrecheckPopup.pas. This file is ASCII but for
   comments, because Delphi 7 knows no source in UTF-8: a Chinese text is a constant of the numbers of its characters. }
 
 {$IFDEF FPC}{$MODE DELPHI}{$MODESWITCH ADVANCEDRECORDS-}{$DEFINE HAS_RAW_BYTES}{$ENDIF}
@@ -18,7 +19,8 @@ uses
   {$IFNDEF HAS_RAW_BYTES}Windows,{$ENDIF}
   Classes,
   SysUtils,
-  Precheck;
+  Precheck,
+  PrecheckPopup;
 
 const
   NotChecked = 1;
@@ -79,6 +81,10 @@ const
   PharmacistColon = '836F5E08FF1A';
   // 作废：
   VoidedColon = '4F5C5E9FFF1A';
+  // 弹窗：
+  PopupColon = '5F397A97FF1A';
+  // 弹窗没有显示：
+  PopupNotShownColon = '5F397A976CA16709663E793AFF1A';
   // 客户端没有装好，请联系信息科
   NotInstalled = '5BA262377AEF6CA1670988C5597DFF0C8BF780547CFB4FE1606F79D1';
 
@@ -92,8 +98,16 @@ type
     IsFeedback: Boolean;
   end;
 
+  { What the doctor chose in the popup's window; where it was not shown, the station shows the answer itself. }
+  TAsked = record
+    IsShown: Boolean;
+    Choice: TPrecheckChoice;
+    WhyNot: TText;
+  end;
+
 var
   Output8: TStream;
+  UsesPopup: Boolean;
 
 { A text from the numbers of its UTF-16 characters, four hexadecimal digits each. }
 function Chinese(const Digits: AnsiString): TText;
@@ -260,8 +274,42 @@ begin
   Result := SendFeedback(Client, UTF8Encode('{"feedback":[' + Entries + ']}'), FormatPrecheckJson, EncodingUtf8);
 end;
 
+function Ask(const Document: TDocument; const Answer: TPrecheckAnswer): TAsked;
+begin
+  Result.IsShown := False;
+  Result.WhyNot := '';
+  if not UsesPopup or (Answer.Result = ResultPass) then
+    Exit;
+  try
+    Result.Choice := ShowPopup(nil, Answer, Document.Encoding);
+    Result.IsShown := Result.Choice.Result >= 0;
+    if not Result.IsShown then
+      Result.WhyNot := TText(IntToStr(Result.Choice.Result));
+  except
+    on Problem: EPrecheckLibrary do
+      Result.WhyNot := TText(Problem.Message);
+  end;
+end;
+
+{ Prints what the doctor chose in the window, if it was asked for, and sends the window's feedback. }
+function TellChoice(Client: TPrecheck; const Document: TDocument; const Asked: TAsked): Integer;
+begin
+  Result := ResultOk;
+  if Asked.WhyNot <> '' then
+    Print('  ' + Chinese(PopupNotShownColon) + Asked.WhyNot);
+  if not Asked.IsShown then
+    Exit;
+  Print('  ' + Chinese(PopupColon) + TText(IntToStr(Asked.Choice.Result)));
+  if Asked.Choice.Feedback = '' then
+    Exit;
+  if Document.Format = FormatPrecheckJson then
+    Result := SendFeedback(Client, Asked.Choice.Feedback, FormatPrecheckJson, Document.Encoding)
+  else
+    Result := SendFeedback(Client, Asked.Choice.Feedback, FormatNhsa3103, Document.Encoding);
+end;
+
 { What a station does with each outcome. The rule that matters: negative is never "no finding". }
-function Act(Client: TPrecheck; const Document: TDocument; const Answer: TPrecheckAnswer): Integer;
+function Act(Client: TPrecheck; const Document: TDocument; const Answer: TPrecheckAnswer; const Asked: TAsked): Integer;
 var
   Line: TText;
 begin
@@ -270,6 +318,7 @@ begin
     Print(TText(Document.Name) + ': ' + Chinese(NotCheckedText) + ' ' + ResultName(Answer.Result) + ' ' +
       Chinese(Dot) + ' ' + ClassOf(Answer.Result));
     Print('  ' + Chinese(ReasonColon) + Answer.Error);
+    TellChoice(Client, Document, Asked);
     Print('  ' + Chinese(DoctorMaySave));
     Result := Answer.Result;
     Exit;
@@ -289,6 +338,9 @@ begin
   Print(TText(Document.Name) + ': ' + Line);
   Result := ResultOk;
   if Answer.Result = ResultPass then
+    Exit;
+  Result := TellChoice(Client, Document, Asked);
+  if Asked.IsShown then
     Exit;
   Result := ShowFindings(Client, Decoded(Answer.Text, Document.Encoding), Document.Format <> FormatPrecheckJson,
     Answer.Result = ResultBlock);
@@ -319,6 +371,7 @@ end;
 function Handle(Client: TPrecheck; const Document: TDocument): Integer;
 var
   Answer: TPrecheckAnswer;
+  Asked: TAsked;
 begin
   if Document.IsFeedback then
   begin
@@ -329,7 +382,10 @@ begin
   begin
     Answer := Client.Check(Document.Bytes, Document.Format, Document.Encoding,
       TText(GetEnvironmentVariable('STATION_REQUEST_ID')));
-    Result := Act(Client, Document, Answer);
+    Asked := Ask(Document, Answer);
+    Result := Act(Client, Document, Answer, Asked);
+    if Asked.IsShown and (Asked.Choice.Result = PopupGoBack) then
+      Exit;
     if Answer.Result <> ResultBlock then { saved; what was not checked is in the history all the same }
       AfterSaving(Client, Document);
   end;
@@ -339,7 +395,7 @@ function OpenClient: TPrecheck;
 var
   Options: TPrecheckOptions;
 begin
-  Options.Servers := TText(ParamStr(1));
+  Options.Servers := TText(ParamStr(1 + Ord(UsesPopup)));
   Options.StationId := 'example';
   Options.DeadlineMs := StrToIntDef(GetEnvironmentVariable('STATION_DEADLINE_MS'), 0);
   Options.Profile := TText(GetEnvironmentVariable('STATION_PROFILE'));
@@ -358,7 +414,7 @@ begin
   Result := 0;
   Client := OpenClient;
   try
-    for Number := 2 to ParamCount do
+    for Number := 2 + Ord(UsesPopup) to ParamCount do
     begin
       Code := Handle(Client, ReadDocument(ParamStr(Number)));
       if Code <> ResultOk then
@@ -375,9 +431,10 @@ begin
 end;
 
 begin
-  if ParamCount < 2 then
+  UsesPopup := ParamStr(1) = '--popup';
+  if ParamCount < 2 + Ord(UsesPopup) then
   begin
-    WriteLn(ErrOutput, 'usage: station SERVERS FILE...');
+    WriteLn(ErrOutput, 'usage: station [--popup] SERVERS FILE...');
     Halt(NotBegun);
   end;
   Output8 := THandleStream.Create(TTextRec(Output).Handle);

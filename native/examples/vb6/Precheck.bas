@@ -20,6 +20,10 @@ Public Const PCK_E_NOT_EVALUATED As Long = -107
 ' From here on down the client is of no more use: close it and open another.
 Public Const PCK_UNUSABLE As Long = -900
 
+' Not of the library, which could not be called: missing (error 53), of the other bitness (48), or too old (453). Each
+' of these errors would end the program; in the functions here it becomes a result like the others: NOT CHECKED.
+Public Const NO_LIBRARY As Long = -1000
+
 Public Const PCK_FORMAT_PRECHECK_JSON As Long = 1
 Public Const PCK_FORMAT_NHSA_3101 As Long = 2
 Public Const PCK_FORMAT_NHSA_3102 As Long = 3
@@ -69,17 +73,20 @@ Public Type PrecheckAnswer
     Problem As String    ' why nothing was checked; empty where something was
 End Type
 
-' Opens a client: options as "servers=10.1.2.3:50051,10.1.2.4:50051;station_id=ward-3". Returns its handle, or 0
-' with the reason in problem.
-Public Function PrecheckOpen(ByVal options As String, ByRef problem As String) As Long
-    Dim handle As Long
-    problem = String$(ERROR_CHARACTERS, vbNullChar)
-    If pck_flat_open_w(StrPtr(options), handle, StrPtr(problem), ERROR_CHARACTERS) = PCK_OK Then
-        problem = ""
-    Else
-        problem = UpToZero(problem)
-    End If
-    PrecheckOpen = handle
+' Opens a client: options as "servers=10.1.2.3:50051,10.1.2.4:50051;station_id=ward-3". Returns PCK_OK and
+' the handle; or a mistake in the options, or NO_LIBRARY, with the reason in problem.
+Public Function PrecheckOpen(ByVal options As String, ByRef handle As Long, ByRef problem As String) As Long
+    Dim buffer As String
+    On Error GoTo NoLibrary
+    handle = 0
+    problem = ""
+    buffer = String$(ERROR_CHARACTERS, vbNullChar)
+    PrecheckOpen = pck_flat_open_w(StrPtr(options), handle, StrPtr(buffer), ERROR_CHARACTERS)
+    If PrecheckOpen <> PCK_OK Then problem = UpToZero(buffer)
+    Exit Function
+NoLibrary:
+    problem = "precheck.dll: " & Err.Description
+    PrecheckOpen = NO_LIBRARY
 End Function
 
 ' Judges one document. Raises nothing for what a server or a network does.
@@ -87,6 +94,7 @@ Public Function PrecheckCheck(ByVal handle As Long, ByVal format As Long, ByVal 
     Dim answer As PrecheckAnswer
     Dim buffer As String
     Dim need As Long
+    On Error GoTo NoLibrary
     buffer = String$(FIRST_BUFFER_CHARACTERS, vbNullChar)
     answer.Result = pck_flat_check_w(handle, format, StrPtr(document), StrPtr(""), 0, StrPtr(buffer), Len(buffer), need, answer.State)
     If answer.Result = PCK_E_BUFFER Then
@@ -97,17 +105,29 @@ Public Function PrecheckCheck(ByVal handle As Long, ByVal format As Long, ByVal 
     answer.Text = UpToZero(buffer)
     answer.Problem = LastProblem(handle, answer.Result)
     PrecheckCheck = answer
+    Exit Function
+NoLibrary:
+    answer.Result = NO_LIBRARY
+    answer.State = 0
+    answer.Text = ""
+    answer.Problem = "precheck.dll: " & Err.Description
+    PrecheckCheck = answer
 End Function
 
 ' Sends what the doctor did about findings. Returns PCK_OK, or why it was not recorded, with the reason in problem.
 Public Function PrecheckFeedback(ByVal handle As Long, ByVal format As Long, ByVal document As String, ByRef recorded As Long, ByRef unmatched As Long, ByRef problem As String) As Long
     Dim result As Long
     Dim need As Long
+    On Error GoTo NoLibrary
     result = pck_flat_feedback_w(handle, format, StrPtr(document), 0, 0, 0, need, recorded, unmatched)
     ' The acknowledgement is not needed: PCK_E_BUFFER says only that it was not fetched.
     If result = PCK_E_BUFFER Then result = PCK_OK
     problem = LastProblem(handle, result)
     PrecheckFeedback = result
+    Exit Function
+NoLibrary:
+    problem = "precheck.dll: " & Err.Description
+    PrecheckFeedback = NO_LIBRARY
 End Function
 
 Private Function LastProblem(ByVal handle As Long, ByVal result As Long) As String

@@ -46,12 +46,19 @@ End Sub
 Private Function OpenClient(ByVal servers As String) As Boolean
     Dim options As String
     Dim problem As String
+    Dim result As Long
     options = "servers=" & servers & ";station_id=example"
     If Environ$("STATION_DEADLINE_MS") <> "" Then options = options & ";deadline_ms=" & Environ$("STATION_DEADLINE_MS")
     If Environ$("STATION_TLS_CA") <> "" Then options = options & ";tls_ca_file=" & Environ$("STATION_TLS_CA")
-    handle = PrecheckOpen(options, problem)
-    If handle = 0 Then console.WriteLine problem
-    OpenClient = handle <> 0
+    result = PrecheckOpen(options, handle, problem)
+    If result = NO_LIBRARY Then
+        console.WriteLine "未审核 " & ClassOf(result)
+        console.WriteLine "  原因：" & problem
+        console.WriteLine "  医生：可以保存，处方标记为“未审核”"
+    ElseIf result <> PCK_OK Then
+        console.WriteLine problem
+    End If
+    OpenClient = result = PCK_OK
 End Function
 
 ' Reads a text in UTF-8, or in GBK where the file is called *.gbk. A real station has just written it.
@@ -127,6 +134,8 @@ Private Function ClassOf(ByVal result As Long) As String
         ClassOf = "调用方式有误，再调一次也一样，请联系信息科"
     ElseIf result > PCK_UNUSABLE Then
         ClassOf = "暂时没有审核，可以稍后再审"
+    ElseIf result = NO_LIBRARY Then
+        ClassOf = "客户端没有装好，请联系信息科"
     Else
         ClassOf = "客户端已不能使用，关闭后重新打开"
     End If
