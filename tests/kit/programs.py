@@ -65,7 +65,7 @@ def java(folder):
 
 def pascal(folder):
     source = EXAMPLES / "pascal" / "Station.pas"
-    run("fpc", *DELPHI_7, f"-Fl{BUILD}", f"-FU{folder}", f"-o{folder / 'station'}", source)
+    run("fpc", *DELPHI_7, f"-FU{folder}", f"-o{folder / 'station'}", source)
     return Program([folder / "station"], LIBRARY_PATH)
 
 

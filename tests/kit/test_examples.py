@@ -5,6 +5,7 @@ Where a compiler is missing its language is skipped and says so; `make test-kit`
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +23,7 @@ from tests.abi.certificates import make as make_certificates
 from tests.abi.servers import Obedient, free_port, grpc_server, server_credentials
 from tests.kit.programs import BUILD, INCLUDE, LANGUAGES, run
 from tests.kit.test_samples import PACKS, SAMPLES
+from tests.popup import desktop as desktops
 from tests.web.product import PATIENCE_S, Server
 
 EVERY_LANGUAGE = os.environ.get("TEST_EVERY_LANGUAGE")
@@ -67,6 +69,7 @@ def station(request, tmp_path_factory):
         lines, errors = (content.decode("utf-8", "replace").replace("\r\n", "\n") for content in written)
         return done.returncode, lines.split("\n")[:-1] if lines else [], errors
 
+    run.program = program.command[-1]
     return run
 
 
@@ -413,6 +416,31 @@ def test_the_real_popup_refuses_what_it_cannot_read(station, tmp_path):
     with grpc_server() as (_, address):
         status, printed, _ = station("--popup", address, path, libraries=tmp_path)
     assert (status, printed) == (0, ["document.json: 提醒 WARN · 全部规则已判断", "  弹窗没有显示：-201"])
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("station", ["pascal-windows"], indirect=True)
+def test_the_doctor_goes_back_in_the_real_popup(station, real_server, tmp_path):
+    """The window of a real answer, Esc, and its national feedback at the real server."""
+    reason = desktops.why_not(WINDOWS_X64)
+    if reason:
+        pytest.skip(reason)
+    with desktops.Desktop(tmp_path / "desktop") as desktop:
+        for library in (WINDOWS_X64.output, WINDOWS_X64.folder / popup.LIBRARY, station.program):
+            shutil.copy(library, tmp_path)
+        desktop.environment |= {"STATION_DEADLINE_MS": str(DEADLINE_MS), "STATION_PATIENT": "p1"}
+        running = desktop.start(
+            tmp_path / "station.exe", "--popup", real_server.grpc, str(DEFAULT_FOLDER / "warn.json")
+        )
+        try:
+            assert desktop.command("wait") == ["there"], running.complained
+            desktop.command("key ESCAPE")
+            assert running.ends() == 0
+        finally:
+            running.put_away()
+    first, second, third = running.printed.decode().replace("\r\n", "\n").splitlines()
+    assert (first, second) == ("warn.json: 提醒 WARN · 部分未判断", "  弹窗：1")
+    assert re.fullmatch("  反馈：[1-9][0-9]* 条已记录，0 条不认识", third)
 
 
 def bytes_of_any(request):

@@ -2,8 +2,8 @@ program Station;
 
 { A doctor's station in Delphi or Free Pascal: sends documents, acts on every outcome, sends feedback.
 
-    dcc32 -CC Station.pas                                        (Delphi)
-    fpc -Mdelphi -Fl../../build -k-rpath=../../build Station.pas  (Free Pascal on Linux)
+    dcc32 -CC Station.pas       (Delphi)
+    fpc -Mdelphi Station.pas    (Free Pascal; on Linux LD_LIBRARY_PATH says where libprecheck.so is)
     Station [--popup] SERVERS FILE...
 
   What it does, and what it prints, is that of ../c/station.c; the wrapper is Precheck.pas. With --popup
