@@ -122,14 +122,24 @@ class Chart:
 
         With `since_day` (an ordinal) stored lines that end before it may be left out; the caller still looks at dates.
         """
-        stored = self.stored.by_item.get(item_code) if item_code else None
+        if not item_code:
+            return NO_LINES
+        stored = self.stored.by_item.get(item_code)
         if stored is None:
             return self._merged(item_code, NO_LINES)
         return self._merged(item_code, stored.lines if since_day is None else stored.since(since_day))
 
     def lines_in_encounter(self, item_code: str, encounter_id: str) -> Sequence[Line]:
         """Return the lines of an item, current and past, of one encounter, in no particular order."""
-        stored = self.stored.by_item.get(item_code) if item_code else None
+        return self._coded_in_encounter(item_code, encounter_id) if item_code else NO_LINES
+
+    def same_item_in_encounter(self, line: Line) -> Sequence[Line]:
+        """Return the lines of a line's item (`Line.item`), itself too, current and past, of its encounter, in no order."""
+        lines = self._coded_in_encounter(line.item_code, line.encounter_id)
+        return lines if line.item_code else [other for other in lines if other.item == line.item]
+
+    def _coded_in_encounter(self, item_code: str, encounter_id: str) -> Sequence[Line]:
+        stored = self.stored.by_item.get(item_code)
         lines = self._merged(item_code, stored.by_encounter.get(encounter_id, NO_LINES) if stored else NO_LINES)
         return [line for line in lines if line.encounter_id == encounter_id]
 
@@ -138,7 +148,7 @@ class Chart:
 
         What recognises a line has its item in it, so only the message's lines of the item can state these.
         """
-        message = self._by_item.get(item_code) if item_code else None
+        message = self._by_item.get(item_code)
         if message is None:
             return stored
         return [*self._unstated(stored, message), *message] if stored else message

@@ -99,15 +99,13 @@ def stands(line: Line, chart: Chart) -> bool:
     """Say whether a line was not taken back: whether the refunds of its item in its encounter, after it, left some of it.
 
     A refund takes back the latest charges before it (`not_taken_back`): an item that is ordered again after it was
-    returned is used by its second line alone. A line without an item code stands, and so does one of quantity 0 (a drug
-    that the patient brings along): no refund took anything of it.
+    returned is used by its second line alone. A line of quantity 0 (a drug that the patient brings along) stands: no refund
+    took anything of it.
     """
-    if not line.item_code:
-        return True
-    key = ("returned", line.item_code, line.encounter_id)
+    key = ("returned", line.item_code, line.item, line.encounter_id)
     returned: frozenset[int] | None = chart.memo.get(key)
     if returned is None:
-        lines = chart.lines_in_encounter(line.item_code, line.encounter_id)
+        lines = chart.same_item_in_encounter(line)
         left = not_taken_back(lines) if any(other.is_refund for other in lines) else lines
         returned = chart.memo[key] = frozenset(map(id, lines)).difference(map(id, left))
     return id(line) not in returned or line.quantity == 0

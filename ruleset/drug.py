@@ -13,7 +13,16 @@ from ruleset.herb_names import spellings
 from ruleset.outcome import Missing
 from ruleset.routes import is_systemic
 from ruleset.supply import last_possible_day
-from ruleset.template import EVERY_LINE, class_key, herb_form_key, ingredient_key, item_key, kind_key, systemic_key
+from ruleset.template import (
+    EVERY_LINE,
+    class_key,
+    herb_form_key,
+    ingredient_key,
+    item_key,
+    kind_key,
+    spoken_key,
+    systemic_key,
+)
 from ruleset.timeline import REBUILT_FROM, ItemLines, Step, Timeline, item_lines
 
 if TYPE_CHECKING:
@@ -149,7 +158,8 @@ def _known_by_name(item_name: str, rows: RowSource) -> tuple[str, ...]:
     if not name:
         return ()
     key = ingredient_key(name)
-    return (name,) if rows.rows(key) or rows.lists(key) or rows.lists(systemic_key(name)) else ()
+    is_known = rows.rows(key) or any(rows.lists(one) for one in (key, systemic_key(name), spoken_key(name)))
+    return (name,) if is_known else ()
 
 
 def kind_of(line: Line) -> ItemKind | None:

@@ -43,7 +43,7 @@ def not_taken_back(lines: Iterable[Line]) -> list[Line]:
         refunded = -line.quantity
         for place in range(len(left) - 1, -1, -1):
             charge, quantity = left[place]
-            if (charge.item_code, charge.encounter_id) != (line.item_code, line.encounter_id) or not quantity:
+            if (charge.item, charge.encounter_id) != (line.item, line.encounter_id) or not quantity:
                 continue
             taken = min(refunded, quantity)
             left[place] = (charge, quantity - taken)

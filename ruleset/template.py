@@ -53,6 +53,15 @@ def systemic_key(name: str) -> str:
     return "systemic:" + name
 
 
+def spoken_key(name: str) -> str:
+    """Return the key of a substance that a row speaks of, whether or not the row is found by it; it leads to `SPOKEN`."""
+    return "spoken:" + name
+
+
+SPOKEN = "spoken"
+"""What `spoken_key` leads to: that the pack speaks of the substance."""
+
+
 def class_key(name: str) -> str:
     """Return the index key of a class: an ATC code of any level, a hospital's own class, or a list of the pack."""
     return "class:" + name
@@ -150,6 +159,8 @@ class Template(ABC):
 
     pair: ClassVar[tuple[tuple[str, ...], tuple[str, ...]] | None] = None
     """The columns of the two sides, where a row is a pair whose other direction would say the same, or contradict it."""
+    also_names: ClassVar[tuple[str, ...]] = ()
+    """The columns that name substances (among others) by which a row is not found: companions, what should come before."""
     group: ClassVar[str] = ""
     """The column that names a group, where a row says something only together with the others of its group."""
 

@@ -24,7 +24,7 @@ from ruleset.pack.file import LIST_RULE, Manifest, PackFile, PackFileError, RowR
 from ruleset.pack.source import PackSource, RuleSource
 from ruleset.rule import NOTHING_STATED, Citation, MessageTemplate, Row, RowCommon, Rule
 from ruleset.scope import Conditions, both, scope_of
-from ruleset.template import Subject, kept_key, list_key, subject_keys, systemic_key
+from ruleset.template import SPOKEN, Subject, ingredient_key, kept_key, list_key, spoken_key, subject_keys, systemic_key
 from ruleset.templates import TEMPLATES
 
 
@@ -36,7 +36,9 @@ def compile_pack(source: Path, target: Path) -> str:
 def write_checked(pack: CheckedPack, target: Path) -> str:
     """Write a checked pack to its file and return the digest."""
     head = pack.source.head
-    has_lists = bool(pack.source.lists or pack.source.substances)
+    spoken = sorted(_spoken_of(pack))
+    more_kinds = {"list"} if pack.source.lists or pack.source.substances else set()
+    more_kinds |= {SPOKEN} if spoken else set()
     places = {rule.id: number for number, rule in enumerate(pack.rules)}
     manifest = Manifest(
         id=head.id,
@@ -46,7 +48,7 @@ def write_checked(pack: CheckedPack, target: Path) -> str:
         minimum_engine=_engine_of(pack),
         rules=tuple(RuleRecord(rule.id, rule.columns, msgspec.to_builtins(rule.source)) for rule in pack.rules),
         tests=msgspec.to_builtins(pack.source.tests),
-        kinds=tuple(sorted(_kinds(pack, "active") | ({"list"} if has_lists else set()))),
+        kinds=tuple(sorted(_kinds(pack, "active") | more_kinds)),
         shadow_kinds=tuple(sorted(_kinds(pack, "shadow"))),
         layer=head.layer,
         regions=head.regions,
@@ -56,7 +58,7 @@ def write_checked(pack: CheckedPack, target: Path) -> str:
         expires=head.expires,
         source_digest=_source_digest(pack.source),
     )
-    return write_pack(target, manifest, chain(_row_records(pack, places), _list_records(pack)))
+    return write_pack(target, manifest, chain(_row_records(pack, places), _list_records(pack, spoken)))
 
 
 def _source_digest(source: PackSource) -> str:
@@ -86,10 +88,10 @@ def keys_of(row: CheckedRow) -> Sequence[str]:
     return kept if row.common.mode == "off" else (*row.keys, *kept)
 
 
-def _list_records(pack: CheckedPack) -> Iterator[tuple[RowRecord, Sequence[str]]]:
+def _list_records(pack: CheckedPack, spoken: Sequence[str]) -> Iterator[tuple[RowRecord, Sequence[str]]]:
     """Yield each list once, under the key of every member: one look-up tells which lists an item is in.
 
-    A systemic class is such a list too: its members are the substances that have it.
+    A systemic class is such a list too: its members are the substances that have it; so are the `spoken` substances.
     """
     for named in pack.source.lists.values():
         yield RowRecord(LIST_RULE, named.name, 0, 0, 0, []), tuple(list_key(key) for key in named.member_keys())
@@ -98,6 +100,21 @@ def _list_records(pack: CheckedPack) -> Iterator[tuple[RowRecord, Sequence[str]]
         members.setdefault(row.cells["systemic_class"], []).append(list_key(systemic_key(row.cells["ingredient"])))
     for name, keys in sorted(members.items()):
         yield RowRecord(LIST_RULE, name, 0, 0, 0, []), keys
+    if spoken:
+        yield RowRecord(LIST_RULE, SPOKEN, 0, 0, 0, []), [list_key(spoken_key(name)) for name in spoken]
+
+
+def _spoken_of(pack: CheckedPack) -> set[str]:
+    """Return the substances that rows speak of and are not found by; classes and items that stand among them do no harm."""
+    templates = {rule.id: TEMPLATES[rule.source.template] for rule in pack.rules}
+    names: set[str] = set()
+    for row in pack.rows:
+        stated = [getattr(row.params, column) for column in templates[row.rule_id].also_names]
+        if isinstance(row.params, Subject) and ingredient_key(row.params.ingredient) not in row.keys:
+            stated.append(row.params.ingredient)
+        for value in stated:
+            names.update((value,) if isinstance(value, str) else value)
+    return names - {""}
 
 
 def _kinds(pack: CheckedPack, mode: str) -> set[str]:
@@ -179,7 +196,7 @@ class LoadedPack:
 
     def lists(self, key: str) -> list[str]:
         """Return the names of the pack's lists that have `key` among their members."""
-        if "list" not in self.kinds:
+        if self.kinds.isdisjoint(("list", SPOKEN)):
             return []
         return [self.file.row(offset).id for offset in self.file.find(list_key(key))]
 

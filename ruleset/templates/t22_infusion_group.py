@@ -71,6 +71,7 @@ class InfusionGroup(Template):
     columns = Params
     row_name = (*SUBJECT_COLUMNS, "check", "other_item", "other_ingredient", "other_class")
     pair = (("item_code", "ingredient", "drug_class"), ("other_item", "other_ingredient", "other_class"))
+    also_names = ("other_ingredient",)
     needs = ("group_id", "route", "item_kind", "ingredients", "volume", "dose", "dose_unit", "strength", "pack_size")
     evidence = ("check", "drug", "problem", "reason")
 

@@ -77,6 +77,7 @@ class Antibiotic(Template):
     id = "T27"
     title = "抗菌药物"
     columns = Params
+    also_names = ("recommended",)
     row_name = (*SUBJECT_COLUMNS, "check", "operations", "incision_classes")
     needs = (
         "purpose",

@@ -44,6 +44,7 @@ class SecondLine(Template):
     id = "T34"
     title = "限二线使用"
     columns = Params
+    also_names = ("first_line",)
     row_name = ("subject",)
     needs = ("first_line_treatment",)
     evidence = ("first_line", "used_days", "min_days", "within_days")

@@ -76,6 +76,7 @@ class Companion(Template):
     id = "T36"
     title = "关联缺失与数量不符"
     columns = Params
+    also_names = ("companions",)
     row_name = (
         *SUBJECT_COLUMNS,
         "diagnosis",
@@ -155,8 +156,8 @@ def _lines_named(names: Sequence[str], encounter_id: str, chart: Chart) -> Seque
         named = [line for line in timed if line.encounter_id == encounter_id]
         for line in (*named, *(line for line in untimed if chart.is_in(line, name))):
             lines[id(line)] = line
-            if line.item_code:  # a refund may not say what it is of
-                of_item = chart.lines_in_encounter(line.item_code, encounter_id)
+            if not line.is_refund:  # a refund may not say what it is of
+                of_item = chart.same_item_in_encounter(line)
                 lines.update((id(other), other) for other in of_item if other.is_refund)
     return tuple(lines.values())
 

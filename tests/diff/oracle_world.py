@@ -567,7 +567,10 @@ class World:
 
     def is_spoken_of(self, substance: str) -> bool:
         """Whether some row or list of the packs names the substance."""
-        named = {row.text(name) for row in self.rows for name in ("ingredient", "ingredient_a", "ingredient_b")}
+        columns = ("ingredient", "ingredient_a", "ingredient_b", "other_ingredient")
+        named = {row.text(name) for row in self.rows for name in columns}
+        for row in self.rows:
+            named.update(*(row.texts(name) for name in ("companions", "first_line", "recommended")))
         listed_too = any(("ingredient", substance) in members for members in self.lists.values())
         return listed_too or substance in named or substance in self.systemic
 

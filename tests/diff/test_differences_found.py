@@ -848,3 +848,51 @@ def test_quantities_of_an_item_without_a_code_count_together(answers, name):
     engine, naive = answers(rule, claim(*lines))
     assert engine == naive
     assert [finding.violating for finding in engine.findings] == ([("c2",)] if name == "院内药" else [])
+
+
+def nameless(name, quantity, hours, **facts):
+    """A drug without a code, of class J01, so many hours before the day's order."""
+    begin = DAY - timedelta(hours=hours)
+    drug = {"item_code": "", "item_kind": "drug", "classes": ["J01"], "item_name": name, "order_id": f"{name}{hours}"}
+    return line(**{**drug, "quantity": Decimal(quantity), "begin": begin, **facts})
+
+
+@pytest.mark.parametrize(("returned", "found"), [("院内药", False), ("另一药", True)])
+def test_a_refund_without_a_code_takes_back_its_own_item_alone(answers, returned, found):
+    """T31: any item without a code was the item of any refund without one."""
+    rule = {"template": "T31", "rows": [{"drug_class": "J01", "min_interval_days": "9"}]}
+    history = [nameless("院内药", 1, 50), nameless(returned, -1, 30)]
+    engine, naive = answers(rule, claim(nameless("院内药", 1, 0), history=history))
+    assert engine == naive
+    assert bool(engine.findings) is found
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize(("returned", "found"), [("院内药", False), ("另一药", True)])
+def test_a_drug_without_a_code_that_was_returned_is_not_in_use(tmp_path, returned, found, stored):
+    """T24: a line without a code stood whatever refunds there were."""
+    row = {"drug_class": "J01", "same": "类", "allowed_count": "1"}
+    rule = {"kind": "safety", "action": "WARN", "template": "T24", "rows": [row]}
+    source = write_pack_source(tmp_path / "source", [rule])
+    history = [nameless("院内药", 1, 50, days=9), nameless(returned, -1, 30)]
+    whole = claim(nameless("新药", 1, 0, days=9), history=history)
+    case = case_of(whole)
+    bare = msgspec.structs.replace(case, history=()) if stored else case
+    engine = engine_answer(bare, snapshot_of(source, tmp_path / "pack"), case.history if stored else ())
+    assert engine == judge(whole, read_rows(source))
+    assert bool(engine.findings) is found
+
+
+def test_a_drug_known_by_name_counts_where_a_row_speaks_of_it_and_is_not_found_by_it(answers):
+    """T33 by counters, companions of T36: the name of a substance was understood only where a row is found by it."""
+    ceftriaxone = {"item_code": "", "item_kind": "drug", "item_name": "注射用头孢曲松钠", "amount": Decimal(9)}
+    row = {"capped": "科室", "metric": "drug_cost", "period": "自然年", "ingredient": "头孢曲松", "limit": "10"}
+    encounter = {"department_code": "A03", "counters": []}
+    engine, naive = answers({"template": "T33", "rows": [row]}, claim(line(**ceftriaxone), **encounter))
+    assert engine == naive
+    assert [hint.missing for hint in engine.hints] == [("counters",)]
+
+    row = {"item_code": "A", "companions": "头孢曲松"}
+    engine, naive = answers({"template": "T36", "rows": [row]}, claim(line(item_code="A"), line(**ceftriaxone)))
+    assert engine == naive
+    assert (engine.findings, engine.hints) == ([], [])
