@@ -2,7 +2,8 @@
  * popup_double.c - what the popup's window is to its caller, where there are no windows.
  *
  * The window is for Windows alone; C# and Java run here on Linux.  This says what it was given, and the doctor of it
- * goes back.  It refuses its caller's first buffer, as the window may.
+ * goes back; but goes on where nothing could be checked through no fault of the document.  It refuses its caller's
+ * first buffer, as the window may.
  */
 #include "precheck_popup.h"
 
@@ -26,7 +27,7 @@ int32_t pck_popup_show(void *parent, int32_t result, int32_t state, uint32_t enc
 	fprintf(stderr, "%d %d %d %u %u %u\n", parent == NULL, (int)result, (int)state, (unsigned)encoding, (unsigned)answer_len, sum);
 	*need = 0;
 	if (result < 0)
-		return PCK_POPUP_CONTINUE_NOT_CHECKED;
+		return result == PCK_E_REJECTED ? PCK_POPUP_GO_BACK : PCK_POPUP_CONTINUE_NOT_CHECKED;
 	memset(feedback, 0, cap);
 	for (size_t n = 0; n < sizeof document; n++)
 		((char *)feedback)[n * width] = document[n];

@@ -9,6 +9,7 @@ from tests.kit.programs import EXAMPLES, INCLUDE
 
 FLAT = (INCLUDE / "precheck_flat.h").read_text(encoding="utf-8")
 HEADER = (INCLUDE / "precheck.h").read_text(encoding="utf-8")
+POPUP_HEADER = (NATIVE / "popup" / "precheck_popup.h").read_text(encoding="utf-8")
 RENAMED = {"error": "error_text"}
 """`error` is a word of VB6 and of PowerBuilder."""
 
@@ -83,8 +84,7 @@ def test_powerbuilder_declares_the_wide_functions_as_the_header_does():
 
 def popup_parameters():
     """Return [(type, parameter)] of pck_popup_show()."""
-    header = (NATIVE / "popup" / "precheck_popup.h").read_text(encoding="utf-8")
-    (parameters,) = re.findall(r"PCK_API int32_t PCK_CALL pck_popup_show\(([^)]*)\)", header)
+    (parameters,) = re.findall(r"PCK_API int32_t PCK_CALL pck_popup_show\(([^)]*)\)", POPUP_HEADER)
     parts = [re.fullmatch(r"(.*?)(\w+)", part.strip(), re.DOTALL) for part in parameters.split(",")]
     return [(" ".join(part[1].split()), part[2]) for part in parts]
 
@@ -159,18 +159,21 @@ def test_the_popup_is_declared_as_its_header_does(language):
 
 
 def test_the_choices_of_the_popup_are_those_of_its_header():
-    header = (NATIVE / "popup" / "precheck_popup.h").read_text(encoding="utf-8")
-    stated = re.findall(r"#define PCK_POPUP_((?:CONTINUE|GO_BACK)\w*) +(\d)", header)
+    stated = re.findall(r"#define PCK_POPUP_((?:CONTINUE|GO_BACK)\w*) +(\d)", POPUP_HEADER)
     assert len(stated) == 3
     for name, value in stated:
         assert f" {camel(name)} = {value}" in CSHARP
         assert f" POPUP_{name} = {value}" in JAVA
         assert f" Popup{camel(name)} = {value};" in PASCAL
+        assert f"Public Const PCK_POPUP_{name} As Long = {value}\n" in VB6
+        assert f"constant long PCK_POPUP_{name} = {value}\n" in POWERBUILDER
 
 
 def numbers_of_header():
     plain = {}
-    for name, value in re.findall(r"^#define PCK_(\w+)\s+\(?(-?(?:0x)?[0-9a-f]+)\)?\s", HEADER, re.MULTILINE):
+    for name, value in re.findall(
+        r"^#define PCK_(\w+)\s+\(?(-?(?:0x)?[0-9a-f]+)\)?\s", HEADER + POPUP_HEADER, re.MULTILINE
+    ):
         plain[name] = int(value, 0)
     return plain
 
@@ -233,19 +236,19 @@ def test_every_call_of_powerbuilder_turns_a_missing_library_into_a_result():
     calls = 0
     for body in bodies:
         guarded = "".join(re.findall(r"^try\n(.*?)^catch \(RuntimeError ", body, re.MULTILINE | re.DOTALL))
-        called = re.findall(r"pck_flat_\w+\(", body)
-        assert called == re.findall(r"pck_flat_\w+\(", guarded)
+        called = re.findall(r"pck_\w+\(", body)
+        assert called == re.findall(r"pck_\w+\(", guarded)
         calls += len(called)
-    assert calls >= 6
+    assert calls >= 8
 
 
 def test_every_function_of_vb6_turns_a_missing_library_into_a_result():
     """Error 53 ended the program."""
     bodies = re.findall(r"^Public Function (\w+)(.*?)^End Function", VB6, re.MULTILINE | re.DOTALL)
-    assert [name for name, _ in bodies] == ["PrecheckOpen", "PrecheckCheck", "PrecheckFeedback"]
+    assert [name for name, _ in bodies] == ["PrecheckOpen", "PrecheckCheck", "PrecheckFeedback", "PrecheckPopup"]
     for name, body in bodies:
         before, _, guarded = body.partition("On Error GoTo NoLibrary\n")
-        assert "pck_flat" not in before
-        assert guarded.count("pck_flat") >= 1
+        assert "pck_" not in before
+        assert re.search(r"\bpck_\w+\(", guarded)
         assert re.search(rf"Exit Function\nNoLibrary:\n.*{name} = ", guarded, re.DOTALL)
         assert "= NO_LIBRARY" in guarded

@@ -376,23 +376,27 @@ def test_what_the_popup_is_given_and_gives(station, tmp_path):
     double = Path(__file__).with_name("popup_double.c")
     includes = (f"-I{INCLUDE}", f"-I{NATIVE / 'popup'}")
     run("gcc", "-shared", "-fPIC", *includes, double, "-o", tmp_path / "libprecheck_popup.so")
-    passed, found, refused = (tmp_path / f"{name}.json" for name in ("passed", "found", "refused"))
+    passed, found, failed, refused = (tmp_path / f"{name}.json" for name in ("passed", "found", "failed", "refused"))
     passed.write_text(json.dumps({"verdict": 0}))
     found.write_text(json.dumps({"verdict": 1, "stale": True, "answer": FOUND}), encoding="utf-8")
-    refused.write_text(json.dumps({"status": "INTERNAL"}))
+    failed.write_text(json.dumps({"status": "INTERNAL"}))
+    refused.write_text(json.dumps({"status": "INVALID_ARGUMENT"}))
     with grpc_server() as (servicer, address):
         status, printed, errors = station(
-            "--popup", address, passed, found, refused, libraries=tmp_path, STATION_PATIENT="p1"
+            "--popup", address, passed, found, failed, refused, libraries=tmp_path, STATION_PATIENT="p1"
         )
-    told = [line for line in printed if line.startswith(("found", "refused", "  弹窗", "  反馈"))]
+    told = [line for line in printed if line.startswith(("found", "failed", "refused", "  弹窗", "  反馈", "  医生"))]
     assert told == [
         "found.json: 提醒 WARN · 全部规则已判断 · 规则或历史可能不是最新",
         "  弹窗：1",
         "  反馈：0 条已记录，0 条不认识",
-        f"refused.json: 未审核 PCK_E_SERVER · {LATER}",
+        f"failed.json: 未审核 PCK_E_SERVER · {LATER}",
         "  弹窗：2",
+        "  医生：可以保存，处方标记为“未审核”",
+        f"refused.json: 未审核 PCK_E_REJECTED · {REJECTED}",
+        "  弹窗：1",
     ]
-    first, second = ([int(number) for number in line.split()] for line in errors.splitlines())
+    first, second, _ = ([int(number) for number in line.split()] for line in errors.splitlines())
     assert first[:4] in ([1, 1, 0x101, 1], [1, 1, 0x101, 3])
     answer = FOUND.encode("utf-16-le" if first[3] == 3 else "utf-8")
     assert first[4:] == [len(answer), sum(answer)]

@@ -93,8 +93,7 @@ static class Station
             string whyNoPopup = null;
             Choice choice = usesPopup && answer.Result != Result.Pass ? Ask(answer, out whyNoPopup) : null;
             int left = Act(client, document, answer, choice, whyNoPopup);
-            bool wentBack = choice != null && choice.Result == Popup.GoBack;
-            if (answer.Result != Result.Block && !wentBack) // saved; what was not checked is in the history all the same
+            if (answer.Result != Result.Block && !WentBack(choice)) // saved; what was not checked is in the history all the same
                 AfterSaving(client, document);
             return left;
         }
@@ -112,7 +111,8 @@ static class Station
             Console.WriteLine(document.Name + ": 未审核 " + Result.Name(answer.Result) + " · " + ClassOf(answer.Result));
             Console.WriteLine("  原因：" + answer.Error);
             TellChoice(client, document, choice, whyNoPopup);
-            Console.WriteLine("  医生：可以保存，处方标记为“未审核”");
+            if (!WentBack(choice))
+                Console.WriteLine("  医生：可以保存，处方标记为“未审核”");
             return answer.Result;
         }
         Console.WriteLine(document.Name + ": " + verdicts[answer.Result] + " · " +
@@ -149,6 +149,11 @@ static class Station
             whyNoPopup = problem.Message;
         }
         return null;
+    }
+
+    static bool WentBack(Choice choice)
+    {
+        return choice != null && choice.Result == Popup.GoBack;
     }
 
     /// <summary>Prints what the doctor chose in the window, if it was asked for, and sends the window's feedback.</summary>

@@ -95,7 +95,7 @@ public final class Station {
                     System.getenv("STATION_REQUEST_ID"));
             Asked asked = usesPopup && answer.result != Precheck.PASS ? new Asked(answer) : null;
             int left = act(client, document, answer, asked);
-            if (answer.result != Precheck.BLOCK && (asked == null || !asked.wentBack())) // saved; what was not checked is in the history all the same
+            if (answer.result != Precheck.BLOCK && !wentBack(asked)) // saved; what was not checked is in the history all the same
                 afterSaving(client, document);
             return left;
         }
@@ -110,7 +110,8 @@ public final class Station {
             out.println("  原因：" + answer.error);
             if (asked != null)
                 asked.tell(client, document);
-            out.println("  医生：可以保存，处方标记为“未审核”");
+            if (!wentBack(asked))
+                out.println("  医生：可以保存，处方标记为“未审核”");
             return answer.result;
         }
         out.println(document.name + ": " + VERDICTS[answer.result] + " · "
@@ -141,10 +142,6 @@ public final class Station {
             }
         }
 
-        boolean wentBack() {
-            return choice != null && choice.result == PrecheckPopup.POPUP_GO_BACK;
-        }
-
         /** Prints the choice and sends the window's feedback. */
         int tell(Precheck client, Document document) {
             if (choice == null) {
@@ -158,6 +155,10 @@ public final class Station {
             return sendFeedback(client, choice.feedback.getBytes(StandardCharsets.UTF_8),
                     isNational ? Precheck.FORMAT_NHSA_3103 : Precheck.FORMAT_PRECHECK_JSON, Precheck.ENCODING_UTF8);
         }
+    }
+
+    static boolean wentBack(Asked asked) {
+        return asked != null && asked.choice != null && asked.choice.result == PrecheckPopup.POPUP_GO_BACK;
     }
 
     /** JNA tells every place where it looked, each on a line. */

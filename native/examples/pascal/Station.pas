@@ -291,6 +291,11 @@ begin
   end;
 end;
 
+function WentBack(const Asked: TAsked): Boolean;
+begin
+  Result := Asked.IsShown and (Asked.Choice.Result = PopupGoBack);
+end;
+
 { Prints what the doctor chose in the window, if it was asked for, and sends the window's feedback. }
 function TellChoice(Client: TPrecheck; const Document: TDocument; const Asked: TAsked): Integer;
 begin
@@ -319,7 +324,8 @@ begin
       Chinese(Dot) + ' ' + ClassOf(Answer.Result));
     Print('  ' + Chinese(ReasonColon) + Answer.Error);
     TellChoice(Client, Document, Asked);
-    Print('  ' + Chinese(DoctorMaySave));
+    if not WentBack(Asked) then
+      Print('  ' + Chinese(DoctorMaySave));
     Result := Answer.Result;
     Exit;
   end;
@@ -384,18 +390,16 @@ begin
       TText(GetEnvironmentVariable('STATION_REQUEST_ID')));
     Asked := Ask(Document, Answer);
     Result := Act(Client, Document, Answer, Asked);
-    if Asked.IsShown and (Asked.Choice.Result = PopupGoBack) then
-      Exit;
-    if Answer.Result <> ResultBlock then { saved; what was not checked is in the history all the same }
+    if (Answer.Result <> ResultBlock) and not WentBack(Asked) then { saved; what was not checked is in the history all the same }
       AfterSaving(Client, Document);
   end;
 end;
 
-function OpenClient: TPrecheck;
+function OpenClient(const Servers: TText): TPrecheck;
 var
   Options: TPrecheckOptions;
 begin
-  Options.Servers := TText(ParamStr(1 + Ord(UsesPopup)));
+  Options.Servers := Servers;
   Options.StationId := 'example';
   Options.DeadlineMs := StrToIntDef(GetEnvironmentVariable('STATION_DEADLINE_MS'), 0);
   Options.Profile := TText(GetEnvironmentVariable('STATION_PROFILE'));
@@ -409,10 +413,12 @@ end;
 function Run: Integer;
 var
   Client: TPrecheck;
+  Servers: TText;
   Number, Code: Integer;
 begin
   Result := 0;
-  Client := OpenClient;
+  Servers := TText(ParamStr(1 + Ord(UsesPopup)));
+  Client := OpenClient(Servers);
   try
     for Number := 2 + Ord(UsesPopup) to ParamCount do
     begin
@@ -422,7 +428,7 @@ begin
       if Code <= ResultUnusable then
       begin
         FreeAndNil(Client);
-        Client := OpenClient;
+        Client := OpenClient(Servers);
       end;
     end;
   finally

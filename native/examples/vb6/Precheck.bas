@@ -35,6 +35,7 @@ Public Const PCK_STALE As Long = &H100&
 
 Private Const FIRST_BUFFER_CHARACTERS As Long = 4096
 Private Const ERROR_CHARACTERS As Long = 512
+Private Const FIRST_FEEDBACK_CHARACTERS As Long = 32768
 
 ' UTF-16, by StrPtr().
 Public Declare Function pck_flat_open_w Lib "precheck.dll" (ByVal options As Long, ByRef handle As Long, ByVal error_text As Long, ByVal error_cap As Long) As Long
@@ -48,7 +49,11 @@ Public Declare Function pck_flat_review_status_w Lib "precheck.dll" (ByVal handl
 Public Declare Function pck_flat_last_error_w Lib "precheck.dll" (ByVal handle As Long, ByVal out As Long, ByVal cap As Long) As Long
 
 ' The popup's window, of precheck_popup.dll: texts by StrPtr(), their sizes in bytes (LenB()), encoding PCK_ENCODING_UTF16.
+' PrecheckPopup below calls it; whoever shows findings another way needs neither.
 Public Const PCK_ENCODING_UTF16 As Long = 3
+Public Const PCK_POPUP_CONTINUE As Long = 0
+Public Const PCK_POPUP_GO_BACK As Long = 1
+Public Const PCK_POPUP_CONTINUE_NOT_CHECKED As Long = 2
 Public Declare Function pck_popup_show Lib "precheck_popup.dll" (ByVal parent As Long, ByVal result As Long, ByVal state As Long, ByVal encoding As Long, ByVal answer As Long, ByVal answer_len As Long, ByVal feedback As Long, ByVal cap As Long, ByRef need As Long) As Long
 
 ' GBK, as strings. Fill a buffer by String$(cap, vbNullChar) before the call.
@@ -128,6 +133,31 @@ Public Function PrecheckFeedback(ByVal handle As Long, ByVal format As Long, ByV
 NoLibrary:
     problem = "precheck.dll: " & Err.Description
     PrecheckFeedback = NO_LIBRARY
+End Function
+
+' Shows an answer in the popup's window, also one that says NOT CHECKED, until the doctor has chosen; parent (hWnd) waits
+' meanwhile. Returns PCK_POPUP_..., and what is to be sent by PrecheckFeedback, empty where there is nothing. Where it
+' is negative nothing was chosen, and nothing may be taken for chosen; NO_LIBRARY: precheck_popup.dll cannot be called.
+Public Function PrecheckPopup(ByVal parent As Long, ByRef answer As PrecheckAnswer, ByRef feedback As String, ByRef problem As String) As Long
+    Dim buffer As String
+    Dim need As Long
+    Dim choice As Long
+    On Error GoTo NoLibrary
+    feedback = ""
+    problem = ""
+    buffer = String$(FIRST_FEEDBACK_CHARACTERS, vbNullChar)
+    choice = pck_popup_show(parent, answer.Result, answer.State, PCK_ENCODING_UTF16, StrPtr(answer.Text), LenB(answer.Text), StrPtr(buffer), LenB(buffer), need)
+    If choice = PCK_E_BUFFER Then
+        ' Nothing was shown yet.
+        buffer = String$(need \ 2, vbNullChar)
+        choice = pck_popup_show(parent, answer.Result, answer.State, PCK_ENCODING_UTF16, StrPtr(answer.Text), LenB(answer.Text), StrPtr(buffer), LenB(buffer), need)
+    End If
+    If choice >= 0 And need > 0 Then feedback = UpToZero(buffer)
+    PrecheckPopup = choice
+    Exit Function
+NoLibrary:
+    problem = "precheck_popup.dll: " & Err.Description
+    PrecheckPopup = NO_LIBRARY
 End Function
 
 Private Function LastProblem(ByVal handle As Long, ByVal result As Long) As String
