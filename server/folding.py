@@ -233,6 +233,10 @@ class Folded:
         """Return how many lines that are in the history a void takes back that holds from a time."""
         return sum(known.effective <= effective for known in self._matching(void))
 
+    def is_told(self, void: Void, effective: str) -> bool:
+        """Say whether the very same was taken back as of the same time: to say it again changes nothing."""
+        return (effective, void) in self._voids.get(void.encounter_id, ())
+
     def latest_of(self, void: Void) -> str:
         """Return the latest effective time of what a void speaks of and is in the history; "" where there is nothing."""
         return max((known.effective for known in self._matching(void)), default="")

@@ -78,6 +78,8 @@ class Statement(NamedTuple):
     """The time of receipt in the site's zone, with its offset."""
     source: str
     by_content: bool = False
+    midnight_is_time: bool = False
+    """Whether a stated time of midnight is one. In a message it may be a date alone, and then says nothing of what came first."""
 
 
 def visit_of(encounter: Encounter) -> Visit | None:
@@ -216,8 +218,7 @@ class History:
         StaleHistoryError, DuplicateRequestError, StoreError, or what `decide` raises; then nothing has changed, but for
         OutcomeUnknownError: then it may have, wholly. A commit that is repeated is safe either way.
         """
-        # A time of midnight is a date: it says nothing about which of two messages came first.
-        is_timed = statement.stated is not None and statement.stated.time() != time.min
+        is_timed = statement.stated is not None and (statement.midnight_is_time or statement.stated.time() != time.min)
         received = statement.received.replace(tzinfo=None)
         effective = effective_text(statement.stated if is_timed and statement.stated is not None else received)
         patient_id = statement.patient_id
@@ -256,7 +257,7 @@ class History:
     ) -> Change:
         """Take lines back out, also those that arrive later and were stated before. Raises StoreError as `commit` does.
 
-        Without a stated time it holds from its receipt, and not before what it takes back: the clock of the HIS may be
+        The same again, as of the same time, changes nothing. Without a stated time it holds from its receipt, and not before what it takes back: the clock of the HIS may be
         ahead of ours.
         """
         now = effective_text(received.replace(tzinfo=None))
@@ -269,6 +270,8 @@ class History:
                 folded.apply(events)
                 effective = effective_text(stated) if stated is not None else max(now, folded.latest_of(void))
                 outcome = Change(folded.taken_by(void, effective), folded.position)
+                if folded.is_told(void, effective):
+                    return Draft(None)
                 return Draft(Event(0, patient_id, "void", effective, received.isoformat(), source, encode(void)))
 
             event = self._store.change(patient_id, folded.position, work, until=until)

@@ -78,7 +78,8 @@ class Columns:
             elif lowered in renamed:
                 raise ColumnsError(f"`{renamed[lowered]}` is no field of an extract")
         self.not_read = tuple(column for column in header if column not in self.places)
-        found = {national for _, national in self.places.values()}
+        self._by_national = {national: column for column, (_, national) in self.places.items()}
+        found = set(self._by_national)
         missing = [name for name in REQUIRED if name not in found]
         if not {"hilist_code", "hosplist_code"} & found:
             missing.append("hilist_code or hosplist_code")
@@ -88,7 +89,11 @@ class Columns:
     @property
     def changed_at(self) -> str | None:
         """Return the source's name of the column CHANGED_AT; None where it has none."""
-        return next((column for column, (_, name) in self.places.items() if name == CHANGED_AT), None)
+        return self._by_national.get(CHANGED_AT)
+
+    def column_of(self, national: str) -> str:
+        """Return the source's name of a field; "" where it has none."""
+        return self._by_national.get(national, "")
 
     def row(self, number: int, values: Mapping[str, Any]) -> Row:
         """Take a row apart. Raises RowError."""

@@ -1,34 +1,37 @@
 """One import: rows put together by encounter, read as messages are, committed, and the place remembered.
 
 A row that cannot be read is set aside with its number and the reason, and the others go on; nothing is dropped without
-a word. The place is remembered after what came before it is in the store, and a commit that is repeated changes
-nothing, so an import that was killed goes on where it was.
+a word. The place is remembered after what came before it is in the store, and in the store itself, so that it is never
+ahead of it: not after a power cut, not where another store or an older copy of it is used. A commit that is repeated
+changes nothing, so an import that was killed goes on where it was.
 """
 
 import csv
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import date, datetime, time
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from ruleset.case import identity
 from server import clock, limits
 from server.entrance import values
 from server.entrance.national import read_message
 from server.entrance.text import EntranceError
-from server.files import write_whole
 from server.history import History, Statement, visit_of
 from server.history_import.columns import Columns, Row, RowError
-from server.history_import.sources import ROWS_AT_ONCE, START, Place, Source, SourceError
+from server.history_import.sources import ROWS_AT_ONCE, START, Found, Place, Source
 from server.profile import Profile, Profiles
-from server.store import Void
+from server.store import Store, Void, VoidedLine
 
-PLACES = "imports.json"
-"""The file in the data directory that remembers how far each source was read."""
 REJECTS_SHOWN_MAX = 20
+DATE_MAX_CHARACTERS = 10
+"""A time of change that is no longer says a day and no more: 2026-06-01, 20260601."""
 
 
 class Totals(msgspec.Struct):
@@ -44,33 +47,36 @@ class Totals(msgspec.Struct):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A row that was set aside."""
+    """A row that was set aside. What finds it in a view, where rows have no number, is what it is of."""
 
+    source: str
     row: int
+    mdtrt_id: str
+    rx_id: str
     reason: str
 
 
 class Places:
-    """How far each source was read, in a file that is replaced whole."""
+    """How far each source was read into a store, understood as it now is: with other columns it is read again."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises SourceError where the file is there and no such file."""
-        self._path = path
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def of(self, source: Source, columns: Columns) -> Place:
+        """Return how far a source was read; its start where that is said in a form that is not ours. Raises StoreError."""
         try:
-            self._places = msgspec.json.decode(path.read_bytes(), type=dict[str, Place])
-        except FileNotFoundError:
-            self._places = {}
-        except (OSError, msgspec.MsgspecError) as error:
-            raise SourceError(f"{path}: {error}; remove it to read all sources from their beginning") from error
+            return msgspec.json.decode(self._store.import_place(_key(source, columns)) or b"{}", type=Place)
+        except msgspec.MsgspecError:
+            return START
 
-    def of(self, source: Source) -> Place:
-        """Return how far a source was read."""
-        return self._places.get(source.identity, START)
+    def remember(self, source: Source, columns: Columns, place: Place) -> None:
+        """Remember it. Raises StoreError."""
+        self._store.keep_import_place(_key(source, columns), msgspec.json.encode(place).decode())
 
-    def remember(self, source: Source, place: Place) -> None:
-        """Remember it. Raises OSError."""
-        self._places[source.identity] = place
-        write_whole(self._path, msgspec.json.format(msgspec.json.encode(self._places)))
+
+def _key(source: Source, columns: Columns) -> str:
+    understood = hashlib.sha256(repr(sorted(columns.places.items())).encode()).hexdigest()
+    return f"{source.identity}-{understood}"
 
 
 class Import:
@@ -82,6 +88,9 @@ class Import:
         self._profiles = profiles
         self._profile = profile
         self._history = history
+        self._batch: dict[int, Found] = {}
+        self._set_aside_numbers: list[int] = []
+        """Of the batch."""
         self.totals = Totals()
 
     def run(
@@ -94,28 +103,56 @@ class Import:
     ) -> Totals:
         """Import what stands behind a place.
 
-        `remember` is called with each place whose rows are in the store, `progress` with each number of rows done.
-        Raises SourceError or StoreError; then everything up to the last remembered place is in the store.
+        `remember` is called with each place whose rows are in the store or set aside, `progress` with each number of rows
+        done. Raises SourceError or StoreError; then everything up to the last remembered place is in the store or set aside.
         """
+        place = after
         rows = self._source.rows(after, self._columns.changed_at)
         while batch := list(islice(rows, ROWS_AT_ONCE)):
+            self._batch = {found.number: found for found in batch}
+            self._set_aside_numbers = []
             for group in _groups(self._taken(batch, rejected)):
                 self._commit(group, rejected)
-            remember(batch[-1][1])
+            place = self._behind(batch[-1].behind, place)
+            remember(place)
             self.totals.rows += len(batch)
             progress(len(batch))
+        if self._source.is_read_by_change and place != after:
+            # Through: what was set aside is met again by the next run, and is not to be reckoned twice.
+            remember(Place(watermark=place.set_aside_from or place.watermark))
         return self.totals
 
-    def _taken(self, batch: Iterable[tuple[Any, Place]], rejected: Callable[[Rejected], None]) -> Iterator[Row]:
-        for content, place in batch:
+    def _behind(self, last: Place, before: Place) -> Place:
+        """Return the place behind a batch, which knows of all that was set aside up to there."""
+        # Rows without a time of change are met by each run, whatever the watermark.
+        timed = [number for number in self._set_aside_numbers if self._change_of(self._batch[number]) is not None]
+        first = self._batch[min(timed)].behind.watermark if timed else ""
+        return msgspec.structs.replace(
+            last,
+            set_aside=before.set_aside + len(self._set_aside_numbers),
+            set_aside_from=before.set_aside_from or first,
+        )
+
+    def _change_of(self, found: Found) -> Any:
+        column = self._columns.changed_at
+        return found.values.get(column) if column is not None else None
+
+    def _taken(self, batch: Iterable[Found], rejected: Callable[[Rejected], None]) -> Iterator[Row]:
+        for found in batch:
+            if self._source.is_read_by_change and self._change_of(found) is None:
+                self._set_aside(rejected, found.number, "`changed_at` is empty")
+                continue
             try:
-                yield self._columns.row(place.rows, content)
+                yield self._columns.row(found.number, found.values)
             except RowError as error:
-                self._set_aside(rejected, place.rows, str(error))
+                self._set_aside(rejected, found.number, str(error))
 
     def _set_aside(self, rejected: Callable[[Rejected], None], row: int, reason: str) -> None:
         self.totals.rejected += 1
-        rejected(Rejected(row, reason))
+        self._set_aside_numbers.append(row)
+        values = self._batch[row].values
+        encounter, order = (str(values.get(self._columns.column_of(name), "")) for name in ("mdtrt_id", "rx_id"))
+        rejected(Rejected(self._source.name, row, encounter, order, reason))
 
     def _commit(self, group: list[Row], rejected: Callable[[Rejected], None]) -> None:
         """Commit one group; where it cannot be read as a whole, each of its rows alone, so that only the bad are lost."""
@@ -139,19 +176,20 @@ class Import:
             visit = visit_of(case.encounter)
             # Where a row stands among those that happened to come with it says nothing of the line; and one that comes
             # twice is one line, whether the two come together or in different pieces (docs/howto/import-history.md).
-            lines = [msgspec.structs.replace(line, position=0) for line in case.lines if not line.ordinal]
-            statement = Statement(case.patient.id, lines, visit, stated, received, source, by_content)
+            placed = [msgspec.structs.replace(line, position=0, ordinal=0) for line in case.lines]
+            lines = list({identity(line): line for line in placed}.values())  # as it was said last
+            statement = Statement(
+                case.patient.id, lines, visit, stated, received, source, by_content, midnight_is_time=True
+            )
             changed = self._history.commit(statement).lines
             self.totals.committed += changed
             self.totals.unchanged += len(group) - changed
             return
-        by_item: dict[str, set[str]] = {}
-        for line in case.lines:
-            by_item.setdefault(line.item_code, set()).add(line.order_id)
-        taken = 0
-        for item_code, order_ids in sorted(by_item.items()):
-            void = Void(case.encounter.id, tuple(sorted(order_ids)), item_code)
-            taken += self._history.void(case.patient.id, void, stated=stated, received=received, source=source).lines
+        voided = [
+            VoidedLine(line.order_id, line.item, line.begin if line.begin_stated else None) for line in case.lines
+        ]
+        void = Void(case.encounter.id, lines=tuple(dict.fromkeys(voided)))
+        taken = self._history.void(case.patient.id, void, stated=stated, received=received, source=source).lines
         self.totals.voided += taken
         self.totals.unchanged += max(0, len(group) - taken)
 
@@ -160,13 +198,17 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """Yield rows by encounter, validity and time of change, as many together as a message may have.
 
     Not those of different times: an extract may hold several states of one line, and what is committed together is
-    stated as of one moment.
+    stated as of one moment. Nor those before and after a change of validity or time: without a time of change rows count in
+    the order of the source.
     """
-    groups: dict[tuple[str, str, bool, str], list[Row]] = {}
+    groups: dict[tuple[str, str, int], list[Row]] = {}
+    said: dict[tuple[str, str], tuple[tuple[bool, str], int]] = {}
     for row in rows:
-        patient_id, encounter_id = row.patient["patn_id"], row.encounter["mdtrt_id"]
-        key = (str(patient_id).strip(), str(encounter_id).strip(), row.is_valid, str(row.changed_at))
-        groups.setdefault(key, []).append(row)
+        encounter = (str(row.patient["patn_id"]).strip(), str(row.encounter["mdtrt_id"]).strip())
+        as_of = (row.is_valid, "" if _is_counter(row.changed_at) else str(row.changed_at))
+        before, turn = said.get(encounter, (as_of, 0))
+        said[encounter] = (as_of, turn + (before != as_of))
+        groups.setdefault((*encounter, said[encounter][1]), []).append(row)
     for group in groups.values():
         for begin in range(0, len(group), limits.CURRENT_LINES_MAX):
             yield group[begin : begin + limits.CURRENT_LINES_MAX]
@@ -195,18 +237,27 @@ def _text(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool)) else str(value)
 
 
+def _is_counter(changed_at: Any) -> bool:
+    return isinstance(changed_at, (int, float, Decimal))
+
+
 def _moment(value: Any, profile: Profile) -> datetime | None:
-    """Return when a row changed, naive in the site's zone; None where that is no time (a counter, say)."""
-    if value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+    """Return when a row changed, naive in the site's zone; None where that is no time.
+
+    It is none where it is empty, a counter, or a day, which does not say what came first on it.
+    """
+    if value is None or _is_counter(value):
         return None
     try:
-        return values.time(_text(value), profile.time_zone)
+        text = str(_text(value))
+        moment = values.time(text, profile.time_zone)
+        return moment if len(text.strip()) > DATE_MAX_CHARACTERS else None
     except values.BadValueError as error:
         raise EntranceError("changed_at", value, str(error)) from error
 
 
 class RejectsFile:
-    """Rows that were set aside, as CSV: the number of the row and the reason. Made when there is a first one."""
+    """Rows that were set aside, as CSV, with the reason. Made when there is a first one."""
 
     def __init__(self, path: Path, stack: ExitStack) -> None:
         self._path = path
@@ -219,7 +270,7 @@ class RejectsFile:
         if self._writer is None:
             file = self._stack.enter_context(self._path.open("w", encoding="utf-8-sig", newline=""))
             self._writer = csv.writer(file)
-            self._writer.writerow(("row", "reason"))
-        self._writer.writerow((rejected.row, rejected.reason))
+            self._writer.writerow(Rejected.__struct_fields__)
+        self._writer.writerow(msgspec.structs.astuple(rejected))
         if len(self.shown) < REJECTS_SHOWN_MAX:
             self.shown.append(rejected)

@@ -6,20 +6,20 @@ for only where they are needed: `pip install 'precheck[history-import]'`.
 
 import csv
 import hashlib
-import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, NamedTuple
 
 import msgspec
 
 FILE_MAX_BYTES = 64 * 1024**3
 ROWS_AT_ONCE = 2_000
 HEAD_BYTES = 1_048_576
-"""What of a file tells it from another of the same name."""
+"""What of a text file shows its encoding, its header and its first row."""
 ENCODINGS = ("utf-8-sig", "gb18030")
 
 
@@ -32,16 +32,34 @@ class SourceError(Exception):
     """A source that cannot be read. The text says which and why."""
 
 
-class Place(msgspec.Struct, frozen=True):
-    """How far a source was read: a file by rows, a view by the watermark."""
+class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far a source was read: a file by rows, a view by the watermark. Whatever is added to it has a default."""
 
     rows: int = 0
+    lines: int = 0
+    """Of a text file: lines up to here, with the header; a row may have several."""
+    digest: str = ""
+    """Of a text file: the digest of these lines. Where they are others now, nothing is known of what was read."""
     watermark: str = ""
     """ISO 8601, or the digits of a number."""
+    set_aside: int = 0
+    """Rows before here that could not be read, and are not in the store."""
+    set_aside_from: str = ""
+    """Of a view: the watermark of the first of them, from which the next run reads again when this one is through."""
 
 
 START = Place()
 Values = Mapping[str, Any]
+
+
+class Found(NamedTuple):
+    """A row as the source has it."""
+
+    number: int
+    """From 1, in the order of the source; of a view, in the order in which this run read it."""
+    values: Values
+    behind: Place
+    """Where to go on when the row is done."""
 
 
 class Source(ABC):
@@ -51,14 +69,20 @@ class Source(ABC):
     """What is said of it to people; never a password."""
     identity: str
     """What tells it from another source: a place is of this alone."""
+    is_read_by_change = False
+    """Whether it is read by the time of change, so that a row without one would not be found again."""
 
     @abstractmethod
     def header(self) -> Sequence[str]:
         """Return the names of the columns. Raises SourceError."""
 
     @abstractmethod
-    def rows(self, after: Place, changed_at: str | None) -> Iterator[tuple[Values, Place]]:
-        """Yield the rows after a place, each with the place to go on from behind it. Raises SourceError."""
+    def rows(self, after: Place, changed_at: str | None) -> Iterator[Found]:
+        """Yield the rows after a place. Raises SourceError."""
+
+    def is_as_it_was(self, after: Place) -> bool:  # noqa: ARG002 - one that can change overrides it
+        """Say whether what stands before a place is still what was read. Raises SourceError."""
+        return True
 
     def total(self, after: Place, changed_at: str | None) -> int | None:  # noqa: ARG002 - one that can tell overrides it
         """Return how many rows are left after a place; None where that cannot be told cheaply."""
@@ -85,11 +109,10 @@ def source_of(given: str, view: str, encoding: str = "") -> Source:
     raise SourceError(f"{path}: expected .csv, .tsv, .txt or .parquet, or an SQLAlchemy URL with --view")
 
 
-def _identity_of(path: Path) -> str:
-    """Return what tells a file from another: its beginning. One that has grown at its end is the same, and goes on."""
+def _head_of(path: Path) -> str:
+    """Return what tells a file from another: header and first row. Whether the others are as they were, a place knows."""
     with path.open("rb") as file:
-        first_line = file.read(HEAD_BYTES).partition(b"\n")
-    return hashlib.sha256(first_line[0] + first_line[2][:4096]).hexdigest()
+        return hashlib.sha256(b"".join(islice(file.read(HEAD_BYTES).splitlines(), 2))).hexdigest()
 
 
 class CsvSource(Source):
@@ -100,34 +123,74 @@ class CsvSource(Source):
         self._path = path
         self._encoding = encoding or _encoding_of(path)
         self._dialect: Any = "excel" if path.suffix.lower() == ".csv" else "excel-tab"
-        self.identity = _identity_of(path)
+        self.identity = _head_of(path)
 
     @contextmanager
-    def _reader(self) -> Iterator[Iterator[list[str]]]:
+    def _opened(self) -> Iterator["_DigestedLines"]:
         try:
             with self._path.open(encoding=self._encoding, newline="") as file:
-                yield csv.reader(file, self._dialect, strict=True)
+                yield _DigestedLines(file)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise SourceError(f"{self.name}: {error}") from error
 
+    def is_as_it_was(self, after: Place) -> bool:
+        """Say whether the lines that were read still stand there, each as it was. Raises SourceError."""
+        with self._opened() as lines:
+            lines.skip(after.lines)
+            return not after.lines or lines.digest() == after.digest
+
     def header(self) -> Sequence[str]:
         """Return the first line. Raises SourceError."""
-        with self._reader() as reader:
-            header = next(reader, [])
+        with self._opened() as lines:
+            header = next(csv.reader(lines, self._dialect, strict=True), [])
         if len(set(header)) != len(header) or not header:
             raise SourceError(f"{self.name}: the first line is no header: {header!r}")
         return header
 
-    def rows(self, after: Place, changed_at: str | None) -> Iterator[tuple[Values, Place]]:  # noqa: ARG002 - of views
+    def rows(self, after: Place, changed_at: str | None) -> Iterator[Found]:  # noqa: ARG002 - of views
         """Yield the rows, without those that were read. Raises SourceError."""
         header = self.header()
-        with self._reader() as reader:
-            next(reader, None)
-            for number, cells in enumerate(reader, 1):
-                if number > after.rows:
-                    if cells and len(cells) != len(header):
-                        raise SourceError(f"{self.name}: row {number} has {len(cells)} cells, expected {len(header)}")
-                    yield dict(zip(header, cells, strict=False)), Place(rows=number)
+        with self._opened() as lines:
+            reader = csv.reader(lines, self._dialect, strict=True)
+            if after.lines:
+                lines.skip(after.lines)
+                if lines.digest() != after.digest:
+                    raise SourceError(f"{self.name}: it changed while it was read; import it again")
+            elif next(reader, None) != header:
+                raise SourceError(f"{self.name}: its header changed while it was read; import it again")
+            for number, cells in enumerate(reader, after.rows + 1):
+                if cells and len(cells) != len(header):
+                    raise SourceError(f"{self.name}: row {number} has {len(cells)} cells, expected {len(header)}")
+                behind = Place(rows=number, lines=lines.count, digest=lines.digest())
+                yield Found(number, dict(zip(header, cells, strict=False)), behind)
+
+
+class _DigestedLines:
+    """The lines of a text, with their number and digest. A CSV reader takes no line before it needs it."""
+
+    def __init__(self, file: Iterable[str]) -> None:
+        self._lines = iter(file)
+        self._digest = hashlib.sha256()
+        self.count = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        # Without its end: the last line may have none yet, and be the same when others follow it.
+        self._digest.update(line.rstrip("\r\n").encode() + b"\n")
+        self.count += 1
+        return line
+
+    def skip(self, count: int) -> None:
+        """Pass over so many lines, or those that there are."""
+        for _ in islice(self, count):
+            pass
+
+    def digest(self) -> str:
+        """Return the digest of the lines up to here."""
+        return self._digest.hexdigest()
 
 
 def _encoding_of(path: Path) -> str:
@@ -158,13 +221,14 @@ class ParquetSource(Source):
             self._file = parquet.ParquetFile(path)
         except (OSError, ValueError) as error:
             raise SourceError(f"{path}: {error}") from error
-        self.identity = _footer_of(path)
+        with path.open("rb") as file:
+            self.identity = hashlib.file_digest(file, "sha256").hexdigest()  # it cannot grow: a changed one is another
 
     def header(self) -> Sequence[str]:
         """Return the names of the columns."""
         return [str(name) for name in self._file.schema_arrow.names]
 
-    def rows(self, after: Place, changed_at: str | None) -> Iterator[tuple[Values, Place]]:  # noqa: ARG002 - of views
+    def rows(self, after: Place, changed_at: str | None) -> Iterator[Found]:  # noqa: ARG002 - of views
         """Yield the rows, without those that were read. Raises SourceError."""
         number = 0
         try:
@@ -175,7 +239,7 @@ class ParquetSource(Source):
                 for values in batch.to_pylist():
                     number += 1
                     if number > after.rows:
-                        yield values, Place(rows=number)
+                        yield Found(number, values, Place(rows=number))
         except (OSError, ValueError) as error:
             raise SourceError(f"{self.name}: {error}") from error
 
@@ -184,20 +248,10 @@ class ParquetSource(Source):
         return max(0, int(self._file.metadata.num_rows) - after.rows)
 
 
-def _footer_of(path: Path) -> str:
-    """Return what tells a Parquet file from another: its end, where its description stands. One that changed is another."""
-    with path.open("rb") as file:
-        _seek_near_end(file)
-        return hashlib.sha256(file.read()).hexdigest()
-
-
-def _seek_near_end(file: BinaryIO) -> None:
-    file.seek(0, io.SEEK_END)
-    file.seek(max(0, file.tell() - HEAD_BYTES))
-
-
 class ViewSource(Source):
     """A view (or table) of a database, read and never written: an SQLAlchemy URL, read by the watermark."""
+
+    is_read_by_change = True
 
     def __init__(self, url: str, view: str) -> None:
         try:
@@ -235,8 +289,9 @@ class ViewSource(Source):
         mark = self._view.c[changed_at]
         chosen = self._sql.select(*what).select_from(self._view)
         if after.watermark:
-            # Not "after" but "from": several rows may have changed at one moment, and not all of them were read.
-            chosen = chosen.where(mark >= self._of_type(mark, after.watermark))
+            # Not "after" but "from": several rows may have changed at one moment, and not all of them were read. A row
+            # without a time of change is no watermark's; it is met each time, and set aside with a word.
+            chosen = chosen.where(self._sql.or_(mark >= self._of_type(mark, after.watermark), mark.is_(None)))
         return chosen, mark
 
     def _of_type(self, mark: Any, watermark: str) -> Any:
@@ -248,8 +303,9 @@ class ViewSource(Source):
         except (ValueError, NotImplementedError) as error:
             raise SourceError(f"{self.name}: watermark `{watermark}`: {error}") from error
 
-    def rows(self, after: Place, changed_at: str | None) -> Iterator[tuple[Values, Place]]:
+    def rows(self, after: Place, changed_at: str | None) -> Iterator[Found]:
         """Yield the rows that changed at the watermark or later, in the order of change. Raises SourceError."""
+        watermark = after.watermark
         statement, mark = self._selected(after, changed_at, [self._view])
         try:
             with self._engine.connect() as connection:
@@ -257,13 +313,12 @@ class ViewSource(Source):
                 if connection.dialect.name == "postgresql":
                     options["postgresql_readonly"] = True
                 result = connection.execution_options(**options).execute(statement.order_by(mark))
-                for number, row in enumerate(result.mappings(), after.rows + 1):
-                    content = dict(row)
+                for number, row in enumerate(result.mappings(), 1):
+                    content = {str(name): cell for name, cell in row.items()}
                     value = content[str(changed_at)]
-                    if value is None:
-                        raise SourceError(f"{self.name}: `{changed_at}` is empty in row {number}")
-                    watermark = value.isoformat() if hasattr(value, "isoformat") else str(value)
-                    yield {str(name): cell for name, cell in content.items()}, Place(rows=number, watermark=watermark)
+                    if value is not None:
+                        watermark = value.isoformat() if hasattr(value, "isoformat") else str(value)
+                    yield Found(number, content, Place(watermark=watermark))
         except self._sql.exc.SQLAlchemyError as error:
             raise SourceError(f"{self.name}: {_first_line(error)}") from error
 

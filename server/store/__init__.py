@@ -16,6 +16,7 @@ from server.store.records import (
     StaleHistoryError,
     StoreError,
     Void,
+    VoidedLine,
 )
 from server.store.search import Query
 from server.store.sqlite import DATABASE, SqliteDatabase
@@ -37,6 +38,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Void",
+    "VoidedLine",
     "await_store",
     "content_of",
     "open_store",

@@ -4,6 +4,7 @@ Fields are the columns of the tables, in their order; `server.store.schema` make
 8601 with an offset, except `effective`, which is naive in the site's time, as the fact model is.
 """
 
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -97,6 +98,23 @@ class Commit(msgspec.Struct, frozen=True, omit_defaults=True):
     content stood before it in its message. Empty: lines are recognised by their identity."""
 
 
+class VoidedLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line that was taken back, by what recognises it."""
+
+    order_id: str
+    item: str
+    begin: datetime | None = None
+    """None: whenever it began."""
+
+    def matches(self, line: Line) -> bool:
+        """Say whether it is a line, its encounter apart."""
+        return (
+            line.order_id == self.order_id
+            and line.item == self.item
+            and (self.begin is None or not line.begin_stated or line.begin == self.begin)
+        )
+
+
 class Void(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was taken back, as it was asked: it also takes back what arrives later and was stated before."""
 
@@ -105,11 +123,14 @@ class Void(msgspec.Struct, frozen=True, omit_defaults=True):
     """Empty: every order of the encounter."""
     item_code: str = ""
     """Empty: every item."""
+    lines: tuple[VoidedLine, ...] = ()
+    """Only these: one day of an order that is charged every day, say. Empty: whatever the above says."""
 
     def matches(self, line: Line) -> bool:
         """Say whether the void takes back a line, its time apart."""
         return (
             line.encounter_id == self.encounter_id
+            and (not self.lines or any(one.matches(line) for one in self.lines))
             and (not self.order_ids or line.order_id in self.order_ids)
             and (not self.item_code or line.item_code == self.item_code)
         )

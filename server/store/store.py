@@ -68,6 +68,9 @@ _INSERT_REQUEST = "INSERT INTO request (request_id, decision, recorded_ms) SELEC
 _SELECT_DECISION = select("decision")
 _SELECT_EVENT = select("event")
 _EVENTS_OF = f"{_SELECT_EVENT} WHERE patient_id = ? AND position > ? AND position <= ? ORDER BY position"
+_IMPORT = "import:"
+"""What keys of `meta` begin with that say how far a source of past orders was read."""
+_KEEP_IMPORT = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 _ALL = 2**62
 
 encode = msgspec.msgpack.Encoder().encode
@@ -229,7 +232,10 @@ class Store:
             table: ("id", "content_hash", "chain_hash", "erased_by", *content_fields(kind))
             for table, kind in TABLES.items()
         }
-        return copy(self.database, other.database, {**COPIED, **entries}, progress)
+        rows = copy(self.database, other.database, {**COPIED, **entries}, progress)
+        for source, place in self.import_places().items():
+            other.keep_import_place(source, place)
+        return rows
 
     def last_decisions(self, until: int | None = None) -> dict[int, int]:
         """Return the id of the last decision of every writer: where to follow the store from now on. Raises StoreError."""
@@ -384,6 +390,28 @@ class Store:
             for row in self.database.rows(query, (finding_id, decision.check_id), until)
         ]
         return sorted(found, key=lambda entry: entry.id)
+
+    # Imports of histories
+
+    def import_place(self, source: str, until: int | None = None) -> str:
+        """Return how far a source of past orders was read, as it was kept; "" for one that never was. Raises StoreError."""
+        rows = self.database.rows(
+            "SELECT value FROM meta WHERE key = ?", (_IMPORT + source,), until or clock.moment(limits.STORE_WAIT_MAX_S)
+        )
+        return str(rows[0][0]) if rows else ""
+
+    def import_places(self, until: int | None = None) -> dict[str, str]:
+        """Return it of all sources. Raises StoreError."""
+        rows = self.database.rows("SELECT key, value FROM meta", (), until or clock.moment(limits.STORE_WAIT_MAX_S))
+        return {key.removeprefix(_IMPORT): value for key, value in rows if key.startswith(_IMPORT)}
+
+    def keep_import_place(self, source: str, place: str, until: int | None = None) -> None:
+        """Keep how far a source was read, behind all that was committed before: it is never there without that.
+
+        Raises StoreError.
+        """
+        statement = Statement(_KEEP_IMPORT, (_IMPORT + source, place))
+        self.database.run([statement], until or clock.moment(limits.STORE_WAIT_MAX_S))
 
     # What decisions were made with
 

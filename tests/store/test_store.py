@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from server.history import History
-from server.store import DuplicateRequestError, Feedback, StaleHistoryError, StoreError
+from server.store import DuplicateRequestError, Feedback, StaleHistoryError, StoreError, open_store
 from server.store import store as store_module
 from server.store.chain import number_of, writer_of
 from tests.store.making import commit, decision, line, stored, void
@@ -19,6 +19,22 @@ def without_id(found):
 
     assert found.id
     return replace(found, id=0)
+
+
+class TestImports:
+    def test_a_place_is_the_last_that_was_kept_and_goes_along_with_a_copy(self, store, place, tmp_path):
+        assert store.import_place("one") == ""
+        for kept in (("one", "1"), ("other", "2"), ("one", "3")):
+            store.keep_import_place(*kept)
+        store.close()
+        (tmp_path / "copy").mkdir()
+        with (
+            contextlib.closing(place.open(upkeep=False)) as again,
+            contextlib.closing(open_store("", tmp_path / "copy", upkeep=False)) as copied,
+        ):
+            assert again.import_place("one") == "3"
+            again.copy_to(copied)
+            assert copied.import_places() == again.import_places() == {"one": "3", "other": "2"}
 
 
 class TestDecisions:
