@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import time
 
 import pytest
@@ -402,17 +403,25 @@ def test_the_feedback_goes_to_a_file(window, desktop):
     assert json.loads(file.read_bytes())["infno"] == "3103"
 
 
-def test_the_program_sends_the_feedback_by_the_library_beside_it(window, desktop, scenes, server):
+def bring_the_library(desktop):
+    """Put precheck.dll beside the program."""
     with locked():
         build.build_for(desktop.target)
-    assert (desktop.target.folder / "precheck.dll").exists()
-    shown = window("reason", "--servers", server.grpc, "--station", "S-弹窗")
+    if desktop.programs != desktop.target.folder:
+        shutil.copy(desktop.target.output, desktop.programs)
+
+
+@both
+def test_the_program_sends_the_feedback_by_the_library_beside_it(window, desktop, scenes, server):
+    bring_the_library(desktop)
+    station = f"弹窗-{desktop.target.name}"
+    shown = window("reason", "--servers", server.grpc, "--station", station)
     shown.press("ALT+R", "DOWN", "ALT+C")
     code, feedback = shown.choice()
     assert (code, shown.running.complained) == (CONTINUED, "")
     query = "SELECT finding_id, disposition, reason, station_id FROM feedback WHERE station_id = ? ORDER BY id"
-    assert server.rows(query, "S-弹窗") == [
-        (entry["finding_id"], "continued", entry["reason"], "S-弹窗") for entry in feedback["feedback"]
+    assert server.rows(query, station) == [
+        (entry["finding_id"], "continued", entry["reason"], station) for entry in feedback["feedback"]
     ]
 
 
@@ -429,8 +438,7 @@ def read_box(shown, text):
 
 @both
 def test_feedback_that_cannot_be_sent_is_told_and_changes_no_choice(window):
-    with locked():
-        build.build_for(window.desktop.target)
+    bring_the_library(window.desktop)
     shown = window("warn", "--servers", "127.0.0.1:1")
     shown.press("ALT+C")
     read_box(shown, TEXTS["feedback_not_sent"].format(TEXTS["results"]["-101"], -101))
