@@ -8,7 +8,7 @@ changes nothing, so an import that was killed goes on where it was.
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -113,7 +113,7 @@ class Import:
             self._set_aside_numbers = []
             for group in _groups(self._taken(batch, rejected)):
                 self._commit(group, rejected)
-            place = self._behind(batch[-1].behind, place)
+            place = self._behind(batch, place)
             remember(place)
             self.totals.rows += len(batch)
             progress(len(batch))
@@ -122,16 +122,39 @@ class Import:
             remember(Place(watermark=place.set_aside_from or place.watermark))
         return self.totals
 
-    def _behind(self, last: Place, before: Place) -> Place:
+    def _behind(self, batch: Sequence[Found], before: Place) -> Place:
         """Return the place behind a batch, which knows of all that was set aside up to there."""
-        # Rows without a time of change are met by each run, whatever the watermark.
-        timed = [number for number in self._set_aside_numbers if self._change_of(self._batch[number]) is not None]
-        first = self._batch[min(timed)].behind.watermark if timed else ""
-        return msgspec.structs.replace(
-            last,
+        place = msgspec.structs.replace(
+            batch[-1].behind,
             set_aside=before.set_aside + len(self._set_aside_numbers),
+            set_aside_from=before.set_aside_from,
+        )
+        if not self._source.is_read_by_change:
+            return place
+        latest = next((found.behind.watermark for found in reversed(batch) if self._is_watermark(found)), None)
+        aside = (self._batch[number] for number in sorted(self._set_aside_numbers))
+        first = next((found.behind.watermark for found in aside if self._is_watermark(found)), "")
+        return msgspec.structs.replace(
+            place,
+            watermark=before.watermark if latest is None else latest,
             set_aside_from=before.set_aside_from or first,
         )
+
+    def _is_watermark(self, found: Found) -> bool:
+        """Say whether a row's time of change is one behind which others may be looked for.
+
+        Not one that is empty, no time, or still to come (9999-12-31, say): such rows are met by each run, and all that
+        changes until then must be too.
+        """
+        change = self._change_of(found)
+        if _is_empty(change) or _is_counter(change):
+            return not _is_empty(change)
+        zone = self._profiles.select(self._profile, "").time_zone
+        try:
+            moment = values.time(str(_text(change)), zone)
+        except values.BadValueError:
+            return False
+        return moment is not None and moment <= clock.now(zone).replace(tzinfo=None)
 
     def _change_of(self, found: Found) -> Any:
         column = self._columns.changed_at
@@ -139,7 +162,7 @@ class Import:
 
     def _taken(self, batch: Iterable[Found], rejected: Callable[[Rejected], None]) -> Iterator[Row]:
         for found in batch:
-            if self._source.is_read_by_change and self._change_of(found) is None:
+            if self._source.is_read_by_change and _is_empty(self._change_of(found)):
                 self._set_aside(rejected, found.number, "`changed_at` is empty")
                 continue
             try:
@@ -235,6 +258,10 @@ def _text(value: Any) -> Any:
     if isinstance(value, (datetime, date, time)):
         return value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
     return value if isinstance(value, (str, int, float, bool)) else str(value)
+
+
+def _is_empty(changed_at: Any) -> bool:
+    return changed_at is None or not str(changed_at).strip()
 
 
 def _is_counter(changed_at: Any) -> bool:

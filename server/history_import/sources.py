@@ -159,10 +159,12 @@ class CsvSource(Source):
             elif next(reader, None) != header:
                 raise SourceError(f"{self.name}: its header changed while it was read; import it again")
             for number, cells in enumerate(reader, after.rows + 1):
-                if cells and len(cells) != len(header):
+                if not cells:
+                    continue  # an empty line, as there often is at the end
+                if len(cells) != len(header):
                     raise SourceError(f"{self.name}: row {number} has {len(cells)} cells, expected {len(header)}")
                 behind = Place(rows=number, lines=lines.count, digest=lines.digest())
-                yield Found(number, dict(zip(header, cells, strict=False)), behind)
+                yield Found(number, dict(zip(header, cells, strict=True)), behind)
 
 
 class _DigestedLines:
@@ -291,7 +293,9 @@ class ViewSource(Source):
         if after.watermark:
             # Not "after" but "from": several rows may have changed at one moment, and not all of them were read. A row
             # without a time of change is no watermark's; it is met each time, and set aside with a word.
-            chosen = chosen.where(self._sql.or_(mark >= self._of_type(mark, after.watermark), mark.is_(None)))
+            since = self._of_type(mark, after.watermark)
+            empty = (mark.is_(None), *((mark == "",) if isinstance(since, str) else ()))
+            chosen = chosen.where(self._sql.or_(mark >= since, *empty))
         return chosen, mark
 
     def _of_type(self, mark: Any, watermark: str) -> Any:

@@ -447,18 +447,46 @@ def test_what_a_killed_import_of_a_view_had_set_aside_is_read_by_the_next_run_bu
     assert "95 rows read: 0 lines committed, 0 voided, 94 unchanged, 1 set aside" in told.out
 
 
-def test_a_row_of_a_view_without_a_time_of_change_is_set_aside_each_time(tmp_path, capsys):
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_row_of_a_view_without_a_time_of_change_is_set_aside_each_time(tmp_path, capsys, nothing):
     """Regression: after the first run no watermark was before it, and nobody heard of it."""
     url = write_view(tmp_path / "his.db", ROWS[:50])
     arguments = (tmp_path / "data", url, "--view", "precheck_history")
     imported(*arguments)
-    write_view(tmp_path / "his.db", [row(50, changed_at=None), row(51)])
+    write_view(tmp_path / "his.db", [row(50, changed_at=nothing), row(51)])
     for new in (1, 0):
         capsys.readouterr()
         code, told = imported(*arguments, capsys=capsys)
         assert code == 1
         assert f": {new} lines committed" in told.out
         assert "`changed_at` is empty" in told.err
+
+
+@pytest.mark.parametrize(("never", "code"), [("9999-12-31 00:00:00", 0), ("2099-01-01 08:00:00", 0), ("unbekannt", 1)])
+def test_a_time_that_is_to_come_or_none_kept_a_view_from_being_read_further(tmp_path, capsys, never, code):
+    """Regression: it became the watermark, and nothing that changed after was behind it."""
+    url = write_view(tmp_path / "his.db", [*ROWS[:50], row(50, changed_at=never)])
+    arguments = (tmp_path / "data", url, "--view", "precheck_history")
+    assert imported(*arguments)[0] == code
+    for number in (51, 52):
+        write_view(tmp_path / "his.db", [row(number)])
+        capsys.readouterr()
+        assert imported(*arguments, capsys=capsys)[0] == code
+    taken = {line[0] for lines, _ in everything(tmp_path / "data").values() for line in lines}
+    assert {"RX49", "RX51", "RX52"} <= taken
+    assert ("RX50" in taken) == (code == 0)
+
+
+def test_empty_lines_are_no_rows(tmp_path, capsys):
+    source = write_csv(tmp_path / "rows.csv", ROWS[:20])
+    source.write_bytes(source.read_bytes() + b"\r\n\r\n")
+    code, told = imported(tmp_path / "data", source, capsys=capsys)
+    assert code == 0
+    assert "20 rows read: 20 lines committed" in told.out
+    with source.open("a", encoding="utf-8", newline="") as file:
+        csv.DictWriter(file, list(ROWS[20])).writerow(ROWS[20])
+    code, told = imported(tmp_path / "data", source, capsys=capsys)
+    assert "1 rows read: 1 lines committed" in told.out
 
 
 def test_a_mistyped_data_directory_is_not_made(tmp_path, capsys):
