@@ -263,7 +263,7 @@ class ViewSource(Source):
         self._sql = sqlalchemy
         try:
             address = sqlalchemy.make_url(url)
-            self._engine = sqlalchemy.create_engine(address)
+            self._engine = sqlalchemy.create_engine(address, poolclass=sqlalchemy.NullPool)  # none stays open
         except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
             raise SourceError(f"{url.partition('://')[0]}: {error}") from error
         schema, _, name = view.rpartition(".")
