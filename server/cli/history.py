@@ -114,9 +114,7 @@ def _run(options: argparse.Namespace) -> int:
                 f"{totals.unchanged} unchanged, {totals.rejected} set aside"
             )
             if after.set_aside:
-                again = (
-                    "the next run reads them again" if source.is_read_by_change else "mend them, or use --from-start"
-                )
+                again = "the next run reads them again" if source.is_read_by_change else "--from-start lists them again"
                 print(
                     f"precheck: {source.name}: {after.set_aside} rows before these were set aside by an earlier run"
                     f" and are not in the store: {again}",

@@ -295,8 +295,9 @@ class RejectsFile:
     def __call__(self, rejected: Rejected) -> None:
         """Write one. Raises OSError."""
         if self._writer is None:
-            file = self._stack.enter_context(self._path.open("w", encoding="utf-8-sig", newline=""))
-            self._writer = csv.writer(file)
+            # Line by line on disk: the place that is remembered next is behind the row, whatever becomes of this process.
+            file = self._path.open("w", encoding="utf-8-sig", newline="", buffering=1)
+            self._writer = csv.writer(self._stack.enter_context(file))
             self._writer.writerow(Rejected.__struct_fields__)
         self._writer.writerow(msgspec.structs.astuple(rejected))
         if len(self.shown) < REJECTS_SHOWN_MAX:

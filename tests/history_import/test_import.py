@@ -280,6 +280,24 @@ def test_the_password_of_a_database_is_not_printed(tmp_path, capsys):
     assert "geheim" not in told.out + told.err
 
 
+def test_a_killed_import_had_told_of_no_row_that_it_set_aside(tmp_path):
+    """Regression: the place was behind the row, and the list of rows still in the memory of the process."""
+    source = write_csv(tmp_path / "rows.csv", [row(0, cnt="viel"), *(row(number) for number in range(1, 6_000))])
+    data, rejects = tmp_path / "data", tmp_path / "rejects.csv"
+    command = [sys.executable, "-m", "server", "history", "import", "--create", "--data", str(data)]
+    with subprocess.Popen(
+        [*command, "--rejects", str(rejects), str(source)],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as run:
+        until(lambda: places_of(data), "the first batch")
+        run.kill()
+    with rejects.open(encoding="utf-8-sig", newline="") as file:
+        assert [one["rx_id"] for one in csv.DictReader(file)] == ["RX0"]
+
+
 def test_a_killed_import_goes_on_and_loses_nothing(tmp_path):
     rows = [row(number) for number in range(6_000)]
     source = write_csv(tmp_path / "rows.csv", rows)
