@@ -252,10 +252,14 @@ def _report(
         )
     )
     growth = memory[1] / memory[0] - 1
-    print(f"  a publish took {statistics.median(took):.2f} s (median), {max(took):.2f} s at most")
-    print(
-        f"  worst check while publishing less worst check beside it, by round, ms: {[round(s, 1) for s in stalls_ms]}"
-    )
+    for kind, part in (("a new file", slice(LIVE_ROUNDS)), ("back and forth", slice(LIVE_ROUNDS, None))):
+        times = took[part]
+        if times:
+            stalls = [round(one, 1) for one in stalls_ms[part]]
+            print(
+                f"  {kind}: {statistics.median(times):.2f} s (median of {len(times)}), {max(times):.2f} s at most;"
+                f" worst check while publishing less worst check beside it, by round, ms: {stalls}"
+            )
     print(f"  target: at most {STALL_TARGET_MS:.0f} ms; worst round {stall_ms:.1f} ms", end="")
     print(f" (median {statistics.median(stalls_ms):.1f} ms): {mark(stall_ms, STALL_TARGET_MS)}")
     opened_ms = opening.max / 1e3

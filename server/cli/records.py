@@ -22,6 +22,8 @@ from server.store.verification import Verified
 
 LISTED_DEFAULT = 100
 EXIT_FAILED = 1
+EXIT_NOT_VERIFIED = 2
+"""The records could not be looked at: which says nothing of them."""
 CONDITIONS = {
     "check": ("check_id", "CHECK_ID", "the decision with this id (inf_refmsgid of a national answer)"),
     "patient": ("patient_id", "ID", "decisions about a patient (patn_id)"),
@@ -73,11 +75,12 @@ def add_to(commands: Any) -> None:
         "verify",
         help="check that nothing was changed, removed or added",
         description="Prints the head of every chain: kept elsewhere (--heads-to) they show later (--heads) whether the"
-        " ends of chains were cut off. Exit code: 0 when everything is as it was recorded, else 1.",
+        " ends of chains were cut off. Exit code: 0 when everything is as it was recorded, 1 when it is not, 2 when that"
+        " cannot be told, since the store or a file cannot be read.",
     )
     verify.add_argument("--heads", metavar="FILE", help="heads that were kept: they must be met")
     verify.add_argument("--heads-to", metavar="FILE", help="keep the heads in a file")
-    verify.set_defaults(run=_run(_verify))
+    verify.set_defaults(run=_run(_verify, EXIT_NOT_VERIFIED))
     retain = verbs.add_parser(
         "retain",
         help="erase decisions that are older than a day, and say so in the chain",
@@ -103,14 +106,14 @@ def _add_conditions(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", metavar=metavar, help=text)
 
 
-def _run(work: Any) -> Any:
+def _run(work: Any, failed: int = EXIT_FAILED) -> Any:
     def run(options: argparse.Namespace) -> int:
         try:
             return int(work(options))
         except (StoreError, MaskingError, ReplayError, UsageError, OSError) as error:
             end_progress()
             print(f"precheck: {error}", file=sys.stderr)
-            return EXIT_FAILED
+            return failed
 
     return run
 
@@ -238,14 +241,18 @@ def _summary(verified: Verified) -> str:
     return (
         f"{verified.entries:,} entries in {len(verified.heads)} chains, {verified.erased:,} of them erased by retention;"
         f" {verified.gaps:,} answers went out unrecorded, {verified.outcome_unknown:,} of them with an unknown outcome;"
-        f" {verified.unfinished} processes did not say that they ended;"
+        f" {verified.unfinished} processes did not say that they ended (they run, or were killed);"
         f" {verified.faults_total:,} faults"
     )
 
 
 def _read_heads(file: Path) -> dict[int, tuple[int, str]]:
     heads: dict[int, tuple[int, str]] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--heads {file}: {error.strerror if isinstance(error, OSError) else 'is no text'}") from error
+    for number, line in enumerate(text.splitlines(), 1):
         place, _, hashed = line.strip().rpartition(" ")
         writer, _, entry = place.partition(":")
         if not (writer.isdigit() and entry.isdigit() and hashed):

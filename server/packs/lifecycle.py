@@ -385,7 +385,7 @@ def _differences(before: Current, after: Current) -> Iterable[str]:
             yield "the canary has ended"
         else:
             places = [f"department {code}" for code in canary.departments] + [f"station {s}" for s in canary.stations]
-            yield f"in canary: {_names(canary.packs)} for {', '.join(places)}"
+            yield f"in canary: {_names(canary.packs)} for {', '.join(places)}; `precheck pack status` counts its checks"
     for pack_id, record in after.roll_backs.items():
         if before.roll_backs.get(pack_id) != record:
             yield f"rolled back {pack_id} to {record.to_revision}: {record.reason}"

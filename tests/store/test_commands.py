@@ -92,6 +92,8 @@ def test_verify_keeps_heads_and_meets_them(filled, tmp_path):
     filled.run("records", "verify", "--heads", heads)
     writer, _, hashed = heads.read_text().split()[0].partition(":")
     heads.write_text(f"{writer}:{hashed} {'0' * 64}\n")
+    unread = filled.run("records", "verify", "--heads", tmp_path / "none", code=2)
+    assert b"--heads" in unread.stderr
     refused = filled.run("records", "verify", "--heads", heads, code=1)
     assert b"FAULT" in refused.stdout
     assert b"is not the entry that the heads that were kept names" in refused.stdout
