@@ -117,7 +117,7 @@ class Import:
             remember(place)
             self.totals.rows += len(batch)
             progress(len(batch))
-        if self._source.is_read_by_change and place != after:
+        if self._source.is_read_by_change:
             # Through: what was set aside is met again by the next run, and is not to be reckoned twice.
             remember(Place(watermark=place.set_aside_from or place.watermark))
         return self.totals

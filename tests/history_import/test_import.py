@@ -465,6 +465,24 @@ def test_what_a_killed_import_of_a_view_had_set_aside_is_read_by_the_next_run_bu
     assert "95 rows read: 0 lines committed, 0 voided, 94 unchanged, 1 set aside" in told.out
 
 
+def test_what_was_set_aside_is_read_again_though_nothing_came_after_a_kill(tmp_path, capsys):
+    url = write_view(tmp_path / "his.db", ROWS[:10])
+    arguments = (tmp_path / "data", url, "--view", "precheck_history")
+    imported(*arguments)
+    store = open_store("", tmp_path / "data", upkeep=False)
+    (key,) = store.import_places()
+    place = {"watermark": ROWS[90]["changed_at"], "set_aside": 1, "set_aside_from": ROWS[5]["changed_at"]}
+    store.keep_import_place(key, json.dumps(place))  # as a killed run leaves it, whose rows are gone from the view
+    store.close()
+    capsys.readouterr()
+    code, told = imported(*arguments, capsys=capsys)
+    assert code == 1
+    assert "0 rows read" in told.out
+    code, told = imported(*arguments, capsys=capsys)
+    assert code == 0
+    assert "5 rows read" in told.out
+
+
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_a_row_of_a_view_without_a_time_of_change_is_set_aside_each_time(tmp_path, capsys, nothing):
     """Regression: after the first run no watermark was before it, and nobody heard of it."""
