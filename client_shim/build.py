@@ -35,7 +35,7 @@ from client_shim.steps import (
     step,
     version_of,
 )
-from client_shim.targets import HERE, TARGETS, WARNINGS, WINDOWS_LIBRARIES, Target
+from client_shim.targets import HERE, TARGETS, WARNINGS, WINDOWS_LIBRARIES, WINDOWS_X64, Target
 
 LIBRARY = HERE.output
 THIRD_PARTY = HERE.third_party
@@ -147,7 +147,16 @@ def windows_parts(target: Target, objects: list[str]) -> list[str | Path]:
     resource = target.folder / "objects" / "resource.o"
     numbers = (f"-DMAJOR={major}", f"-DMINOR={minor}", f"-DPATCH={patch}")
     run([*target.tool("windres"), *numbers, RESOURCE, resource])
-    return [DEFINITION, resource, *WINDOWS_LIBRARIES]
+    return [exports(target), resource, *WINDOWS_LIBRARIES]
+
+
+def exports(target: Target) -> Path:
+    """Return what tells the linker which functions to export: for x64 those that align the stack, by the plain names."""
+    if target is not WINDOWS_X64:
+        return DEFINITION
+    aligned = target.folder / "objects" / DEFINITION.name
+    aligned.write_text(re.sub(r"^\t(\w+)$", r"\t\1 = aligned_\1", DEFINITION.read_text(), flags=re.MULTILINE))
+    return aligned
 
 
 def build_library(target: Target) -> None:

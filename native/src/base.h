@@ -5,7 +5,7 @@
 /*
  * Hosts in VB6 and Delphi call with a stack that is aligned to four bytes only; compilers count on
  * sixteen.  So every function that is exported aligns it first.  On Windows for x64 gcc ignores the attribute
- * (no code comes of it), and need not heed it: whoever calls Windows itself there has it aligned.
+ * (no code comes of it); there entries_win64.c does it.
  */
 #ifdef PRECHECK_H
 #error "base.h comes before precheck.h: it says how functions are exported"

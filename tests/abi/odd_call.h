@@ -1,7 +1,6 @@
 /*
  * Calls a function of the library the way that VB6 and Delphi may on x86: with a stack that is aligned to
- * four bytes only; on Linux for x86-64, to eight.  Not on Windows for x64: there a caller without an
- * aligned stack cannot call Windows either.
+ * four bytes only; for x64, to eight.
  *
  *   odd_call(function, arguments, count, offset)   offset: bytes off an alignment of sixteen
  *
@@ -40,7 +39,33 @@ __asm__(".text\n"
         "	pop %ebp\n"
         "	ret\n");
 
-#elif defined(__x86_64__) && !defined(_WIN32)
+#elif defined(_WIN32) && defined(__x86_64__)
+
+#define ODD_CALL_STEP 8
+__asm__(".text\n"
+        ".globl odd_call\n"
+        "odd_call:\n"
+        "	push %rbp\n"
+        "	mov %rsp, %rbp\n"
+        "	sub $64, %rsp\n"
+        "	and $-16, %rsp\n"
+        "	sub %r9, %rsp\n"
+        "	mov %rcx, %rax\n"
+        "	mov %rdx, %r10\n"
+        "	mov 40(%r10), %r11\n"
+        "	mov %r11, 40(%rsp)\n"
+        "	mov 32(%r10), %r11\n"
+        "	mov %r11, 32(%rsp)\n"
+        "	mov 24(%r10), %r9\n"
+        "	mov 16(%r10), %r8\n"
+        "	mov 8(%r10), %rdx\n"
+        "	mov (%r10), %rcx\n"
+        "	call *%rax\n"
+        "	mov %rbp, %rsp\n"
+        "	pop %rbp\n"
+        "	ret\n");
+
+#elif defined(__x86_64__)
 
 #define ODD_CALL_STEP 8
 __asm__(".text\n"

@@ -89,7 +89,7 @@ def connections_to(address):
 
 def assert_hosts_are_served(wine, target, address, *more, also=()):
     printed = wine.station("host", address, CHILD_MS, *more, seconds=STATION_SECONDS_MAX)
-    lines = ["odd stack"] if target is WINDOWS_X86 or (target is HERE and platform.machine() == "x86_64") else []
+    lines = ["odd stack"] if target.is_windows or platform.machine() == "x86_64" else []
     lines += ["floating-point exceptions unmasked", "no handle is left of 50 clients", "cancelled"]
     lines += ["its socket closed by the host"] if target.is_windows else []
     assert printed.splitlines() == [*lines, *also, "child started", "ok"]
