@@ -22,10 +22,14 @@ static const struct tls_files plaintext;
 static size_t leak_bytes;
 static void *volatile leaked;
 
-static void expect(int32_t result, int32_t wanted)
+static void expect(pck_client *client, int32_t result, int32_t wanted)
 {
-	if (result != wanted)
-		printf("%s, not %s\n", pck_result_name(result), pck_result_name(wanted));
+	char why[PCK_ERROR_BYTES_MAX];
+
+	if (result != wanted) {
+		pck_last_error(client, why, sizeof why, NULL);
+		printf("%s, not %s: %s\n", pck_result_name(result), pck_result_name(wanted), why);
+	}
 	CHECK(result == wanted);
 	if (leak_bytes > 0) {
 		leaked = malloc(leak_bytes);
@@ -43,7 +47,7 @@ static void good_call(const struct places *places, pck_client *const *kept, int 
 	if (n / 2 % FRESH_EVERY == 0)
 		client = open_client(is_tls ? places->tls_server : places->server, is_tls ? places->tls : plaintext,
 		                     PATIENT_MS, 0);
-	expect(check_text(client, "{\"verdict\": 1, \"answer\": \"abc\"}", 0, out, sizeof out), PCK_WARN);
+	expect(client, check_text(client, "{\"verdict\": 1, \"answer\": \"abc\"}", 0, out, sizeof out), PCK_WARN);
 	if (client != kept[is_tls])
 		pck_free(client);
 }
@@ -79,7 +83,7 @@ static void failing_call(const struct places *places, int n)
 		wanted = PCK_E_REJECTED;
 	}
 	client = open_client(server, tls, PATIENT_MS, 0);
-	expect(check_text(client, document, deadline_ms, NULL, 0), wanted);
+	expect(client, check_text(client, document, deadline_ms, NULL, 0), wanted);
 	pck_free(client);
 }
 
