@@ -241,14 +241,16 @@ def test_a_server_that_is_merely_slow_is_still_waited_for():
         assert counts(servers) == [2, 1], "its answer closed its breaker, and its connection is kept"
 
 
+@again_if_busy
 def test_a_silent_probe_costs_much_less_than_a_share():
     with stations("lost", "pass") as (servers, client):
         passes(client)
         servers[0].behaviour = "silent"
         time.sleep(BREAKER_FIRST_S)
-        start = time.monotonic()
-        passes(client)
-        assert time.monotonic() - start < MUCH_LESS_S
+        with within(MUCH_LESS_S):
+            passes(client)
+        if counts(servers) == [1, 2]:
+            raise BusyError  # the probe's short time was over before its request arrived
         assert counts(servers) == [2, 2]
 
 

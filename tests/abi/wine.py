@@ -105,11 +105,13 @@ class Wine:
             printed.seek(0)
             return printed.read().decode("utf-8", errors="replace").replace("\r\n", "\n")
 
-    @property
+    @functools.cached_property
     def folder(self):
-        """Where the station and its DLL are."""
-        folder = CHROOT / "station" if self.in_chroot else ROOT / "build" / "station" / self.target.name
+        """Where the station, its DLL and its files are: of this process alone, since another one brings other files."""
+        parent = CHROOT if self.in_chroot else ROOT / "build"
+        folder = parent / "station" / f"{self.target.name}-{os.getpid()}"
         folder.mkdir(parents=True, exist_ok=True)
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
     def bring(self, path):
@@ -118,9 +120,9 @@ class Wine:
         return Path(path).name
 
     def _station(self, *arguments):
-        place = "/station" if self.in_chroot else str(self.folder)
+        place = "/" / self.folder.relative_to(CHROOT) if self.in_chroot else self.folder
         # A shell, because the folder of a chroot cannot be asked for otherwise.
-        return ["sh", "-c", 'cd "$0" && exec wine ./station.exe "$@"', place, *map(str, arguments)]
+        return ["sh", "-c", 'cd "$0" && exec wine ./station.exe "$@"', str(place), *map(str, arguments)]
 
     def station(self, *arguments, seconds):
         """Run station.exe in its folder; return what it printed."""
