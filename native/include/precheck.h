@@ -279,15 +279,18 @@ PCK_API int32_t PCK_CALL pck_last_answer(pck_client *client, char *out, uint32_t
 
 /*
  * Commits the current lines of a document into the patient's history.  Repeating it changes
- * nothing.  *committed_lines: the lines that were new or changed.  *history_position: grows with
- * every change of the patient's history.  Both may be NULL, and are 0 unless PCK_OK is returned.
+ * nothing.  *committed_lines: the lines that were new or changed; PCK_OK with 0 is no failure: they may
+ * have been there, also because the answer to this very call was lost and the library asked again.
+ * *history_position: grows with every change of the patient's history.  Both may be NULL, and are 0
+ * unless PCK_OK is returned.
  */
 PCK_API int32_t PCK_CALL pck_commit(pck_client *client, const pck_request *request,
                                     uint32_t *committed_lines, uint64_t *history_position);
 
 /*
  * Takes committed lines out of the patient's history (order cancelled, charge reversed).  Lines
- * that are not in it are no error, and not counted in *voided_lines.  Both may be NULL, and are 0
+ * that are not in it are no error, and not counted in *voided_lines, which may be 0 for the same reason
+ * as *committed_lines: PCK_OK says that they are out of it.  Both may be NULL, and are 0
  * unless PCK_OK is returned.
  */
 PCK_API int32_t PCK_CALL pck_void(pck_client *client, const pck_void_request *request,

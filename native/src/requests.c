@@ -18,11 +18,11 @@ static int32_t take_out(struct pck_client *client, int32_t sound)
 	return sound;
 }
 
-/* The encoding to ask the server for: UTF-16 is only between us and the caller. */
+/* The encoding to ask the server for: UTF-16 is only between us and the caller; at 0 the server would guess. */
 static uint32_t take_encoding(struct pck_client *client, uint32_t encoding)
 {
 	client->wide = encoding == PCK_ENCODING_UTF16;
-	return client->wide ? PCK_ENCODING_UTF8 : encoding;
+	return client->wide || encoding == 0 ? PCK_ENCODING_UTF8 : encoding;
 }
 
 /* Turns a document in UTF-16 into one in UTF-8. */

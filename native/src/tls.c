@@ -9,6 +9,11 @@
 #include <string.h>
 
 #define PEM_BYTES_MAX (1024 * 1024)
+/*
+ * What mbedTLS may take from the socket before the caller looks at the clock again.  It goes on by itself as long
+ * as bytes come that it passes over (warning alerts), so that a peer who sends nothing else would hold it for ever.
+ */
+#define TURN_BYTES_MAX (32 * 1024)
 
 struct pck_tls_context {
 	mbedtls_ssl_config config;
@@ -20,6 +25,7 @@ struct pck_tls_context {
 struct pck_tls_session {
 	mbedtls_ssl_context ssl;
 	pck_socket socket;
+	size_t turn_bytes; /* that this turn may still take */
 	unsigned memory_mark; /* what fails for want of memory may show itself in what the server says to it later */
 };
 
@@ -176,13 +182,21 @@ static int bio_send(void *session, const unsigned char *data, size_t len)
 	return n > 0 ? n : MBEDTLS_ERR_SSL_CONN_EOF;
 }
 
-static int bio_recv(void *session, unsigned char *data, size_t len)
+static int bio_recv(void *of, unsigned char *data, size_t len)
 {
-	int32_t n = pck_net_recv(((struct pck_tls_session *)session)->socket, data, len);
+	struct pck_tls_session *session = of;
+	int32_t n;
 
+	/* What is left is still in the socket, which is readable: whoever waits for it comes back at once. */
+	if (session->turn_bytes == 0)
+		return MBEDTLS_ERR_SSL_WANT_READ;
+	n = pck_net_recv(session->socket, data, len < session->turn_bytes ? len : session->turn_bytes);
 	if (n == PCK_NET_AGAIN)
 		return MBEDTLS_ERR_SSL_WANT_READ;
-	return n >= 0 ? n : MBEDTLS_ERR_SSL_CONN_EOF;
+	if (n < 0)
+		return MBEDTLS_ERR_SSL_CONN_EOF;
+	session->turn_bytes -= (size_t)n;
+	return n;
 }
 
 int32_t pck_tls_session_open(struct pck_tls_session **made, struct pck_tls_context *context, const char *name,
@@ -234,9 +248,11 @@ static int32_t handshake_failed(struct pck_tls_session *session, int reason, str
 
 int32_t pck_tls_handshake(struct pck_tls_session *session, struct pck_error *error)
 {
-	int result = mbedtls_ssl_handshake(&session->ssl);
 	const char *protocol;
+	int result;
 
+	session->turn_bytes = TURN_BYTES_MAX;
+	result = mbedtls_ssl_handshake(&session->ssl);
 	if (result == MBEDTLS_ERR_SSL_WANT_READ)
 		return PCK_READABLE;
 	if (result == MBEDTLS_ERR_SSL_WANT_WRITE)
@@ -262,10 +278,12 @@ static int32_t moved(int n)
 
 int32_t pck_tls_send(struct pck_tls_session *session, const void *data, size_t len)
 {
+	session->turn_bytes = TURN_BYTES_MAX;
 	return moved(mbedtls_ssl_write(&session->ssl, data, len));
 }
 
 int32_t pck_tls_recv(struct pck_tls_session *session, void *data, size_t len)
 {
+	session->turn_bytes = TURN_BYTES_MAX;
 	return moved(mbedtls_ssl_read(&session->ssl, data, len));
 }

@@ -37,6 +37,9 @@ void *pck_tls_calloc(size_t count, size_t size);
 #define MBEDTLS_SHA512_C
 
 #define MBEDTLS_BIGNUM_C
+/* Bytes: RSA of at most 4096 bits.  What a peer sends is verified before anybody knows who it is, and one operation with a
+   key of 8192 bits costs as much as the rest of a call. */
+#define MBEDTLS_MPI_MAX_SIZE 512
 #define MBEDTLS_RSA_C
 #define MBEDTLS_PKCS1_V15
 #define MBEDTLS_PKCS1_V21

@@ -37,6 +37,7 @@ _IN_CHINESE: tuple[tuple[str, str], ...] = (
     (r"at most (\d+)", r"最多 \1"),
     (r"states another (\w+) than the same encounter before", r"与前面同一次就诊的 \1 不一致"),
     (r"not UTF-8 at byte (\d+)", r"第 \1 字节起不是 UTF-8，而调用方声明的编码是 UTF-8"),
+    (r"declared as GB 18030, and is UTF-8: declare that", r"报文是 UTF-8，却声明为 GBK：请声明为 UTF-8"),
     (r"neither UTF-8 nor GB 18030 at byte (\d+)", r"第 \1 字节起既不是 UTF-8 也不是 GBK"),
     (r"the document is empty", "报文是空的"),
     (r"the document ends in the middle \(truncated JSON\)", "报文没有写完（JSON 被截断）"),

@@ -46,12 +46,22 @@ def read_json(document: bytes, encoding: Encoding | None) -> tuple[Any, Encoding
         try:
             text = document.decode("gb18030")
         except UnicodeDecodeError as error:
+            if encoding is not None and _is_utf_8(document):
+                raise EntranceError("document", None, "declared as GB 18030, and is UTF-8: declare that") from error
             raise EntranceError("document", None, f"neither UTF-8 nor GB 18030 at byte {error.start}") from error
         try:
             return orjson.loads(text), used
         except orjson.JSONDecodeError:
             pass
     raise _fault(text)
+
+
+def _is_utf_8(document: bytes) -> bool:
+    try:
+        document.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def write_json(answer: Any, encoding: Encoding) -> bytes:

@@ -275,6 +275,14 @@ def first_flight(scene, connection, part):
     connection.send(flight[: int(len(flight) * part)])
 
 
+def alerts(connection):
+    """Send warning alerts in the clear, which need no key and which TLS passes over, as fast as they are taken."""
+    end = time.monotonic() + STALL_S_MAX
+    connection.sock.recv(65536)
+    while time.monotonic() < end:
+        connection.send(b"\x15\x03\x03\0\x02\x01\x5a" * 5_000)
+
+
 def in_the_handshake(then):
     @contextlib.contextmanager
     def run(scene):
@@ -366,6 +374,7 @@ FAULTS = (
     Fault("silence in the middle of the handshake", in_the_handshake(wait_for), None, "E_TIMEOUT"),
     Fault("closed in the middle of the handshake", in_the_handshake(close), None, "E_TLS"),
     Fault("reset in the middle of the handshake", in_the_handshake(RawConnection.reset), None, "E_TLS"),
+    Fault("warning alerts without end in place of the handshake", at_the_socket(alerts), None, "E_TIMEOUT"),
     Fault("silence after the handshake", above_tls(wait_for), None, "E_TIMEOUT"),
     Fault("a certificate of another authority", good_server(name="foreign"), None, "E_TLS"),
     Fault("a certificate for another name", good_server(name="other_name"), None, "E_TLS"),

@@ -131,7 +131,7 @@ def test_everything_the_caller_says_reaches_the_server(server):
     assert (review.check_id, review.encoding) == ('{"state": 0}', 2)
 
 
-@pytest.mark.parametrize(("layout", "encoding"), [(200, 0), (255, 255)])
+@pytest.mark.parametrize(("layout", "encoding"), [(200, 7), (255, 255)])
 def test_numbers_newer_than_the_header_are_passed_on(client, server, layout, encoding):
     client.check(wish(), format=layout, encoding=encoding)
     assert (server[0].requests[0].format, server[0].requests[0].encoding) == (layout, encoding)

@@ -33,6 +33,12 @@ def test_the_server_is_sent_utf8_and_the_answer_comes_back_in_utf16(client, serv
     assert seen.encoding == lib.PCK_ENCODING_UTF8
 
 
+def test_an_encoding_that_is_not_stated_is_utf8_and_no_guess_of_the_servers(client, server):
+    """0 was passed on, and the server took GBK for whatever it happened to be."""
+    client.check(json.dumps({"answer": "x"}).encode(), encoding=0)
+    assert server[0].requests[0].encoding == lib.PCK_ENCODING_UTF8
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_any_text_goes_there_and_back(client, text):
