@@ -305,8 +305,12 @@ class TestAPackThatCannotBe:
         assert based.server.metric("precheck_settings_unread") == 1
         assert based.server.metric("precheck_pack_unserved") == 0, "what CURRENT says is served all the same"
         based.settings.write_text(good)
+        followed = 'precheck_pack_activations_total{outcome="activated"}'
+        before = based.server.metric(followed)
         based.server.signal(signal.SIGHUP)
         until(lambda: based.last_error() == "", "no failure in the status")
+        # Followed to its end: what the next test activates would make it an attempt to go back.
+        until(lambda: based.server.metric(followed) > before, "the settings followed")
         assert based.server.metric("precheck_settings_unread") == 0
         assert based.revision() == based.base
 
