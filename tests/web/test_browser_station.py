@@ -264,6 +264,7 @@ FAULTS = {
     "busy, in plain text": (replying(503, b"Service Unavailable", "text/plain"), "HTTP 503"),
     "a fault of the server": (replying(500, b'{"error": "internal error"}'), "internal error"),
     "a proxy's page": (replying(200, b"<html>login</html>", "text/html"), "HTTP 200"),
+    "an answer without its head": (replying(200, b'{"output": {}}'), "答复不是审核服务的"),
     "half an answer": (replying(200, PASSED[: len(PASSED) // 2].encode()), "HTTP 200"),
 }
 
@@ -306,6 +307,45 @@ def test_a_failure_beside_a_silent_server_brings_the_next_one_at_once(browser, s
         station.write(SAMPLES.joinpath("outpatient-complete.json").read_text(), "3101")
         station.save()
         assert station.status == "已保存", "the first server's answer would be a stale one"
+
+
+def test_what_changes_during_its_check_is_not_shown_as_saved(browser, site):
+    """An edit gave the button back, and the outcome of the old message landed on the new one."""
+
+    def late(sock):
+        time.sleep(0.7)
+        replying(200, PASSED.encode())(sock)
+
+    with listening(late) as slow:
+        station = Station(browser, site, [slow], 8000)
+        browser.run("document.getElementById('save').click()")
+        station.write(SAMPLES.joinpath("block.json").read_text(), "3101")
+        assert browser.run("document.getElementById('save').disabled") is True
+        assert browser.run("document.getElementById('message').readOnly") is True
+        until(lambda: station.kind, "the station says something")
+        assert station.status == "没有保存，未审核（审核期间报文改了，请再审核）"
+        assert browser.run("document.getElementById('save').disabled") is False
+
+
+def test_feedback_goes_to_a_server_that_works_and_is_no_probe(browser, site, server):
+    """A while after the first server had failed, feedback was sent to it, and lost."""
+    before = server.rows("SELECT count(*) FROM feedback")[0][0]
+    with listening(gone) as broken:
+        station = Station(browser, site, [broken, server.http], 3000)
+        station.save()
+        assert station.popup
+        time.sleep(1.5)  # longer than the first server's breaker is open
+        browser.key("Escape")
+        until(lambda: station.kind == "back", "the doctor went back")
+    assert station.status == "没有保存，请修改"
+    assert server.rows("SELECT count(*) FROM feedback")[0][0] > before
+
+
+def test_what_could_not_be_judged_says_why_when_it_is_saved(station):
+    station.write(SAMPLES.joinpath("no-current-line.json").read_text(), "3101")
+    station.save()
+    station.press(".precheck-continue")
+    assert station.status == "已保存，未审核（审核服务收到了，但没有一项能够判断）"
 
 
 def test_a_page_whose_origin_is_not_allowed_gets_no_check(browser, site, product):

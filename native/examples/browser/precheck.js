@@ -23,8 +23,9 @@ var PrecheckClient = (function () {
   const OPEN_MS_MAX = 60000;
 
   const E_TIMEOUT = -100;
+  const E_BAD_REPLY = -104;
   /* After these another server may do better; after any other result it would say the same. */
-  const FAILURES = new Set([E_TIMEOUT, -101 /* UNREACHABLE */, -103 /* UNAVAILABLE */, -104 /* BAD_REPLY */, -105 /* SERVER */]);
+  const FAILURES = new Set([E_TIMEOUT, -101 /* UNREACHABLE */, -103 /* UNAVAILABLE */, E_BAD_REPLY, -105 /* SERVER */]);
   const PATHS = {
     check: { json: "/v1/check", 3101: "/nhsa/3101", 3102: "/nhsa/3102" },
     feedback: { json: "/v1/feedback", 3101: "/nhsa/3103", 3102: "/nhsa/3103" },
@@ -63,11 +64,15 @@ var PrecheckClient = (function () {
 
   /** What a server's reply to a check means. */
   function judged({ status, answer, error }) {
-    const result = PrecheckPopup.resultOf(status, answer);
-    if (status !== 200 || answer === null) return failed(result, error);
-    const head = answer.output ? answer.output.ext : answer;
-    const partial = head.completeness === "PARTIAL";
-    return { result, partial, stale: head.stale === true, answer, error };
+    try {
+      const result = PrecheckPopup.resultOf(status, answer);
+      if (status !== 200 || answer === null) return failed(result, error);
+      const head = answer.output ? answer.output.ext : answer;
+      const partial = head.completeness === "PARTIAL";
+      return { result, partial, stale: head.stale === true, answer, error };
+    } catch (unread) {
+      return failed(E_BAD_REPLY, "答复不是审核服务的（" + unread.message + "）");
+    }
   }
 
   return function (options) {
@@ -157,7 +162,9 @@ var PrecheckClient = (function () {
       const controller = new AbortController();
       const timer = setTimeout(() => controller.abort(), deadlineMs);
       const path = PATHS.feedback[format || "json"];
-      const replied = await ask(order()[0].address, path, JSON.stringify(document), common, controller.signal);
+      /* What must not be sent twice is no probe of a server that has failed. */
+      const server = servers.find((one) => one.openMs === 0) || order()[0];
+      const replied = await ask(server.address, path, JSON.stringify(document), common, controller.signal);
       clearTimeout(timer);
       return { recorded: replied.status === 200, error: replied.error };
     }

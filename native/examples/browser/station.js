@@ -73,7 +73,16 @@
     };
   }
 
+  let checking = false;
+
+  /** What is being checked stays as it is until its outcome is shown. */
+  function freeze(isChecking) {
+    checking = isChecking;
+    page.message.readOnly = page.format.disabled = page.file.disabled = page.save.disabled = isChecking;
+  }
+
   function render() {
+    if (checking) return; /* `save` sees that the message is another one */
     page.lines.textContent = "";
     page.details.hidden = true;
     say("", "");
@@ -109,6 +118,11 @@
     return { choice: chosen.choice, note: recorded ? "" : "；反馈没有记上（" + error + "）" };
   }
 
+  function causeOf(result) {
+    const causes = PRECHECK_POPUP_TEXTS.results;
+    return causes[String(result)] || causes.other;
+  }
+
   function noteOf(outcome) {
     return (outcome.partial ? "，部分未判断" : "") + (outcome.stale ? "，规则或病历数据可能不是最新" : "");
   }
@@ -124,23 +138,26 @@
     const { choice, note } = await askDoctor(outcome, format);
     if (choice === PrecheckPopup.GO_BACK) say("back", "没有保存，请修改" + note);
     else if (choice === PrecheckPopup.CONTINUE) say("doubt", "医生看过提醒后保存" + noteOf(outcome) + note);
-    else say("unchecked", "已保存，未审核（" + outcome.error + "）");
+    else say("unchecked", "已保存，未审核（" + (outcome.error || causeOf(outcome.result)) + "）");
   }
 
   async function save() {
+    const message = page.message.value;
     const format = page.format.value;
-    page.save.disabled = true;
+    freeze(true);
     page.details.hidden = true;
     say("", "正在审核……");
     let error = "";
     try {
-      await decide(await client.check(page.message.value, format), format);
+      const outcome = await client.check(message, format);
+      if (page.message.value === message && page.format.value === format) await decide(outcome, format);
+      else error = "审核期间报文改了，请再审核";
     } catch (unforeseen) {
       error = unforeseen.message;
     } finally {
       /* Whatever happened: never left as it is while a check runs, and never shown as saved. */
       if (page.status.dataset.kind === "") say("unchecked", "没有保存，未审核（" + (error || "没有结果") + "）");
-      page.save.disabled = false;
+      freeze(false);
     }
   }
 
