@@ -21,8 +21,9 @@
  * child process after fork().
  *
  * Time.  No call takes longer than its deadline (plus what the scheduler takes), whichever of
- * connecting, TLS, sending or the server stalls.  Only pck_open() reads files, and none of the
- * functions resolves names.
+ * connecting, TLS, sending or the server stalls; but for the verification of a certificate chain,
+ * within which the clock is not looked at: made up to be dear, one takes tens of milliseconds.
+ * Only pck_open() reads files, and none of the functions resolves names.
  *
  * Buffers.  Text comes back in buffers of the caller: `out` with `cap` bytes.  `*need` is set to
  * the bytes the whole text takes, with its terminating zero; it is 0 where there is no text.

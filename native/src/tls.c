@@ -10,10 +10,11 @@
 
 #define PEM_BYTES_MAX (1024 * 1024)
 /*
- * What mbedTLS may take from the socket before the caller looks at the clock again.  It goes on by itself as long
- * as bytes come that it passes over (warning alerts), so that a peer who sends nothing else would hold it for ever.
+ * How often mbedTLS may read from the socket before the caller looks at the clock again; a record takes two.  It goes
+ * on by itself as long as something comes that it passes over (warning alerts), so that a peer who sends nothing else
+ * would hold it for ever.  Reads and not bytes: an alert has seven bytes, and what costs is the call.
  */
-#define TURN_BYTES_MAX (32 * 1024)
+#define TURN_READS_MAX 64
 
 struct pck_tls_context {
 	mbedtls_ssl_config config;
@@ -25,7 +26,7 @@ struct pck_tls_context {
 struct pck_tls_session {
 	mbedtls_ssl_context ssl;
 	pck_socket socket;
-	size_t turn_bytes; /* that this turn may still take */
+	int turn_reads; /* that this turn may still make */
 	unsigned memory_mark; /* what fails for want of memory may show itself in what the server says to it later */
 };
 
@@ -188,15 +189,13 @@ static int bio_recv(void *of, unsigned char *data, size_t len)
 	int32_t n;
 
 	/* What is left is still in the socket, which is readable: whoever waits for it comes back at once. */
-	if (session->turn_bytes == 0)
+	if (session->turn_reads == 0)
 		return MBEDTLS_ERR_SSL_WANT_READ;
-	n = pck_net_recv(session->socket, data, len < session->turn_bytes ? len : session->turn_bytes);
+	session->turn_reads--;
+	n = pck_net_recv(session->socket, data, len);
 	if (n == PCK_NET_AGAIN)
 		return MBEDTLS_ERR_SSL_WANT_READ;
-	if (n < 0)
-		return MBEDTLS_ERR_SSL_CONN_EOF;
-	session->turn_bytes -= (size_t)n;
-	return n;
+	return n >= 0 ? n : MBEDTLS_ERR_SSL_CONN_EOF;
 }
 
 int32_t pck_tls_session_open(struct pck_tls_session **made, struct pck_tls_context *context, const char *name,
@@ -251,7 +250,7 @@ int32_t pck_tls_handshake(struct pck_tls_session *session, struct pck_error *err
 	const char *protocol;
 	int result;
 
-	session->turn_bytes = TURN_BYTES_MAX;
+	session->turn_reads = TURN_READS_MAX;
 	result = mbedtls_ssl_handshake(&session->ssl);
 	if (result == MBEDTLS_ERR_SSL_WANT_READ)
 		return PCK_READABLE;
@@ -278,12 +277,12 @@ static int32_t moved(int n)
 
 int32_t pck_tls_send(struct pck_tls_session *session, const void *data, size_t len)
 {
-	session->turn_bytes = TURN_BYTES_MAX;
+	session->turn_reads = TURN_READS_MAX;
 	return moved(mbedtls_ssl_write(&session->ssl, data, len));
 }
 
 int32_t pck_tls_recv(struct pck_tls_session *session, void *data, size_t len)
 {
-	session->turn_bytes = TURN_BYTES_MAX;
+	session->turn_reads = TURN_READS_MAX;
 	return moved(mbedtls_ssl_read(&session->ssl, data, len));
 }
